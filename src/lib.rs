@@ -1,0 +1,1 @@
+//! Derivatives of Rust functions at compile time.
