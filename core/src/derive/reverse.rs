@@ -1,0 +1,214 @@
+//! Reverse mode: a graph with outputs and their cotangents in, the adjoints of inputs out.
+//!
+//! Four rules: the op table's partials; an operand that lacks an axis receives the sum over it; a sum hands its
+//! cotangent down unchanged; a load becomes a renaming where its index can be inverted and a scatter where not.
+//!
+//! Invariant: the cotangent of a node depends on no axis that the node does not depend on.
+
+use super::{active, pull, reduction_pull};
+use crate::ir::{Array, AxisId, Dtype, Graph, Index, InputId, Node, NodeId, Op, Part, RedOp, Size};
+
+/// The adjoint of an input: a node over the input's dimensions.
+#[derive(Clone, Debug)]
+pub struct Gradient {
+    pub input: InputId,
+    pub node: NodeId,
+    /// One axis for each dimension of the input.
+    pub dims: Vec<AxisId>,
+}
+
+/// What a node or an input receives.
+#[derive(Clone, Default)]
+struct Received {
+    /// Values over the receiver's own axes.
+    plain: Vec<NodeId>,
+    /// Values that land at computed positions, by the view under which they do.
+    parts: Vec<(Option<Vec<Size>>, Part)>,
+}
+
+/// Adjoints of the differentiated inputs. `seeds` are outputs with their cotangents.
+pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -> Vec<Gradient> {
+    let active = active(graph);
+    let mut received: Vec<Received> = vec![Received::default(); graph.len()];
+    let mut inputs: Vec<Received> = vec![Received::default(); graph.inputs.len()];
+    for (output, seed) in seeds {
+        received[output.0 as usize].plain.push(*seed);
+    }
+    for id in (0..active.len() as u32).rev().map(NodeId) {
+        let mine = std::mem::take(&mut received[id.0 as usize]);
+        if !active[id.0 as usize] || (mine.plain.is_empty() && mine.parts.is_empty()) {
+            continue;
+        }
+        graph.span = graph.span_of(id);
+        let axes = graph.axes(id).to_vec();
+        let g = gather_up(graph, mine, &axes, graph.dtype(id));
+        match graph.node(id).clone() {
+            Node::Apply(_, args) => {
+                let pulls = pull(graph, id, &|_| g, &active);
+                for (arg, part) in args.iter().zip(pulls) {
+                    if let Some(part) = part {
+                        let lacking: Vec<AxisId> =
+                            axes.iter().copied().filter(|a| !graph.axes(*arg).contains(a)).collect();
+                        let part = graph.reduce(RedOp::Sum, &lacking, part);
+                        received[arg.0 as usize].plain.push(part);
+                    }
+                }
+            }
+            Node::Cast(x) => {
+                let part = graph.cast(g, graph.dtype(x));
+                received[x.0 as usize].plain.push(part);
+            }
+            Node::Reduce(_, _, x) => {
+                if let Some(part) = reduction_pull(graph, id, g) {
+                    received[x.0 as usize].plain.push(part);
+                }
+            }
+            Node::Load { array, view, index } => {
+                let target = match &array {
+                    Array::Input(i) => {
+                        let dims = graph.input(*i).dims.clone();
+                        (canonical(graph, &dims), &mut inputs[i.0 as usize])
+                    }
+                    Array::Node(n, bound) => (bound.clone(), &mut received[n.0 as usize]),
+                };
+                let extra: Vec<AxisId> = match &array {
+                    Array::Node(n, bound) => {
+                        graph.axes(*n).iter().copied().filter(|a| !bound.contains(a)).collect()
+                    }
+                    Array::Input(_) => vec![],
+                };
+                land(graph, g, &axes, (view, index), (&target.0, &extra), target.1);
+            }
+            // the adjoint of a scatter is a load
+            Node::Scatter { dims, view, parts } => {
+                for part in parts {
+                    let back = graph.load(Array::Node(g, dims.clone()), view.clone(), part.index.clone());
+                    received[part.value.0 as usize].plain.push(back);
+                }
+            }
+            Node::Const(_) | Node::Size(_) | Node::Position(_) => {}
+        }
+    }
+    wrt.iter()
+        .map(|input| {
+            let info = graph.input(*input).clone();
+            let dims = canonical(graph, &info.dims);
+            let mine = std::mem::take(&mut inputs[input.0 as usize]);
+            let node = gather_up(graph, mine, &dims, info.dtype);
+            Gradient { input: *input, node, dims }
+        })
+        .collect()
+}
+
+/// One axis for each dimension, in the numbering that the front uses too.
+pub fn canonical(graph: &mut Graph, dims: &[Size]) -> Vec<AxisId> {
+    let mut axes: Vec<AxisId> = Vec::new();
+    for dim in dims {
+        let dim = graph.sizes.resolve(dim);
+        let occ = axes.iter().filter(|a| *graph.axis_size(**a) == dim).count();
+        axes.push(graph.axis_of(&dim, occ as u32));
+    }
+    axes
+}
+
+/// The sum of all that was received.
+fn gather_up(graph: &mut Graph, mine: Received, dims: &[AxisId], dtype: Dtype) -> NodeId {
+    let mut views: Vec<Option<Vec<Size>>> = Vec::new();
+    for (view, _) in &mine.parts {
+        if !views.contains(view) {
+            views.push(view.clone());
+        }
+    }
+    let mut total: Option<NodeId> = None;
+    let mut plain = mine.plain;
+    for (k, view) in views.iter().enumerate() {
+        let mut parts: Vec<Part> = mine.parts.iter().filter(|p| p.0 == *view).map(|p| p.1.clone()).collect();
+        if k == 0 && view.is_none() {
+            // plain contributions join the scatter: the array is walked once
+            for value in plain.drain(..) {
+                let index = dims.iter().map(|a| Index::axis(*a)).collect();
+                parts.push(Part { index, over: dims.to_vec(), value });
+            }
+        }
+        plain.push(graph.scatter(dims.to_vec(), view.clone(), parts, dtype));
+    }
+    for value in plain {
+        total = Some(match total {
+            None => value,
+            Some(t) => graph.apply(Op::Add, &[t, value]),
+        });
+    }
+    total.unwrap_or_else(|| graph.constant(0.0, dtype))
+}
+
+/// The cotangent `g` of a load lands in its array: renamed, as a one-hot choice, reshaped back, or scattered.
+fn land(
+    graph: &mut Graph,
+    g: NodeId,
+    axes: &[AxisId],
+    (view, index): (Option<Vec<Size>>, Vec<Index>),
+    (bound, extra): (&[AxisId], &[AxisId]),
+    to: &mut Received,
+) {
+    let plain: Vec<Option<AxisId>> = index.iter().map(Index::as_axis).collect();
+    let distinct =
+        |list: &[AxisId]| list.iter().enumerate().all(|(i, a)| !list[..i].contains(a) && !extra.contains(a));
+    let used: Vec<AxisId> = plain.iter().flatten().copied().collect();
+    if distinct(&used) {
+        match &view {
+            None => {
+                let covers = |k: usize, a: AxisId| graph.axis_size(a) == graph.axis_size(bound[k]);
+                if plain.iter().enumerate().all(|(k, a)| a.is_some_and(|a| covers(k, a))) {
+                    to.plain.push(graph.rename(g, &used, bound));
+                    return;
+                }
+                let gathers: Vec<usize> = (0..index.len()).filter(|k| index[*k].gather.is_some()).collect();
+                if let [k] = gathers[..] {
+                    let others =
+                        plain.iter().enumerate().all(|(j, a)| j == k || a.is_some_and(|a| covers(j, a)));
+                    if let (Some(at), true) = (index[k].gather, others && index[k].terms.is_empty()) {
+                        if graph.axes(at).iter().all(|a| used.contains(a)) && !used.is_empty() {
+                            one_hot(graph, g, at, &index[k].offset, (&used, bound, k), to);
+                            return;
+                        }
+                    }
+                }
+            }
+            Some(dims) => {
+                let whole =
+                    plain.len() == used.len() && used.iter().zip(dims).all(|(a, d)| graph.axis_size(*a) == d);
+                if whole && extra.is_empty() {
+                    let back: Vec<Size> = bound.iter().map(|a| graph.axis_size(*a).clone()).collect();
+                    let index = bound.iter().map(|a| Index::axis(*a)).collect();
+                    // a value that lacks an axis has no row-major order yet
+                    if used.iter().all(|a| graph.axes(g).contains(a)) {
+                        to.plain.push(graph.load(Array::Node(g, used), Some(back), index));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+    let mut index = index;
+    index.extend(extra.iter().map(|a| Index::axis(*a)));
+    to.parts.push((view, Part { index, over: axes.to_vec(), value: g }));
+}
+
+/// `array[.., at, ..]` with one element for each of the other positions: nothing but that element receives.
+fn one_hot(
+    graph: &mut Graph,
+    g: NodeId,
+    at: NodeId,
+    offset: &Size,
+    (used, bound, k): (&[AxisId], &[AxisId], usize),
+    to: &mut Received,
+) {
+    let others: Vec<AxisId> = bound.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, a)| *a).collect();
+    let (g, at) = (graph.rename(g, used, &others), graph.rename(at, used, &others));
+    let position = graph.position(bound[k], Dtype::Int);
+    let shift = graph.size(offset, Dtype::Int);
+    let at = if graph.as_const(shift) == Some(0.0) { at } else { graph.apply(Op::Add, &[at, shift]) };
+    let hit = graph.apply(Op::Eq, &[position, at]);
+    let none = graph.constant(0.0, graph.dtype(g));
+    to.plain.push(graph.apply(Op::Select, &[hit, g, none]));
+}

@@ -1,0 +1,224 @@
+//! The reference interpreter: evaluates a graph in `f64`, with tangents beside the values (dual numbers).
+//!
+//! It knows no optimisation and is the oracle of the tests. Invariant: it evaluates each node as a dense array over
+//! the node's free axes, in topological order.
+
+use super::graph::{Array, AxisId, Graph, Index, InputId, Node, NodeId, RedOp};
+use super::size::{Size, Sym};
+
+/// A value and its tangent.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Dual {
+    pub value: f64,
+    pub dot: f64,
+}
+
+impl Dual {
+    pub fn constant(value: f64) -> Self {
+        Dual { value, dot: 0.0 }
+    }
+}
+
+/// What the graph is evaluated at.
+#[derive(Default)]
+pub struct Point {
+    /// Row-major elements of each input, by input number.
+    pub inputs: Vec<Vec<Dual>>,
+    /// A value for each symbol of a size.
+    pub syms: Vec<i64>,
+}
+
+/// Elements of each node, row-major over its free axes; empty for nodes that the roots do not need.
+pub fn evaluate(graph: &Graph, roots: &[NodeId], at: &Point) -> Vec<Vec<Dual>> {
+    let needed = graph.reachable(roots);
+    let mut run = Run { graph, at, values: vec![Vec::new(); graph.len()] };
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        run.values[id.0 as usize] = run.node(id);
+    }
+    run.values
+}
+
+/// A node's elements, row-major over the given axes (which may exceed the node's own).
+pub fn over(graph: &Graph, values: &[Vec<Dual>], at: &Point, id: NodeId, dims: &[AxisId]) -> Vec<Dual> {
+    let run = Run { graph, at, values: values.to_vec() };
+    run.positions(dims).map(|env| run.get(id, &env)).collect()
+}
+
+type Env = Vec<(AxisId, i64)>;
+
+struct Run<'a> {
+    graph: &'a Graph,
+    at: &'a Point,
+    values: Vec<Vec<Dual>>,
+}
+
+impl Run<'_> {
+    fn size(&self, size: &Size) -> i64 {
+        self.graph.sizes.resolve(size).eval(&|s: Sym| self.at.syms.get(s.0 as usize).copied().unwrap_or(1))
+    }
+
+    fn extent(&self, axis: AxisId) -> i64 {
+        self.size(self.graph.axis_size(axis))
+    }
+
+    /// All assignments of the axes, in row-major order.
+    fn positions<'a>(&'a self, axes: &'a [AxisId]) -> impl Iterator<Item = Env> + 'a {
+        let extents: Vec<i64> = axes.iter().map(|a| self.extent(*a)).collect();
+        let total: i64 = extents.iter().product();
+        (0..total).map(move |flat| {
+            let mut rest = flat;
+            let mut env: Env = Vec::with_capacity(axes.len());
+            for (axis, extent) in axes.iter().zip(&extents).rev() {
+                env.push((*axis, rest % extent));
+                rest /= extent;
+            }
+            env
+        })
+    }
+
+    fn get(&self, id: NodeId, env: &Env) -> Dual {
+        let mut flat = 0;
+        for axis in self.graph.axes(id) {
+            let position = env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1);
+            flat = flat * self.extent(*axis) + position;
+        }
+        self.values[id.0 as usize].get(flat as usize).copied().unwrap_or(Dual::constant(f64::NAN))
+    }
+
+    fn index(&self, index: &Index, env: &Env) -> i64 {
+        let mut at = self.size(&index.offset);
+        for (axis, c) in &index.terms {
+            at += self.size(c) * env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1);
+        }
+        at + index.gather.map_or(0, |g| self.get(g, env).value as i64)
+    }
+
+    /// The row-major position under the dimensions.
+    fn flat(&self, dims: &[i64], index: &[Index], env: &Env) -> i64 {
+        dims.iter().zip(index).fold(0, |flat, (d, i)| flat * d + self.index(i, env))
+    }
+
+    fn node(&self, id: NodeId) -> Vec<Dual> {
+        let graph = self.graph;
+        let axes = graph.axes(id).to_vec();
+        match graph.node(id) {
+            Node::Const(bits) => vec![Dual::constant(f64::from_bits(*bits))],
+            Node::Size(size) => vec![Dual::constant(self.size(size) as f64)],
+            Node::Scatter { dims, view, parts } => {
+                // elements in the order of `dims`, then put into the order of the node's axes
+                let extents: Vec<i64> = dims.iter().map(|a| self.extent(*a)).collect();
+                let viewed: Vec<i64> = match view {
+                    Some(view) => view.iter().map(|s| self.size(s)).collect(),
+                    None => extents.clone(),
+                };
+                let mut out = vec![Dual::default(); extents.iter().product::<i64>() as usize];
+                for part in parts {
+                    for env in self.positions(&part.over) {
+                        let x = self.get(part.value, &env);
+                        if let Some(o) = out.get_mut(self.flat(&viewed, &part.index, &env) as usize) {
+                            o.value += x.value;
+                            o.dot += x.dot;
+                        }
+                    }
+                }
+                let identity: Vec<Index> = dims.iter().map(|a| Index::axis(*a)).collect();
+                self.positions(&axes).map(|env| out[self.flat(&extents, &identity, &env) as usize]).collect()
+            }
+            node => self.positions(&axes).map(|env| self.scalar(node, &env)).collect(),
+        }
+    }
+
+    fn scalar(&self, node: &Node, env: &Env) -> Dual {
+        match node {
+            Node::Position(axis) => {
+                Dual::constant(env.iter().find(|e| e.0 == *axis).map_or(0, |e| e.1) as f64)
+            }
+            Node::Cast(x) => self.get(*x, env),
+            Node::Apply(op, args) => {
+                let v: Vec<Dual> = args.iter().map(|a| self.get(*a, env)).collect();
+                let values: Vec<f64> = v.iter().map(|d| d.value).collect();
+                let value = (op.info().eval64)(&values);
+                let tie = if v.iter().filter(|d| d.dot != 0.0).count() > 1 { 0.5 } else { 0.0 };
+                let mut dot = 0.0;
+                for (i, d) in v.iter().enumerate().filter(|(_, d)| d.dot != 0.0) {
+                    dot += (op.info().pull64)(&values, value, d.dot, tie)[i].unwrap_or(0.0);
+                }
+                Dual { value, dot }
+            }
+            Node::Load { array, view, index } => {
+                let (dims, elements): (Vec<i64>, Vec<Dual>) = match array {
+                    Array::Input(i) => (self.input_dims(*i), vec![]),
+                    Array::Node(n, bound) => {
+                        let mut env = env.clone();
+                        if view.is_none() {
+                            let at: Vec<i64> = index.iter().map(|i| self.index(i, &env)).collect();
+                            env.extend(bound.iter().copied().zip(at));
+                            return self.get(*n, &env);
+                        }
+                        let elements = self
+                            .positions(bound)
+                            .map(|inner| {
+                                let mut all = env.clone();
+                                all.extend(inner);
+                                self.get(*n, &all)
+                            })
+                            .collect();
+                        (bound.iter().map(|a| self.extent(*a)).collect(), elements)
+                    }
+                };
+                let dims = match view {
+                    Some(view) => view.iter().map(|s| self.size(s)).collect(),
+                    None => dims,
+                };
+                let flat = self.flat(&dims, index, env) as usize;
+                let source = match array {
+                    Array::Input(i) => &self.at.inputs[i.0 as usize],
+                    Array::Node(..) => &elements,
+                };
+                source.get(flat).copied().unwrap_or(Dual::constant(f64::NAN))
+            }
+            Node::Reduce(op, over, x) => {
+                let elements: Vec<Dual> = self
+                    .positions(over)
+                    .map(|inner| {
+                        let mut all = env.clone();
+                        all.extend(inner);
+                        self.get(*x, &all)
+                    })
+                    .collect();
+                reduce(*op, &elements)
+            }
+            Node::Const(_) | Node::Size(_) | Node::Scatter { .. } => Dual::constant(f64::NAN),
+        }
+    }
+
+    fn input_dims(&self, input: InputId) -> Vec<i64> {
+        self.graph.input(input).dims.iter().map(|s| self.size(s)).collect()
+    }
+}
+
+fn reduce(op: RedOp, x: &[Dual]) -> Dual {
+    let extremum = |best: f64| {
+        let ties: Vec<&Dual> = x.iter().filter(|d| d.value == best).collect();
+        Dual { value: best, dot: ties.iter().map(|d| d.dot / ties.len() as f64).sum() }
+    };
+    match op {
+        RedOp::Sum => Dual { value: x.iter().map(|d| d.value).sum(), dot: x.iter().map(|d| d.dot).sum() },
+        RedOp::Max => extremum(x.iter().fold(f64::NEG_INFINITY, |m, d| m.max(d.value))),
+        RedOp::Min => extremum(x.iter().fold(f64::INFINITY, |m, d| m.min(d.value))),
+        RedOp::Prod => {
+            let others = |i: usize| {
+                x.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, d)| d.value).product::<f64>()
+            };
+            let dot =
+                x.iter().enumerate().filter(|(_, d)| d.dot != 0.0).map(|(i, d)| d.dot * others(i)).sum();
+            Dual { value: x.iter().map(|d| d.value).product(), dot }
+        }
+        RedOp::LogSumExp => {
+            let m = x.iter().fold(f64::NEG_INFINITY, |m, d| m.max(d.value));
+            let e = |d: &Dual| if d.value == m { 1.0 } else { (d.value - m).exp() };
+            let s: f64 = x.iter().map(e).sum();
+            Dual { value: m + s.ln(), dot: x.iter().map(|d| d.dot * e(d) / s).sum() }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The graph and what belongs to it: sizes, the op table, the reference interpreter, the verifier, the text form.
+//!
+//! Invariant: nothing here knows Rust syntax; names and host expressions are strings.
+
+pub mod graph;
+pub mod interp;
+pub mod ops;
+pub mod size;
+pub mod text;
+
+pub use graph::{Array, Axis, AxisId, Dtype, Graph, Index, Input, InputId, Math, Node, NodeId, Part, RedOp};
+pub use ops::Op;
+pub use size::{Size, Sizes, Sym};

@@ -1,0 +1,89 @@
+//! A function as the front understood it: its graph, and what emission needs to know of its Rust face.
+//!
+//! Invariant: tokens here are the user's own, with the user's spans.
+
+use crate::ir::{AxisId, Dtype, Graph, NodeId, Size};
+use proc_macro2::{Ident, TokenStream};
+
+/// The front's result.
+#[derive(Debug)]
+pub struct Primal {
+    pub graph: Graph,
+    pub signature: Signature,
+    /// One entry for each of `graph.inputs`, in the same order.
+    pub leaves: Vec<Leaf>,
+    /// One for a plain result, one for each component of a tuple.
+    pub outputs: Vec<Output>,
+    /// The user's inactive `let` statements that host inputs refer to, in order.
+    pub host: Vec<TokenStream>,
+    pub options: Options,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub jvp: bool,
+    pub vjp: bool,
+}
+
+#[derive(Debug)]
+pub struct Signature {
+    pub vis: TokenStream,
+    pub ident: Ident,
+    /// Declared: `<'a, const N: usize>`.
+    pub generics: TokenStream,
+    /// Applied, lifetimes left out: `N`.
+    pub generic_args: Vec<TokenStream>,
+    pub where_clause: TokenStream,
+    pub args: Vec<Arg>,
+    /// The result type as written.
+    pub output: TokenStream,
+}
+
+#[derive(Debug)]
+pub struct Arg {
+    pub ident: Ident,
+    /// The type as written.
+    pub ty: TokenStream,
+    pub form: Form,
+    /// Behind a shared reference.
+    pub by_ref: bool,
+    pub differentiated: bool,
+}
+
+/// How numbers lie in a Rust type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    Scalar(Dtype),
+    /// `[T; N]`
+    Array(Box<Form>, Size),
+    /// `[T]` behind a reference, or a `Vec<T>`.
+    Slice(Box<Form>),
+    /// An `ndarray` array or view.
+    Nd {
+        dtype: Dtype,
+        rank: usize,
+        view: bool,
+    },
+    /// A struct with `#[derive(Differentiable)]`; the type as written without the reference.
+    Struct(String),
+    /// Whatever it is, nothing differentiates through it.
+    Host,
+}
+
+/// An array or number that the graph reads.
+#[derive(Debug)]
+pub struct Leaf {
+    /// The argument that it belongs to; none for a value of the user's inactive code.
+    pub arg: Option<usize>,
+    /// The place or host expression: `x`, `net.w1`, `scale_of(n)`.
+    pub place: TokenStream,
+    pub form: Form,
+}
+
+#[derive(Clone, Debug)]
+pub struct Output {
+    pub node: NodeId,
+    /// One axis for each dimension.
+    pub dims: Vec<AxisId>,
+    pub form: Form,
+}
