@@ -1,0 +1,5 @@
+//! Plans as Rust.
+pub mod body;
+pub mod expr;
+pub mod names;
+pub mod place;
