@@ -1,6 +1,6 @@
 //! Functions of mathematics, generic over [`Vector`]: one branch-free body for every level, and for `f32` and `f64`.
 //!
-//! Invariant: only basic arithmetic rounds, so a level's lanes all give the bits that its scalar gives. Errors are in units in
+//! Invariant: no lane depends on another; a vector gives in each lane the bits that it gives alone. Errors are in units in
 //! the last place of the result, measured against std in `f64` for `f32`, against double-word references for `f64`;
 //! levels without FMA are included.
 

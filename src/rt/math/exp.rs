@@ -2,21 +2,24 @@
 //!
 //! Invariant: `x = n ln 2 + r` with |r| <= ln 2 / 2, and `2^n` is applied last, so only results that are subnormal round twice.
 
-use super::{fast_two_sum, log::ln_1p, pick, poly};
+use super::{fast_two_sum, log::ln_1p_unit, pick, poly};
 use crate::rt::simd::Vector;
 
-/// `n` nearest to `x / ln 2`, and `r = x - n ln 2` (Cody and Waite: the first part of ln 2 is short, so its product is exact).
+/// `magic + n` with `n` nearest to `x / ln 2`, and `r = x - n ln 2` as a sum of two (Cody and Waite: the first part of ln 2 is short, so its
+/// product is exact).
 #[inline(always)]
-fn reduce<V: Vector>(x: V) -> (V, V) {
+fn reduce<V: Vector>(x: V) -> (V, V, V) {
     let magic = V::magic();
-    let n = x.mul_add(V::of(std::f64::consts::LOG2_E), magic) - magic;
+    let counted = x.mul_add(V::of(std::f64::consts::LOG2_E), magic);
+    let n = counted - magic;
     let r = n.mul_add(pick(-0.693145751953125, -0.6931471803691238), x);
-    (n, n.mul_add(pick(-1.428_606_820_309_417_3e-6, -1.908_214_929_270_587_7e-10), r))
+    (counted, r, n * pick(-1.428_606_820_309_417_3e-6, -1.908_214_929_270_587_7e-10))
 }
 
-/// `exp(r)` for |r| <= ln 2 / 2. *Source*: own minimax fit, 2^-28 (f32), 2^-57 (f64).
+/// `exp(high + low)` for |high + low| <= ln 2 / 2. *Source*: own minimax fit, 2^-28 (f32), 2^-57 (f64).
 #[inline(always)]
-pub(super) fn near_zero<V: Vector>(r: V) -> V {
+fn near_zero<V: Vector>(high: V, low: V) -> V {
+    let r = high + low;
     let q = poly!(r;
         f32 [5.000000063e-1, 1.666654167e-1, 4.166627783e-2, 8.366766636e-3, 1.394674651e-3];
         f64 [
@@ -25,12 +28,13 @@ pub(super) fn near_zero<V: Vector>(r: V) -> V {
             2.7626729580533503e-7, 2.5114939720145594e-8,
         ],
     );
-    (r * r).mul_add(q, r) + V::of(1.0)
+    (high + (r * r).mul_add(q, low)) + V::of(1.0)
 }
 
-/// `exp(r) - 1` for |r| <= ln 2 / 2. *Source*: own minimax fit, 2^-31 (f32), 2^-61 (f64).
+/// `exp(high + low) - 1` for |high + low| <= ln 2 / 2. *Source*: own minimax fit, 2^-31 (f32), 2^-61 (f64).
 #[inline(always)]
-fn near_zero_m1<V: Vector>(r: V) -> V {
+fn near_zero_m1<V: Vector>(high: V, low: V) -> V {
+    let r = high + low;
     let q = poly!(r;
         f32 [5.000000047e-1, 1.666666682e-1, 4.166635112e-2, 8.333272292e-3, 1.394130465e-3, 1.991462137e-4];
         f64 [
@@ -39,7 +43,7 @@ fn near_zero_m1<V: Vector>(r: V) -> V {
             2.5109334572543572e-8, 2.0924854417351755e-9,
         ],
     );
-    (r * r).mul_add(q, r)
+    high + (r * r).mul_add(q, low)
 }
 
 /// `x` held to where the result leaves the range of the type; NaN stays.
@@ -51,8 +55,8 @@ fn hold<V: Vector>(x: V, low: V, high: V) -> V {
 /// `2^k exp(x)` for a small integer `k`.
 #[inline(always)]
 fn exp_scaled<V: Vector>(x: V, k: f64) -> V {
-    let (n, r) = reduce(hold(x, pick(-105.0, -747.0), pick(90.0, 711.0)));
-    near_zero(r).scale2(n + V::of(k))
+    let (counted, r, low) = reduce(hold(x, pick(-105.0, -747.0), pick(90.0, 711.0)));
+    near_zero(r, low).scale2(if k == 0.0 { counted } else { counted + V::of(k) })
 }
 
 /// `e^x`.
@@ -66,17 +70,17 @@ pub fn exp<V: Vector>(x: V) -> V {
 pub fn exp2<V: Vector>(x: V) -> V {
     let x = hold(x, pick(-151.0, -1076.0), pick(129.0, 1025.0));
     let magic = V::magic();
-    let n = (x + magic) - magic;
-    near_zero((x - n) * V::of(std::f64::consts::LN_2)).scale2(n)
+    let counted = x + magic;
+    exp2_near_zero(x - (counted - magic), V::of(0.0)).scale2(counted)
 }
 
 /// `e^x - 1`, accurate near zero.
 #[inline(always)]
 pub fn exp_m1<V: Vector>(x: V) -> V {
-    let (n, r) = reduce(hold(x, pick(-20.0, -40.0), pick(90.0, 711.0)));
+    let (counted, r, low) = reduce(hold(x, pick(-20.0, -40.0), pick(90.0, 711.0)));
     // 2^n ((exp(r) - 1) + (1 - 2^-n)); the smallest 2^-n that is normal is as good as a smaller one.
-    let back = (V::magic() - n.lesser(pick(126.0, 1022.0))).pow2();
-    let y = ((V::of(1.0) - back) + near_zero_m1(r)).scale2(n);
+    let back = (V::magic() - (counted - V::magic()).lesser(pick(126.0, 1022.0))).pow2();
+    let y = ((V::of(1.0) - back) + near_zero_m1(r, low)).scale2(counted);
     V::select(x.is_nan(), x, y.copysign(x))
 }
 
@@ -97,8 +101,8 @@ pub fn tanh<V: Vector>(x: V) -> V {
     );
     let small = (a * z).mul_add(p, a);
     // Beyond the bound the quotient vanishes beside 1, and 2^n needs no care.
-    let (n, r) = reduce(pick::<V>(20.0, 40.0).lesser(a + a));
-    let e = near_zero(r) * (n + V::magic()).pow2();
+    let (counted, r, low) = reduce(pick::<V>(20.0, 40.0).lesser(a + a));
+    let e = near_zero(r, low) * counted.pow2();
     let large = V::of(1.0) - V::of(2.0) / (e + V::of(1.0));
     V::select(a.lt(V::of(0.625)), small, large).copysign(x)
 }
@@ -107,13 +111,15 @@ pub fn tanh<V: Vector>(x: V) -> V {
 #[inline(always)]
 pub fn sigmoid<V: Vector>(x: V) -> V {
     let e = exp(-x.abs());
-    V::select(x.lt(V::of(0.0)), e, V::of(1.0)) / (e + V::of(1.0))
+    // a - a e / (1 + e): the rounding of 1 + e counts only as much as e.
+    let a = V::select(x.lt(V::of(0.0)), e, V::of(1.0));
+    a.mul_add(-(e / (e + V::of(1.0))), a)
 }
 
 /// `ln(1 + e^x)`, without overflow and down to subnormal results.
 #[inline(always)]
 pub fn softplus<V: Vector>(x: V) -> V {
-    V::of(0.0).greater(x) + ln_1p(exp(-x.abs()))
+    V::of(0.0).greater(x) + ln_1p_unit(exp(-x.abs()))
 }
 
 /// `sinh x`. *Source*: `h - 1/(4h)` with `h = e^|x| / 2`, below 1 an own minimax fit of an odd polynomial.
@@ -148,7 +154,16 @@ pub(super) fn exp2_pair<V: Vector>(high: V, low: V) -> V {
     let held = hold(high, -bound, bound);
     let low = V::select(held.eq(high), low, V::of(0.0));
     let magic = V::magic();
-    let n = (held + magic) - magic;
-    let (r, rest) = fast_two_sum(held - n, low);
-    near_zero((r + rest) * V::of(std::f64::consts::LN_2)).scale2(n)
+    let counted = held + magic;
+    let (r, rest) = fast_two_sum(held - (counted - magic), low);
+    exp2_near_zero(r, rest).scale2(counted)
+}
+
+/// `2^(high + low)` for |high + low| <= 1/2.
+#[inline(always)]
+fn exp2_near_zero<V: Vector>(high: V, low: V) -> V {
+    let ln2 = V::of(std::f64::consts::LN_2);
+    // What the float ln 2 lacks.
+    let rest = pick(-1.904_654_299_957_768e-9, 2.319_046_813_846_3e-17);
+    near_zero(high * ln2, high.mul_add(rest, low * ln2))
 }

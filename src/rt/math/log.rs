@@ -37,8 +37,15 @@ fn tail<V: Vector>(f: V) -> V {
         let p = super::horner(
             f,
             [
-                3.333331043e-1, -2.49999862e-1, 2.000222856e-1, -1.666927358e-1, 1.421861395e-1, -1.238392176e-1,
-                1.187301018e-1, -1.179241427e-1, 6.918246719e-2,
+                3.333331043e-1,
+                -2.49999862e-1,
+                2.000222856e-1,
+                -1.666927358e-1,
+                1.421861395e-1,
+                -1.238392176e-1,
+                1.187301018e-1,
+                -1.179241427e-1,
+                6.918246719e-2,
             ],
         );
         return f * f * f * p;
@@ -93,6 +100,13 @@ pub fn ln_1p<V: Vector>(x: V) -> V {
     edges(u, y).copysign(V::select(u.lt(V::of(0.0)), u, x))
 }
 
+/// `ln(1 + x)` for x in [0, 1].
+#[inline(always)]
+pub(super) fn ln_1p_unit<V: Vector>(x: V) -> V {
+    let (u, error) = super::fast_two_sum(V::of(1.0), x);
+    ln_positive(u, error / u)
+}
+
 /// `k` and `ln(1 + f)` as a short leading part and the rest.
 #[inline(always)]
 fn two_parts<V: Vector>(x: V) -> (V, V, V) {
@@ -107,7 +121,8 @@ fn two_parts<V: Vector>(x: V) -> (V, V, V) {
 #[inline(always)]
 pub fn log2<V: Vector>(x: V) -> V {
     let (k, high, low) = two_parts(x);
-    let (ch, cl) = (pick(1.4423828125, 1.4426946640014648), pick(3.1222838896340733e-4, 3.768874985636099e-7));
+    let (ch, cl) =
+        (pick(1.4423828125, 1.4426946640014648), pick(3.1222838896340733e-4, 3.768874985636099e-7));
     let rest = (low + high) * cl + low * ch;
     let (sum, error) = super::fast_two_sum(k, high * ch);
     edges(x, sum + (error + rest))
@@ -117,8 +132,10 @@ pub fn log2<V: Vector>(x: V) -> V {
 #[inline(always)]
 pub fn log10<V: Vector>(x: V) -> V {
     let (k, high, low) = two_parts(x);
-    let (ch, cl) = (pick(0.4342041015625, 0.4342944622039795), pick(9.038034075182765e-5, 1.9699272335463627e-8));
-    let (kh, kl) = (pick(0.301025390625, 0.3010299955494702), pick(4.605038981195214e-6, 1.1451100898021838e-10));
+    let (ch, cl) =
+        (pick(0.4342041015625, 0.4342944622039795), pick(9.038034075182765e-5, 1.9699272335463627e-8));
+    let (kh, kl) =
+        (pick(0.301025390625, 0.3010299955494702), pick(4.605038981195214e-6, 1.1451100898021838e-10));
     let rest = k.mul_add(kl, (low + high) * cl) + low * ch;
     let (sum, error) = super::fast_two_sum(k * kh, high * ch);
     edges(x, sum + (error + rest))
@@ -139,12 +156,12 @@ pub(super) fn log2_pair<V: Vector>(x: V) -> (V, V) {
     let (z, z_low) = two_prod(s, s);
     let z_low = (s + s).mul_add(s_low, z_low);
     let c = V::of(2.0 / 3.0);
-    let c_low = pick(-1.986_821_492_512_979_5e-8, 3.700_743_415_417_188_3e-17);
+    let c_low = pick(-1.986_821_492_513_020_7e-8, 3.700_743_415_417_188e-17);
     let more = poly!(z;
-        f32 [4.000033269e-1, 2.853742464e-1, 2.358050971e-1];
+        f32 [4.000015074e-1, 2.854724291e-1, 2.34165797e-1];
         f64 [
-            4.0000000000000000e-1, 2.8571428571428571e-1, 2.2222222222222222e-1, 1.8181818181818182e-1,
-            1.5384615384615385e-1, 1.3333333333333333e-1, 1.176e-1, 1.1e-1,
+            4.0000000000001389e-1, 2.8571428570450287e-1, 2.2222222465332239e-1, 1.8181788622682028e-1,
+            1.5386579988202096e-1, 1.3260596909440918e-1, 1.3163940416949171e-1,
         ],
     );
     let (u, u_low) = two_prod(z, c);
@@ -154,7 +171,7 @@ pub(super) fn log2_pair<V: Vector>(x: V) -> (V, V) {
     let (h, h_low) = two_sum(s + s, v);
     let h_low = h_low + (s_low + s_low + v_low);
     let (g, g_low) = two_prod(h, V::of(std::f64::consts::LOG2_E));
-    let e_low = pick(1.925_963_033_500_911_2e-8, 2.035_527_374_093_103_3e-17);
+    let e_low = pick(1.925_962_991_126_617_5e-8, 2.035_527_374_093_103_3e-17);
     let g_low = h.mul_add(e_low, h_low.mul_add(V::of(std::f64::consts::LOG2_E), g_low));
     let (sum, low) = two_sum(k, g);
     two_sum(sum, low + g_low)

@@ -3,7 +3,7 @@
 //! Invariant: the reduced argument is a sum of two with a relative error far below the last place, however near a multiple of
 //! π/2 it lies; arguments beyond the range of the reduction go to std, lane by lane.
 
-use super::{fast_two_sum, patch, pick, poly, two_sum};
+use super::{fast_two_sum, patch, pick, poly, two_prod, two_sum};
 use crate::rt::simd::{Float, Std1, Vector};
 
 /// The largest |x| that [`reduce`] takes: the first products must be exact.
@@ -26,9 +26,9 @@ fn reduce<V: Vector>(x: V) -> (V, V, V) {
     (r, low, counted)
 }
 
-/// sin and cos of `r + low`, |r| <= π/4. *Source*: own minimax fits, 2^-37 and 2^-33 (f32), 2^-57 and 2^-64 (f64).
+/// sin and cos of `r + low`, |r| <= π/4, with the errors of their last sums. *Source*: own minimax fits, 2^-37 and 2^-33 (f32), 2^-57 and 2^-64 (f64).
 #[inline(always)]
-fn near_zero<V: Vector>(r: V, low: V) -> (V, V) {
+fn near_zero<V: Vector>(r: V, low: V) -> ((V, V), (V, V)) {
     let z = r * r;
     let s = poly!(z;
         f32 [-1.666666664e-1, 8.333329365e-3, -1.983932776e-4, 2.718241435e-6];
@@ -46,10 +46,10 @@ fn near_zero<V: Vector>(r: V, low: V) -> (V, V) {
     );
     let half = V::of(0.5) * z;
     // sin' = cos = 1 - z/2 + …, cos' = -sin = -r + …
-    let sin = r + (r * z).mul_add(s, (V::of(1.0) - half) * low);
+    let sin = fast_two_sum(r, (r * z).mul_add(s, (V::of(1.0) - half) * low));
     let one = V::of(1.0);
     let w = one - half;
-    let cos = w + (((one - w) - half) + (z * z).mul_add(c, -(r * low)));
+    let cos = fast_two_sum(w, ((one - w) - half) + (z * z).mul_add(c, -(r * low)));
     (sin, cos)
 }
 
@@ -66,11 +66,20 @@ fn sign<V: Vector>(counted: V) -> V {
     counted.bit_and(V::bits(2)).shl(V::Elem::WIDTH - 2)
 }
 
+/// Whether this is a single `f32`, for which std is faster: it computes in `f64`.
+#[inline(always)]
+fn one_single<V: Vector>() -> bool {
+    V::LEN == 1 && V::Elem::IS_F32
+}
+
 /// `sin x`.
 #[inline(always)]
 pub fn sin<V: Vector>(x: V) -> V {
+    if one_single::<V>() {
+        return x.map(|x| x.std1(Std1::Sin));
+    }
     let (r, low, counted) = reduce(x);
-    let (s, c) = near_zero(r, low);
+    let ((s, _), (c, _)) = near_zero(r, low);
     let y = V::select(odd(counted), c, s).bit_xor(sign(counted));
     // Keeps the sign of zero.
     let y = V::select(x.eq(V::of(0.0)), x, y);
@@ -80,8 +89,11 @@ pub fn sin<V: Vector>(x: V) -> V {
 /// `cos x`.
 #[inline(always)]
 pub fn cos<V: Vector>(x: V) -> V {
+    if one_single::<V>() {
+        return x.map(|x| x.std1(Std1::Cos));
+    }
     let (r, low, counted) = reduce(x);
-    let (s, c) = near_zero(r, low);
+    let ((s, _), (c, _)) = near_zero(r, low);
     let y = V::select(odd(counted), s, c).bit_xor(sign(counted.int_add(V::bits(1))));
     patch(x.abs().gt(limit()), x, y, Std1::Cos)
 }
@@ -89,8 +101,11 @@ pub fn cos<V: Vector>(x: V) -> V {
 /// `(sin x, cos x)`, sharing the reduction; the same bits as [`sin`] and [`cos`].
 #[inline(always)]
 pub fn sin_cos<V: Vector>(x: V) -> (V, V) {
+    if one_single::<V>() {
+        return (sin(x), cos(x));
+    }
     let (r, low, counted) = reduce(x);
-    let (s, c) = near_zero(r, low);
+    let ((s, _), (c, _)) = near_zero(r, low);
     let odd = odd(counted);
     let sin = V::select(odd, c, s).bit_xor(sign(counted));
     let sin = V::select(x.eq(V::of(0.0)), x, sin);
@@ -99,13 +114,18 @@ pub fn sin_cos<V: Vector>(x: V) -> (V, V) {
     (patch(far, x, sin, Std1::Sin), patch(far, x, cos, Std1::Cos))
 }
 
-/// `tan x`, as the quotient of sine and cosine.
+/// `tan x`, as the quotient of sine and cosine, corrected for the errors of both.
 #[inline(always)]
 pub fn tan<V: Vector>(x: V) -> V {
     let (r, low, counted) = reduce(x);
-    let (s, c) = near_zero(r, low);
+    let ((s, s_low), (c, c_low)) = near_zero(r, low);
     let odd = odd(counted);
-    let y = V::select(odd, -c, s) / V::select(odd, s, c);
+    let (up, up_low) = (V::select(odd, -c, s), V::select(odd, -c_low, s_low));
+    let (down, down_low) = (V::select(odd, s, c), V::select(odd, s_low, c_low));
+    let inverse = V::of(1.0) / down;
+    let y = up * inverse;
+    let (p, p_low) = two_prod(y, down);
+    let y = y + (((up - p) - p_low) + (up_low - y * down_low)) * inverse;
     let y = V::select(x.eq(V::of(0.0)), x, y);
     patch(x.abs().gt(limit()), x, y, Std1::Tan)
 }

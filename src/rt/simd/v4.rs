@@ -122,7 +122,12 @@ macro_rules! avx512 {
                 floor() = $round::<{ _MM_FROUND_TO_NEG_INF }>;
                 ceil() = $round::<{ _MM_FROUND_TO_POS_INF }>;
                 trunc() = $round::<{ _MM_FROUND_TO_ZERO }>;
-                scale2(n) = $scale;
+            }
+            #[inline(always)]
+            fn scale2(self, counted: Self) -> Self {
+                let n = counted - Self::magic();
+                // SAFETY: as for `splat`.
+                Self(unsafe { $scale(self.0, n.0) })
             }
             #[inline(always)]
             fn lt(self, other: Self) -> $m {
