@@ -1,1 +1,4 @@
 //! Derivatives of Rust functions at compile time.
+
+#[doc(hidden)]
+pub mod rt;
