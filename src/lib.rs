@@ -1,1 +1,15 @@
 //! Derivatives of Rust functions at compile time.
+
+pub mod nn;
+pub mod optim;
+pub mod params;
+mod real;
+
+#[cfg(feature = "safetensors")]
+pub mod safetensors;
+
+#[doc(hidden)]
+pub use chainrule_macros::__expand;
+pub use chainrule_macros::Differentiable;
+pub use params::Differentiable;
+pub use real::Real;

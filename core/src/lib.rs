@@ -1,1 +1,3 @@
 //! The compiler behind `chainrule`.
+
+pub mod params;
