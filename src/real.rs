@@ -5,6 +5,9 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::nn::Operand;
+use crate::Differentiable;
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
@@ -36,6 +39,8 @@ pub trait Real:
     + SubAssign
     + MulAssign
     + DivAssign
+    + Differentiable<Scalar = Self>
+    + Operand<Scalar = Self, Owned = Self>
 {
     /// `0.0`
     const ZERO: Self;

@@ -152,10 +152,13 @@ pub fn to_bytes<P: Differentiable>(params: &P) -> Result<Vec<u8>, Error> {
 pub fn from_bytes<P: Differentiable>(bytes: &[u8], params: &mut P) -> Result<(), Error> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| Error::Format(error.to_string()))?;
     check(&file, params)?;
+    let mut elements = [].chunks_exact(P::Scalar::SIZE);
     params.visit_mut(|part, values| {
-        let tensor = file.tensor(&part.path().to_string()).expect("checked to be there");
-        let bytes = tensor.data().chunks_exact(P::Scalar::SIZE).skip(part.start());
-        for (value, bytes) in values.iter_mut().zip(bytes) {
+        if part.start() == 0 {
+            let tensor = file.tensor(&part.path().to_string()).expect("checked to be there");
+            elements = tensor.data().chunks_exact(P::Scalar::SIZE);
+        }
+        for (value, bytes) in values.iter_mut().zip(&mut elements) {
             *value = P::Scalar::from_le_bytes(bytes).expect("a chunk has the size of an element");
         }
     });

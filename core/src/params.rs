@@ -7,7 +7,11 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned, ToTokens};
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Fields, GenericParam, Generics, Member, Meta, Type, Visibility};
+use syn::visit::Visit;
+use syn::{
+    parse_quote, Attribute, Data, DeriveInput, Fields, GenericArgument, GenericParam, Generics, Member, Meta,
+    PathArguments, PathSegment, Type, TypeParamBound, Visibility, WherePredicate,
+};
 
 /// Generates what `#[derive(Differentiable)]` adds to a struct.
 ///
@@ -36,10 +40,8 @@ pub fn derive_differentiable(input: TokenStream) -> TokenStream {
             TokenStream::new()
         }
         Data::Union(data) => {
-            errors.push(
-                data.union_token.span,
-                "`Differentiable` cannot be derived for a union: use a struct",
-            );
+            errors
+                .push(data.union_token.span, "`Differentiable` cannot be derived for a union: use a struct");
             TokenStream::new()
         }
     };
@@ -152,43 +154,95 @@ fn implementation(input: &DeriveInput, fields: &[Field]) -> TokenStream {
     }
 }
 
-/// The generics of the struct, with what its generic fields must fulfil: each is differentiable, over one scalar type.
+/// The generics of the struct, with what its parameters must fulfil: to be differentiable, over one scalar type.
 ///
-/// The bounds are on the types of the fields, not on the parameters: `w: Array2<T>` needs `T` to be `f32` or `f64`,
-/// while `layer: L` needs `L` to be differentiable.
+/// A type parameter that is the element of an array (`Array2<T>`) must be `Real`; any other that occurs in a field of
+/// parameters must be differentiable, unless the user bounded it by `Real` already. The bounds are on the type
+/// parameters and not on the types of the fields, because rustc cannot use a bound on `Array1<T>` whose scalar type is
+/// that of `Array2<T>`.
 fn bounded(generics: &Generics, fields: &[Field]) -> Generics {
-    let mut generics = generics.clone();
-    let params: Vec<Ident> = generics.type_params().map(|p| p.ident.clone()).collect();
-    let first = fields.iter().find(|f| !f.constant).map(|f| f.ty);
-    let mut seen: Vec<&Type> = Vec::new();
-    for Field { ty, constant, .. } in fields {
-        if !mentions(ty.to_token_stream(), &params) {
-            continue;
+    let mut bounded = generics.clone();
+    let all: Vec<&Ident> = generics.type_params().map(|p| &p.ident).collect();
+    let (reals, others): (Vec<&Ident>, Vec<&Ident>) = all
+        .iter()
+        .filter(|name| fields.iter().any(|f| !f.constant && mentions(f.ty.to_token_stream(), &[name])))
+        .partition(|name| {
+            is_real(generics, name) || fields.iter().any(|f| !f.constant && is_element(f.ty, name))
+        });
+
+    // the scalar type, in terms that need no bound that is still to be added
+    let concrete =
+        fields.iter().find(|f| !f.constant && !mentions(f.ty.to_token_stream(), &all)).map(|f| f.ty);
+    let scalar = match (concrete, reals.first(), others.first()) {
+        (Some(ty), ..) => quote!(<#ty as ::chainrule::Differentiable>::Scalar),
+        (None, Some(real), _) => quote!(#real),
+        (None, None, Some(other)) => quote!(<#other as ::chainrule::Differentiable>::Scalar),
+        (None, None, None) => quote!(f64),
+    };
+    let defines_scalar =
+        |name: &Ident| concrete.is_none() && reals.is_empty() && others.first() == Some(&name);
+    let predicates = &mut bounded.make_where_clause().predicates;
+    for name in &reals {
+        predicates.push(parse_quote!(#name: ::chainrule::Real));
+    }
+    for name in &others {
+        predicates.push(match defines_scalar(name) {
+            true => parse_quote!(#name: ::chainrule::Differentiable),
+            false => parse_quote!(#name: ::chainrule::Differentiable<Scalar = #scalar>),
+        });
+    }
+    for Field { ty, .. } in fields.iter().filter(|f| f.constant && mentions(f.ty.to_token_stream(), &all)) {
+        predicates.push(parse_quote!(#ty: ::core::clone::Clone));
+    }
+    bounded
+}
+
+/// Whether the user bounded the type parameter by `Real`.
+fn is_real(generics: &Generics, name: &Ident) -> bool {
+    let is_real = |bound: &TypeParamBound| match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|s| s.ident == "Real"),
+        _ => false,
+    };
+    let inline = generics.type_params().filter(|p| p.ident == *name).flat_map(|p| &p.bounds);
+    let clauses = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+    let later = clauses.filter_map(|predicate| match predicate {
+        WherePredicate::Type(p) if matches!(&p.bounded_ty, Type::Path(t) if t.path.is_ident(name)) => {
+            Some(&p.bounds)
         }
-        let clause = match first {
-            _ if *constant => syn::parse_quote_spanned!(ty.span()=> #ty: ::core::clone::Clone),
-            Some(first) if first != *ty => syn::parse_quote_spanned! {ty.span()=>
-                #ty: ::chainrule::Differentiable<Scalar = <#first as ::chainrule::Differentiable>::Scalar>
-            },
-            _ => syn::parse_quote_spanned!(ty.span()=> #ty: ::chainrule::Differentiable),
-        };
-        if *constant || !seen.contains(ty) {
-            generics.make_where_clause().predicates.push(clause);
-        }
-        if !constant {
-            seen.push(ty);
+        _ => None,
+    });
+    inline.chain(later.flatten()).any(is_real)
+}
+
+/// Whether the type contains an `ndarray` array whose element is the type parameter: `Array…<name, …>`.
+fn is_element(ty: &Type, name: &Ident) -> bool {
+    struct Search<'a> {
+        name: &'a Ident,
+        found: bool,
+    }
+    impl<'ast> Visit<'ast> for Search<'_> {
+        fn visit_path_segment(&mut self, segment: &'ast PathSegment) {
+            if let PathArguments::AngleBracketed(arguments) = &segment.arguments {
+                let first = arguments.args.first();
+                let is_name =
+                    matches!(first, Some(GenericArgument::Type(Type::Path(t))) if t.path.is_ident(self.name));
+                self.found |= is_name && segment.ident.to_string().starts_with("Array");
+            }
+            syn::visit::visit_path_segment(self, segment);
         }
     }
-    generics
+    let mut search = Search { name, found: false };
+    search.visit_type(ty);
+    search.found
 }
 
 /// Whether one of the names occurs among the tokens, at any depth.
-fn mentions(tokens: TokenStream, names: &[Ident]) -> bool {
+fn mentions(tokens: TokenStream, names: &[&Ident]) -> bool {
     let mut open = vec![tokens];
     while let Some(tokens) = open.pop() {
         for token in tokens {
             match token {
-                TokenTree::Ident(ident) if names.contains(&ident) => return true,
+                TokenTree::Ident(ident) if names.contains(&&ident) => return true,
                 TokenTree::Group(group) => open.push(group.stream()),
                 _ => {}
             }
@@ -248,7 +302,9 @@ mod tests {
     fn errors(tokens: TokenStream) -> Vec<String> {
         let file: syn::File = syn::parse2(tokens).expect("the output parses");
         let messages = file.items.iter().filter_map(|item| match item {
-            syn::Item::Macro(item) if item.mac.path.to_token_stream().to_string().ends_with("compile_error") => {
+            syn::Item::Macro(item)
+                if item.mac.path.to_token_stream().to_string().ends_with("compile_error") =>
+            {
                 Some(item.mac.tokens.to_string())
             }
             _ => None,
@@ -280,19 +336,66 @@ mod tests {
             #[derive(Clone)]
             pub struct Pair<#[allow(unused)] T: Real>(#[serde(skip)] pub T, #[constant] u8) where T: Copy;
         };
-        let expected = quote!(struct Pair<T: Real>(pub T, #[constant] u8) where T: Copy;);
+        let expected = quote!(
+            struct Pair<T: Real>(pub T, #[constant] u8)
+            where
+                T: Copy;
+        );
         assert_eq!(payload(&input).to_string(), expected.to_string());
     }
 
+    /// The where clause that the derive adds.
+    fn bounds(input: TokenStream) -> String {
+        let out = derive_differentiable(input).to_string();
+        let clause = out.split(" where ").nth(1).and_then(|rest| rest.split(" {").next());
+        clause.unwrap_or_default().replace(" :: chainrule :: ", " ")
+    }
+
     #[test]
-    fn generic_fields_are_bounded_and_others_are_not() {
-        let out = pretty(derive_differentiable(quote! {
-            struct S<T, L, const N: usize> { w: Array2<T>, l: [L; N], again: Array2<T>, plain: f32, #[constant] k: Vec<T> }
-        }));
-        let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
-        let bounds = "where Array2<T>: ::chainrule::Differentiable, [L; N]: ::chainrule::Differentiable< Scalar = \
-                      <Array2<T> as ::chainrule::Differentiable>::Scalar, >, Vec<T>: ::core::clone::Clone, {";
-        assert!(flat.contains(bounds), "{flat}");
+    fn type_parameters_are_bounded_by_their_use() {
+        let input = quote!(
+            struct S<T, L, const N: usize> {
+                w: Array2<T>,
+                l: [L; N],
+                #[constant]
+                k: Vec<T>,
+            }
+        );
+        let expected = "T : Real , L : Differentiable < Scalar = T > , Vec < T > : :: core :: clone :: Clone";
+        assert_eq!(bounds(input), expected);
+        let input = quote!(
+            struct S<A, B> {
+                a: A,
+                b: B,
+            }
+        );
+        let expected =
+            "A : Differentiable , B : Differentiable < Scalar = < A as Differentiable > :: Scalar >";
+        assert_eq!(bounds(input), expected);
+        let input = quote!(
+            struct S<A> {
+                a: A,
+                x: f32,
+            }
+        );
+        assert_eq!(bounds(input), "A : Differentiable < Scalar = < f32 as Differentiable > :: Scalar >");
+        assert_eq!(
+            bounds(quote!(
+                struct S<T: Real> {
+                    x: T,
+                }
+            )),
+            "T : Real"
+        );
+        assert_eq!(
+            bounds(quote!(
+                struct S<T> {
+                    #[constant]
+                    x: PhantomData<T>,
+                }
+            )),
+            "PhantomData < T > : :: core :: clone :: Clone"
+        );
     }
 
     #[test]
@@ -309,14 +412,27 @@ mod tests {
 
     #[test]
     fn enums_and_unions_are_refused() {
-        assert!(errors(derive_differentiable(quote!(enum E { A(f32) })))[0].contains("an enum"));
+        assert!(errors(derive_differentiable(quote!(
+            enum E {
+                A(f32),
+            }
+        )))[0]
+            .contains("an enum"));
         assert!(errors(derive_differentiable(quote!(union U { a: f32 })))[0].contains("a union"));
-        assert_eq!(errors(derive_differentiable(quote!(fn f() {}))).len(), 1);
+        assert_eq!(
+            errors(derive_differentiable(quote!(
+                fn f() {}
+            )))
+            .len(),
+            1
+        );
     }
 
     #[test]
     fn same_tokens_give_same_output() {
-        let input = quote!(struct S<T>(T, #[constant] u8, Vec<T>););
+        let input = quote!(
+            struct S<T>(T, #[constant] u8, Vec<T>);
+        );
         let once = derive_differentiable(input.clone()).to_string();
         assert_eq!(once, derive_differentiable(input).to_string());
     }

@@ -3,7 +3,9 @@
 //! Invariant: the memory layout of an array never changes a result; rows that do not lie in one piece are
 //! copied to a buffer and back.
 
-use ndarray::{Array, ArrayBase, ArrayRef, Axis, Data, Dimension, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, RemoveAxis, Zip};
+use ndarray::{
+    Array, ArrayBase, ArrayRef, Axis, Data, Dimension, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, RemoveAxis, Zip,
+};
 
 use super::operand::{Operand, Rows, Tensor};
 use crate::Real;

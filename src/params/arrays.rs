@@ -24,7 +24,8 @@ impl<T: Real, D: Dimension> Differentiable for Array<T, D> {
         let Some(dims) = muts.first().map(|a| a.raw_dim()).or(refs.first().map(|a| a.raw_dim())) else {
             return Ok(());
         };
-        let in_order = muts.iter().all(|a| a.is_standard_layout()) && refs.iter().all(|a| a.is_standard_layout());
+        let in_order =
+            muts.iter().all(|a| a.is_standard_layout()) && refs.iter().all(|a| a.is_standard_layout());
         if in_order {
             let standard = "an array in standard layout is a slice";
             let muts = muts.map(|a| a.as_slice_mut().expect(standard));
