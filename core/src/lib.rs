@@ -1,6 +1,8 @@
 //! The compiler behind `chainrule`: tokens of a function in, tokens of its fused gradient out.
+
 pub mod derive;
 pub mod emit;
 pub mod ir;
+pub mod params;
 pub mod schedule;
 pub mod signature;
