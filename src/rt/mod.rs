@@ -2,4 +2,5 @@
 //!
 //! Invariant: nothing here knows the compiler; the op table names these functions, never the reverse.
 
+pub mod gemm;
 pub mod simd;
