@@ -36,6 +36,9 @@ impl<T, const P: usize> Panel<T, P> {
     }
 }
 
+/// Bytes of A that are read again for every panel: a part of the second-level cache.
+const A_BLOCK: usize = 512 * 1024;
+
 /// Vectors in a row of a tile.
 const NV: usize = 2;
 
@@ -63,7 +66,6 @@ pub(super) unsafe fn run<T: Float, S: Simd, const P: usize>(
     panel: &mut Panel<T, P>,
 ) {
     let Job { m, k, n, a, ars, acs, b, brs, bcs } = job;
-    let len = T::Wide::<S>::LEN;
     // SAFETY: each callee gets the same matrices, or all of their rows or columns in parts.
     unsafe {
         if acs == 1 && bcs != 1 && brs == 1 && m < 4 {
@@ -80,11 +82,10 @@ pub(super) unsafe fn run<T: Float, S: Simd, const P: usize>(
         } else {
             panels::<T, S, P>(job, c, ldc, accumulate, panel);
         }
-        let _ = len;
     }
 }
 
-/// Blocks of k, then panels of columns, then tiles of rows.
+/// Blocks of k and of rows, then panels of columns, then tiles.
 ///
 /// # Safety: as [`run`].
 #[inline(always)]
@@ -98,46 +99,51 @@ unsafe fn panels<T: Float, S: Simd, const P: usize>(
     let Job { m, k, n, a, ars, acs, b, brs, bcs } = job;
     let len = T::Wide::<S>::LEN;
     let width = NV * len;
-    let most = P / width;
-    // SAFETY: `k0..k0 + kc` are rows of B and columns of A, `j..j + w` columns of B and C; a packed panel has `kc <=
-    // P / width` rows of `width` initialised elements.
+    // A panel is read once per row of tiles: packing pays from the third on, unless the rows of B are the panel already.
+    let few = m <= 2 * tile_rows(size_of::<T::Wide<S>>());
+    let direct = bcs == 1 && (few || (n == width && brs == width));
+    // Blocks of equal size, so that the last one is not short. A row costs nothing to start over in a single tile.
+    let most = P * size_of::<f32>() / size_of::<T>() / width;
+    let kb = if direct && few { k } else { k.div_ceil(k.div_ceil(most)) };
+    let most = (A_BLOCK / size_of::<T>() / kb).max(32);
+    let mb = m.div_ceil(m.div_ceil(most));
+    // SAFETY: `k0..k0 + kc` are rows of B and columns of A, `i0..i0 + mc` rows of A and C, `j..j + w` columns of B and C;
+    // a packed panel has `kc <= P / width` rows of `width` initialised elements.
     unsafe {
-        let few = m <= 2 * tile_rows(size_of::<T::Wide<S>>());
-        // blocks of equal size, so that the last one is not short
-        let kb = if bcs == 1 && (few || n == width) { k } else { k.div_ceil(k.div_ceil(most)) };
         let mut k0 = 0;
         while k0 < k {
             let kc = kb.min(k - k0);
             let acc = accumulate || k0 > 0;
-            let (ak, bk) = (a.add(k0 * acs), b.add(k0 * brs));
-            let mut j = 0;
-            while j < n {
-                let w = width.min(n - j);
-                let (bj, cj) = (bk.add(j * bcs), c.add(j));
-                if bcs == 1 && (few || n == width) {
-                    let t = Tiles { m, k: kc, a: ak, ars, acs, b: bj, ldb: brs, w, c: cj, ldc, acc };
-                    if w == width {
-                        t.rows::<S, NV, false, false>();
-                    } else if w > len {
-                        t.rows::<S, NV, true, true>();
-                    } else if w == len {
-                        t.rows::<S, 1, false, false>();
+            let mut i0 = 0;
+            while i0 < m {
+                let mc = mb.min(m - i0);
+                let mut j = 0;
+                while j < n {
+                    let w = width.min(n - j);
+                    let from = b.add(k0 * brs + j * bcs);
+                    let (bp, ldb) = if direct {
+                        (from, brs)
                     } else {
-                        t.rows::<S, 1, true, true>();
-                    }
-                } else {
-                    let p = panel.0.as_mut_ptr().cast::<T>();
-                    pack::panel::<T, S>(kc, w, width, bj, brs, bcs, p);
-                    let t = Tiles { m, k: kc, a: ak, ars, acs, b: p, ldb: width, w, c: cj, ldc, acc };
+                        let to = panel.0.as_mut_ptr().cast::<T>();
+                        pack::panel::<T, S>(kc, w, width, from, brs, bcs, to);
+                        (to.cast_const(), width)
+                    };
+                    let (a, c) = (a.add(i0 * ars + k0 * acs), c.add(i0 * ldc + j));
+                    let tiles = Tiles { m: mc, k: kc, a, ars, acs, b: bp, ldb, w, c, ldc, acc };
                     if w == width {
-                        t.rows::<S, NV, false, false>();
+                        tiles.rows::<S, NV, false, false>();
+                    } else if w > len && direct {
+                        tiles.rows::<S, NV, true, true>();
                     } else if w > len {
-                        t.rows::<S, NV, false, true>();
+                        tiles.rows::<S, NV, false, true>();
+                    } else if w < len && direct {
+                        tiles.rows::<S, 1, true, true>();
                     } else {
-                        t.rows::<S, 1, false, true>();
+                        tiles.rows::<S, 1, false, true>();
                     }
+                    j += width;
                 }
-                j += width;
+                i0 += mc;
             }
             k0 += kc;
         }
