@@ -39,6 +39,9 @@ impl<T, const P: usize> Panel<T, P> {
 /// Bytes of A that are read again for every panel: a part of the second-level cache.
 const A_BLOCK: usize = 512 * 1024;
 
+/// Bytes between two rows of B up to which a panel of it is read in place.
+const NEAR: usize = 3072;
+
 /// Vectors in a row of a tile.
 const NV: usize = 2;
 
@@ -99,12 +102,13 @@ unsafe fn panels<T: Float, S: Simd, const P: usize>(
     let Job { m, k, n, a, ars, acs, b, brs, bcs } = job;
     let len = T::Wide::<S>::LEN;
     let width = NV * len;
-    // A panel is read once per row of tiles: packing pays from the third on, unless the rows of B are the panel already.
-    let few = m <= 2 * tile_rows(size_of::<T::Wide<S>>());
-    let direct = bcs == 1 && (few || (n == width && brs == width));
-    // Blocks of equal size, so that the last one is not short. A row costs nothing to start over in a single tile.
+    // B is read where it is if its rows are contiguous and whole vectors (with few rows of C: any length), and not so far
+    // apart that they fall on the same lines of the cache.
+    let few = m <= 2 * const { tile_rows(size_of::<T::Wide<S>>()) };
+    let direct = bcs == 1 && (few || (n % len == 0 && brs * size_of::<T>() <= NEAR));
+    // Blocks of equal size, so that the last one is not short.
     let most = P * size_of::<f32>() / size_of::<T>() / width;
-    let kb = if direct && few { k } else { k.div_ceil(k.div_ceil(most)) };
+    let kb = if direct && m <= 256 { k } else { k.div_ceil(k.div_ceil(most)) };
     let most = (A_BLOCK / size_of::<T>() / kb).max(32);
     let mb = m.div_ceil(m.div_ceil(most));
     // SAFETY: `k0..k0 + kc` are rows of B and columns of A, `i0..i0 + mc` rows of A and C, `j..j + w` columns of B and C;
