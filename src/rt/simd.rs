@@ -23,7 +23,7 @@ mod v4;
 mod x86;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use dispatch::{available, best, dispatch, dispatch_at, Kernel, Level};
 
@@ -200,6 +200,8 @@ pub trait Vector:
     type Mask: Mask;
     /// Lanes; at most [`MAX_LEN`].
     const LEN: usize;
+    /// Whether [`mul_add`](Vector::mul_add) rounds once.
+    const FUSED: bool;
 
     /// `x` in every lane.
     fn splat(x: Self::Elem) -> Self;

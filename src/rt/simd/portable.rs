@@ -106,6 +106,7 @@ impl<T: Float, const N: usize> Vector for Array<T, N> {
     type Elem = T;
     type Mask = Bools<N>;
     const LEN: usize = N;
+    const FUSED: bool = Portable::FMA;
     #[inline(always)]
     fn splat(x: T) -> Self {
         Array([x; N])

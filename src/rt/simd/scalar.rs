@@ -68,6 +68,7 @@ macro_rules! scalar {
             type Elem = $t;
             type Mask = bool;
             const LEN: usize = 1;
+            const FUSED: bool = $fma;
             #[inline(always)]
             fn splat(x: $t) -> Self {
                 $new(x)
@@ -105,7 +106,7 @@ macro_rules! scalar {
             }
             #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
-                if $fma {
+                if Self::FUSED {
                     $new(Float::fused($get(self), $get(a), $get(b)))
                 } else {
                     self * a + b

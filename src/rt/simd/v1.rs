@@ -59,6 +59,7 @@ macro_rules! sse {
             type Elem = $t;
             type Mask = $m;
             const LEN: usize = $len;
+            const FUSED: bool = V1::FMA;
             #[inline(always)]
             fn splat(x: $t) -> Self {
                 // SAFETY: SSE2 is part of x86-64.

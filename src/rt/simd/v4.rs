@@ -61,6 +61,7 @@ macro_rules! avx512 {
             type Elem = $t;
             type Mask = $m;
             const LEN: usize = $len;
+            const FUSED: bool = true;
             #[inline(always)]
             fn splat(x: $t) -> Self {
                 // SAFETY: this type is reached only through dispatch, after AVX-512 was detected.
