@@ -2,5 +2,6 @@
 //!
 //! Invariant: nothing here knows the compiler; the op table names these functions, never the reverse.
 
+pub mod gemm;
 pub mod math;
 pub mod simd;
