@@ -1,6 +1,6 @@
 //! Explicit vectors with run-time dispatch: one generic body, compiled once per instruction set level.
 //!
-//! A [`Kernel`] is written once over [`Simd`]; [`dispatch`] compiles it into one `#[target_feature]` entry per level and calls
+//! A [`Kernel`] is written once over [`Simd`]; `dispatch` compiles it into one `#[target_feature]` entry per level and calls
 //! the best that the machine has. Everything is `#[inline(always)]`, so that the intrinsics inline into that entry.
 //!
 //! Invariant: the types of a level cannot be named outside; only a dispatched kernel receives them, hence a value of such a

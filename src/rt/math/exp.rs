@@ -23,9 +23,9 @@ fn near_zero<V: Vector>(high: V, low: V) -> V {
     let q = poly!(r;
         f32 [5.000000063e-1, 1.666654167e-1, 4.166627783e-2, 8.366766636e-3, 1.394674651e-3];
         f64 [
-            5.0000000000000057e-1, 1.6666666666666687e-1, 4.1666666666571509e-2, 8.3333333333137693e-3,
-            1.3888888933139081e-3, 1.984126990474173e-4, 2.4801503476226687e-5, 2.7557226460798837e-6,
-            2.7626729580533503e-7, 2.5114939720145594e-8,
+            5.000_000_000_000_006e-1, 1.6666666666666687e-1, 4.166_666_666_657_151e-2, 8.333_333_333_313_769e-3,
+            1.388_888_893_313_908e-3, 1.984126990474173e-4, 2.4801503476226687e-5, 2.7557226460798837e-6,
+            2.762_672_958_053_35e-7, 2.5114939720145594e-8,
         ],
     );
     (high + (r * r).mul_add(q, low)) + V::of(1.0)
@@ -38,8 +38,8 @@ fn near_zero_m1<V: Vector>(high: V, low: V) -> V {
     let q = poly!(r;
         f32 [5.000000047e-1, 1.666666682e-1, 4.166635112e-2, 8.333272292e-3, 1.394130465e-3, 1.991462137e-4];
         f64 [
-            5.0e-1, 1.6666666666666677e-1, 4.1666666666666703e-2, 8.3333333333213981e-3, 1.3888888888866049e-3,
-            1.9841269886809185e-4, 2.4801587362119327e-5, 2.7557243434900122e-6, 2.7557241425534852e-7,
+            5.0e-1, 1.6666666666666677e-1, 4.1666666666666703e-2, 8.333_333_333_321_398e-3, 1.388_888_888_886_605e-3,
+            1.9841269886809185e-4, 2.480_158_736_211_933e-5, 2.7557243434900122e-6, 2.755_724_142_553_485e-7,
             2.5109334572543572e-8, 2.0924854417351755e-9,
         ],
     );
@@ -60,12 +60,16 @@ fn exp_scaled<V: Vector>(x: V, k: f64) -> V {
 }
 
 /// `e^x`.
+///
+/// *Error*: at most 0.91 (f32), 0.87 (f64) units in the last place.
 #[inline(always)]
 pub fn exp<V: Vector>(x: V) -> V {
     exp_scaled(x, 0.0)
 }
 
 /// `2^x`.
+///
+/// *Error*: at most 1.03 (f32), 0.99 (f64) units in the last place.
 #[inline(always)]
 pub fn exp2<V: Vector>(x: V) -> V {
     let x = hold(x, pick(-151.0, -1076.0), pick(129.0, 1025.0));
@@ -75,6 +79,8 @@ pub fn exp2<V: Vector>(x: V) -> V {
 }
 
 /// `e^x - 1`, accurate near zero.
+///
+/// *Error*: at most 1.60 (f32), 1.33 (f64) units in the last place.
 #[inline(always)]
 pub fn exp_m1<V: Vector>(x: V) -> V {
     let (counted, r, low) = reduce(hold(x, pick(-20.0, -40.0), pick(90.0, 711.0)));
@@ -87,6 +93,8 @@ pub fn exp_m1<V: Vector>(x: V) -> V {
 /// `tanh x`.
 ///
 /// *Source*: `1 - 2 / (exp(2|x|) + 1)`, below 0.625 an own minimax fit of an odd polynomial.
+///
+/// *Error*: at most 1.30 (f32), 1.25 (f64) units in the last place.
 #[inline(always)]
 pub fn tanh<V: Vector>(x: V) -> V {
     let a = x.abs();
@@ -94,9 +102,9 @@ pub fn tanh<V: Vector>(x: V) -> V {
     let p = poly!(z;
         f32 [-3.333328411e-1, 1.333149517e-1, -5.374374781e-2, 2.06512276e-2, -5.717617473e-3];
         f64 [
-            -3.3333333333332883e-1, 1.333333333326544e-1, -5.3968253932671956e-2, 2.1869487605517433e-2,
-            -8.8632213586235479e-3, 3.591991845827816e-3, -1.4549717230314056e-3, 5.8635614279527882e-4,
-            -2.2863994791946712e-4, 7.7226161475801469e-5, -1.611069783015097e-5,
+            -3.333_333_333_333_288e-1, 1.333333333326544e-1, -5.3968253932671956e-2, 2.186_948_760_551_743e-2,
+            -8.863_221_358_623_549e-3, 3.591991845827816e-3, -1.4549717230314056e-3, 5.863_561_427_952_789e-4,
+            -2.286_399_479_194_671e-4, 7.722_616_147_580_148e-5, -1.611069783015097e-5,
         ],
     );
     let small = (a * z).mul_add(p, a);
@@ -108,6 +116,8 @@ pub fn tanh<V: Vector>(x: V) -> V {
 }
 
 /// `1 / (1 + e^-x)`, without overflow and down to subnormal results.
+///
+/// *Error*: at most 1.76 (f32), 1.53 (f64) units in the last place.
 #[inline(always)]
 pub fn sigmoid<V: Vector>(x: V) -> V {
     let e = exp(-x.abs());
@@ -117,12 +127,16 @@ pub fn sigmoid<V: Vector>(x: V) -> V {
 }
 
 /// `ln(1 + e^x)`, without overflow and down to subnormal results.
+///
+/// *Error*: at most 1.55 (f32), 1.40 (f64) units in the last place.
 #[inline(always)]
 pub fn softplus<V: Vector>(x: V) -> V {
     V::of(0.0).greater(x) + ln_1p_unit(exp(-x.abs()))
 }
 
 /// `sinh x`. *Source*: `h - 1/(4h)` with `h = e^|x| / 2`, below 1 an own minimax fit of an odd polynomial.
+///
+/// *Error*: at most 1.62 (f32), 1.46 (f64) units in the last place.
 #[inline(always)]
 pub fn sinh<V: Vector>(x: V) -> V {
     let a = x.abs();
@@ -130,8 +144,8 @@ pub fn sinh<V: Vector>(x: V) -> V {
     let p = poly!(z;
         f32 [1.666666649e-1, 8.333350588e-3, 1.983606753e-4, 2.817434719e-6];
         f64 [
-            1.6666666666666667e-1, 8.3333333333331394e-3, 1.9841269841437342e-4, 2.7557319155428669e-6,
-            2.5052123386089893e-8, 1.6057241170164795e-10, 7.7592907122231447e-13,
+            1.6666666666666667e-1, 8.333_333_333_333_139e-3, 1.9841269841437342e-4, 2.7557319155428669e-6,
+            2.5052123386089893e-8, 1.6057241170164795e-10, 7.759_290_712_223_145e-13,
         ],
     );
     let small = (a * z).mul_add(p, a);
@@ -141,6 +155,8 @@ pub fn sinh<V: Vector>(x: V) -> V {
 }
 
 /// `cosh x`. *Source*: `h + 1/(4h)` with `h = e^|x| / 2`.
+///
+/// *Error*: at most 1.34 (f32), 1.22 (f64) units in the last place.
 #[inline(always)]
 pub fn cosh<V: Vector>(x: V) -> V {
     let half = exp_scaled(x.abs(), -1.0);

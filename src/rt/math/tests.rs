@@ -6,6 +6,8 @@ use super::super::simd::{self, dispatch_at, Kernel, Simd};
 use super::*;
 use std::marker::PhantomData;
 
+mod table;
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Name {
     Exp,
@@ -198,8 +200,8 @@ fn points<T: Float>(stride: u64) -> Vec<T> {
         1e300,
         1e-310,
         5e-324,
-        1.5707963,
-        3.1415926535,
+        std::f64::consts::FRAC_PI_2,
+        std::f64::consts::PI,
         f64::INFINITY,
         f64::NAN,
     ];
@@ -271,8 +273,88 @@ fn f64_is_within_bounds_of_std() {
 #[test]
 #[ignore]
 fn measure() {
-    sweep_all::<f32>(4999, true);
+    sweep_all::<f32>(499, true);
     sweep_all::<f64>(4999, true);
+    println!("powf {:?} {:?}", powers::<f32>(1_000_000), powers::<f64>(1_000_000));
+}
+
+#[test]
+fn f64_is_within_two_units_of_the_table() {
+    let from: Vec<f64> = table::TABLE.iter().map(|row| row.1).collect();
+    for level in simd::available() {
+        for (i, (name, x, want)) in table::TABLE.iter().enumerate() {
+            let mut to = [0.0];
+            let from = &from[i..=i];
+            dispatch_at(*level, Sweep { name: *name, from, to: &mut to, wide: true, of: PhantomData })
+                .unwrap();
+            let error = ulps(to[0], *want);
+            assert!(error <= 2.0, "{name:?} {level:?} {x}: {error}");
+        }
+    }
+}
+
+struct Plain;
+impl Kernel for Plain {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        plain::<S::F32>();
+        plain::<S::F64>();
+        plain::<S::S32>();
+        plain::<S::S64>();
+        plain::<f32>();
+        plain::<f64>();
+    }
+}
+
+#[inline(always)]
+fn plain<V: Vector>() {
+    let same = |y: V, want: f64| {
+        let want = V::Elem::of(want);
+        let got = y.lane(V::LEN - 1);
+        assert!(
+            got.to_raw() == want.to_raw() || (got.to_f64().is_nan() && want.to_f64().is_nan()),
+            "{got:?} {want:?}"
+        );
+    };
+    let of = V::of;
+    let nan = f64::NAN;
+    for (x, sign) in [(0.0, 1.0), (-0.0, -1.0), (-3.5, -1.0), (nan, nan), (f64::INFINITY, 1.0)] {
+        same(signum(of(x)), sign);
+    }
+    same(fract(of(-3.75)), -0.75);
+    same(recip(of(-0.0)), f64::NEG_INFINITY);
+    for (x, want) in [(-2.0, -1.0), (0.5, 0.5), (7.0, 3.0), (nan, nan)] {
+        same(clamp(of(x), of(-1.0), of(3.0)), want);
+    }
+    same(min(of(nan), of(1.0)), 1.0);
+    same(max(of(2.0), of(nan)), 2.0);
+    same(rem(of(-7.5), of(2.0)), -1.5);
+    same(rem_euclid(of(-7.5), of(2.0)), 0.5);
+    same(div_euclid(of(-7.5), of(2.0)), -4.0);
+    same(hypot(of(3.0), of(4.0)), 5.0);
+    same(atan2(of(0.0), of(-0.0)), V::Elem::of(0.0).std2(V::Elem::of(-0.0), Std2::Atan2).to_f64());
+    same(cbrt(of(-27.0)), -3.0);
+    same(asin(of(2.0)), nan);
+    same(round(of(-2.5)), -3.0);
+    same(copysign(of(2.0), of(-0.0)), -2.0);
+    same(mul_add(of(2.0), of(3.0), of(1.0)), 7.0);
+    for (n, want) in [(0, 1.0), (1, -1.5), (2, 2.25), (-3, -1.0 / 3.375), (5, -7.59375)] {
+        same(powi(of(-1.5), n), want);
+    }
+    same(powi(of(1.0), i32::MIN), 1.0);
+    same(powi(of(nan), 0), 1.0);
+    let (s, c) = sin_cos(of(1e5));
+    same(s, sin(of(1e5)).lane(0).to_f64());
+    same(c, cos(of(1e5)).lane(0).to_f64());
+    same(erf_partial(of(0.0)), std::f64::consts::FRAC_2_SQRT_PI);
+}
+
+#[test]
+fn plain_operations_agree_with_std() {
+    for level in simd::available() {
+        dispatch_at(*level, Plain).unwrap();
+    }
 }
 
 /// Prints arguments and results as bits, for a check by other arithmetic.

@@ -33,15 +33,15 @@ fn near_zero<V: Vector>(r: V, low: V) -> ((V, V), (V, V)) {
     let s = poly!(z;
         f32 [-1.666666664e-1, 8.333329365e-3, -1.983932776e-4, 2.718241435e-6];
         f64 [
-            -1.6666666666666632e-1, 8.3333333333223422e-3, -1.9841269829742989e-4, 2.7557313667149524e-6,
+            -1.6666666666666632e-1, 8.333_333_333_322_342e-3, -1.984_126_982_974_299e-4, 2.7557313667149524e-6,
             -2.5050753926935416e-8, 1.589653707426007e-10,
         ],
     );
     let c = poly!(z;
         f32 [4.166664679e-2, -1.388736286e-3, 2.443785386e-5];
         f64 [
-            4.16666666666666e-2, -1.3888888888874117e-3, 2.480158728946245e-5, -2.7557314343173368e-7,
-            2.0875721644380803e-9, -1.135954671324036e-11,
+            4.16666666666666e-2, -1.3888888888874117e-3, 2.480158728946245e-5, -2.755_731_434_317_337e-7,
+            2.087_572_164_438_08e-9, -1.135954671324036e-11,
         ],
     );
     let half = V::of(0.5) * z;
@@ -73,6 +73,8 @@ fn one_single<V: Vector>() -> bool {
 }
 
 /// `sin x`.
+///
+/// *Error*: at most 0.79 (f32), 0.75 (f64) units in the last place.
 #[inline(always)]
 pub fn sin<V: Vector>(x: V) -> V {
     if one_single::<V>() {
@@ -87,6 +89,8 @@ pub fn sin<V: Vector>(x: V) -> V {
 }
 
 /// `cos x`.
+///
+/// *Error*: at most 0.80 (f32), 0.75 (f64) units in the last place.
 #[inline(always)]
 pub fn cos<V: Vector>(x: V) -> V {
     if one_single::<V>() {
@@ -115,6 +119,8 @@ pub fn sin_cos<V: Vector>(x: V) -> (V, V) {
 }
 
 /// `tan x`, as the quotient of sine and cosine, corrected for the errors of both.
+///
+/// *Error*: at most 1.13 (f32), 1.01 (f64) units in the last place.
 #[inline(always)]
 pub fn tan<V: Vector>(x: V) -> V {
     let (r, low, counted) = reduce(x);

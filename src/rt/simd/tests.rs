@@ -64,8 +64,8 @@ fn ops<T: Float, V: Vector<Elem = T>>(name: &str, fma: bool) {
     let n = V::LEN;
     let ones = |x: &[T], f: &dyn Fn(V) -> V, g: &dyn Fn(T) -> T, eq: fn(T, T) -> bool, op: &str| {
         let y = f(V::load(x));
-        for i in 0..n {
-            assert!(eq(y.lane(i), g(x[i])), "{name} {op} {:?}: {:?} not {:?}", x[i], y.lane(i), g(x[i]));
+        for (i, x) in x.iter().enumerate() {
+            assert!(eq(y.lane(i), g(*x)), "{name} {op} {x:?}: {:?} not {:?}", y.lane(i), g(*x));
         }
     };
     for x in values.chunks_exact(n) {

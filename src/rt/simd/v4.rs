@@ -1,6 +1,6 @@
 //! AVX-512 (F, BW, DQ, VL): 512 bits, masks in their own registers.
 //!
-//! Invariant: the types are public in a private module and reach a kernel only through [`dispatch`](super::dispatch), after
+//! Invariant: the types are public in a private module and reach a kernel only through `dispatch`, after
 //! detection of those features and of `avx2` and `fma`.
 
 use super::scalar::Fused;
