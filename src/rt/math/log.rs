@@ -37,8 +37,15 @@ fn tail<V: Vector>(f: V) -> V {
         let p = super::horner(
             f,
             [
-                3.333331043e-1, -2.49999862e-1, 2.000222856e-1, -1.666927358e-1, 1.421861395e-1, -1.238392176e-1,
-                1.187301018e-1, -1.179241427e-1, 6.918246719e-2,
+                3.333331043e-1,
+                -2.49999862e-1,
+                2.000222856e-1,
+                -1.666927358e-1,
+                1.421861395e-1,
+                -1.238392176e-1,
+                1.187301018e-1,
+                -1.179241427e-1,
+                6.918246719e-2,
             ],
         );
         return f * f * f * p;
@@ -107,7 +114,8 @@ fn two_parts<V: Vector>(x: V) -> (V, V, V) {
 #[inline(always)]
 pub fn log2<V: Vector>(x: V) -> V {
     let (k, high, low) = two_parts(x);
-    let (ch, cl) = (pick(1.4423828125, 1.4426946640014648), pick(3.1222838896340733e-4, 3.768874985636099e-7));
+    let (ch, cl) =
+        (pick(1.4423828125, 1.4426946640014648), pick(3.1222838896340733e-4, 3.768874985636099e-7));
     let rest = (low + high) * cl + low * ch;
     let (sum, error) = super::fast_two_sum(k, high * ch);
     edges(x, sum + (error + rest))
@@ -117,8 +125,10 @@ pub fn log2<V: Vector>(x: V) -> V {
 #[inline(always)]
 pub fn log10<V: Vector>(x: V) -> V {
     let (k, high, low) = two_parts(x);
-    let (ch, cl) = (pick(0.4342041015625, 0.4342944622039795), pick(9.038034075182765e-5, 1.9699272335463627e-8));
-    let (kh, kl) = (pick(0.301025390625, 0.3010299955494702), pick(4.605038981195214e-6, 1.1451100898021838e-10));
+    let (ch, cl) =
+        (pick(0.4342041015625, 0.4342944622039795), pick(9.038034075182765e-5, 1.9699272335463627e-8));
+    let (kh, kl) =
+        (pick(0.301025390625, 0.3010299955494702), pick(4.605038981195214e-6, 1.1451100898021838e-10));
     let rest = k.mul_add(kl, (low + high) * cl) + low * ch;
     let (sum, error) = super::fast_two_sum(k * kh, high * ch);
     edges(x, sum + (error + rest))

@@ -155,20 +155,53 @@ fn unit<T: Float>(x: f64) -> f64 {
 /// Bit patterns at a stride, the edges, and dense stretches where functions turn or cancel.
 fn points<T: Float>(stride: u64) -> Vec<T> {
     let edges = [
-        0.0, 1.0, 0.5, 0.625, 2.0, 4.0, 88.72283, 89.0, 89.4, 90.5, 104.0, 103.97, 127.99, 128.0, 149.0, 150.5, 745.2,
-        709.78, 710.4, 1074.0, 1024.0, 3200.0, 1.6e6, 1e10, 1e30, 3e38, 1e300, 1e-310, 5e-324, 1.5707963, 3.1415926535,
-        f64::INFINITY, f64::NAN,
+        0.0,
+        1.0,
+        0.5,
+        0.625,
+        2.0,
+        4.0,
+        88.72283,
+        89.0,
+        89.4,
+        90.5,
+        104.0,
+        103.97,
+        127.99,
+        128.0,
+        149.0,
+        150.5,
+        745.2,
+        709.78,
+        710.4,
+        1074.0,
+        1024.0,
+        3200.0,
+        1.6e6,
+        1e10,
+        1e30,
+        3e38,
+        1e300,
+        1e-310,
+        5e-324,
+        1.5707963,
+        3.1415926535,
+        f64::INFINITY,
+        f64::NAN,
     ];
     let mut points: Vec<T> = edges.iter().flat_map(|x| [T::of(*x), T::of(-*x)]).collect();
     let shift = T::WIDTH - 32;
     let mut random = simd::tests::Random(3);
     // f64 gets random low bits below the 32 high ones.
     let low = |random: &mut simd::tests::Random| if shift == 0 { 0 } else { random.next() >> 32 };
-    points.extend((0..1u64 << 32).step_by(stride as usize).map(|b| T::from_raw(b << shift | low(&mut random))));
+    points
+        .extend((0..1u64 << 32).step_by(stride as usize).map(|b| T::from_raw(b << shift | low(&mut random))));
     let n = (0x1_0000_0000 / stride / 8).max(64);
     for i in 0..n {
         let u = i as f64 / n as f64;
-        points.extend([0.5 + u, 3.0 * u - 1.5, 40.0 * u - 20.0, 220.0 * u - 110.0, 6400.0 * u - 3200.0].map(T::of));
+        points.extend(
+            [0.5 + u, 3.0 * u - 1.5, 40.0 * u - 20.0, 220.0 * u - 110.0, 6400.0 * u - 3200.0].map(T::of),
+        );
         // next to multiples of π/2 and to 1
         points.push(T::of((i % 2000) as f64 * std::f64::consts::FRAC_PI_2));
         points.push(T::from_raw(T::of(1.0).to_raw() + i - n / 2));
@@ -195,7 +228,8 @@ fn sweep_all<T: Float>(stride: u64, print: bool) {
     for (name, single, double) in BOUNDS {
         let bound = if T::IS_F32 { single } else { double };
         let Some(_) = reference(name, 0.0) else { continue };
-        let wants: Vec<f64> = points.iter().map(|x| reference(name, x.to_f64()).unwrap_or_default()).collect();
+        let wants: Vec<f64> =
+            points.iter().map(|x| reference(name, x.to_f64()).unwrap_or_default()).collect();
         for level in simd::available() {
             for wide in [true, false] {
                 let (error, at) = worst(*level, wide, name, &points, &wants);
