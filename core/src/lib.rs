@@ -4,5 +4,6 @@ pub mod derive;
 pub mod emit;
 pub mod ir;
 pub mod params;
+pub mod programs;
 pub mod schedule;
 pub mod signature;

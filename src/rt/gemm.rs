@@ -10,7 +10,7 @@ mod pack;
 mod tile;
 
 use super::simd::{dispatch, Float, Kernel, Simd};
-use tile::{Job, Panel};
+use tile::{Job, Panel, ANY};
 
 /// A read-only matrix in a slice: element (i, j) is `data[i * rs + j * cs]`.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ pub fn gemm<T: Float>(
         #[inline(always)]
         fn run<S: Simd>(self) {
             let Product(m, k, n, a, b, c, ldc, accumulate) = self;
-            product::<T, S, GEMM_PANEL>(m, k, n, a, b, c, ldc, accumulate);
+            product::<T, S, GEMM_PANEL, ANY, ANY>(m, k, n, a, b, c, ldc, accumulate);
         }
     }
     dispatch(Product(m, k, n, a, b, c, ldc, accumulate))
@@ -84,7 +84,21 @@ pub fn contract<T: Float, S: Simd>(
     ldc: usize,
     accumulate: bool,
 ) {
-    product::<T, S, CONTRACT_PANEL>(m, k, n, a, b, c, ldc, accumulate);
+    product::<T, S, CONTRACT_PANEL, ANY, ANY>(m, k, n, a, b, c, ldc, accumulate);
+}
+
+/// [`contract`] with sizes in the type: compiles only the tiles that occur, so it is the one to use for constants.
+///
+/// *Shapes*, *Panics*: as [`gemm`].
+#[inline(always)]
+pub fn contract_fixed<T: Float, S: Simd, const M: usize, const K: usize, const N: usize>(
+    a: Mat<T>,
+    b: Mat<T>,
+    c: &mut [T],
+    ldc: usize,
+    accumulate: bool,
+) {
+    product::<T, S, CONTRACT_PANEL, M, N>(M, K, N, a, b, c, ldc, accumulate);
 }
 
 /// Elements of the stack panel of a call: 256 rows of two 16-lane vectors, 32 KiB of `f32`.
@@ -95,7 +109,7 @@ const CONTRACT_PANEL: usize = 64 * 32;
 /// Checks every bound, then runs the product on a panel of `P` elements.
 #[allow(clippy::too_many_arguments)]
 #[inline(always)]
-fn product<T: Float, S: Simd, const P: usize>(
+fn product<T: Float, S: Simd, const P: usize, const M: usize, const N: usize>(
     m: usize,
     k: usize,
     n: usize,
@@ -130,7 +144,7 @@ fn product<T: Float, S: Simd, const P: usize>(
     let mut panel = Panel::<T, P>::new();
     // SAFETY: the three checks above are exactly the contract of `run`: with all sizes positive, the last element of
     // each operand is in its slice, and rows of C do not overlap.
-    unsafe { tile::run::<T, S, P>(job, c.as_mut_ptr(), ldc, accumulate, &mut panel) }
+    unsafe { tile::run::<T, S, P, M, N>(job, c.as_mut_ptr(), ldc, accumulate, &mut panel) }
 }
 
 /// Whether the last of `rows` by `cols` elements (both positive) lies in a slice of `len`.

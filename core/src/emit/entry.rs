@@ -5,7 +5,7 @@
 use super::names::Names;
 use crate::ir::{Array, Graph, Index, Node, NodeId, Size, Sym};
 use crate::schedule::Plan;
-use crate::signature::{Form, Leaf, Primal};
+use crate::signature::{Form, Leaf};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,9 @@ pub fn may_be_strided(form: &Form) -> bool {
 }
 
 pub struct Entry<'a> {
-    pub primal: &'a Primal,
+    pub function: String,
+    /// One for each input of the graph.
+    pub leaves: &'a [&'a Leaf],
     pub graph: &'a Graph,
     pub generics: &'a [String],
 }
@@ -37,11 +39,11 @@ impl Entry<'_> {
 
     /// `let` statements for shapes and sizes, and checks of all dimensions of the leaves in use.
     pub fn shapes(&self, names: &mut Names, wanted: &BTreeSet<Sym>) -> TokenStream {
-        let function = self.primal.signature.ident.to_string();
+        let function = &self.function;
         let mut out = TokenStream::new();
         let mut bound: BTreeMap<Sym, String> = BTreeMap::new();
         let mut dims: Vec<(usize, usize, Size)> = vec![];
-        for (k, leaf) in self.primal.leaves.iter().enumerate() {
+        for (k, leaf) in self.leaves.iter().enumerate() {
             let input = &self.graph.inputs[k];
             if input.dims.is_empty() {
                 continue;
@@ -97,7 +99,7 @@ impl Entry<'_> {
                     let minus = names.size(self.graph, &rest.scale(-1), self.generics);
                     out.extend(quote!(let #var = #shape[#d] + #minus;));
                 }
-                bound.insert(sym, format!("dimension {d} of `{}`", self.primal.leaves[*k].place).replace(" . ", "."));
+                bound.insert(sym, format!("dimension {d} of `{}`", self.leaves[*k].place).replace(" . ", "."));
                 used.insert((*k, *d));
             }
             if bound.len() == before {
@@ -105,7 +107,7 @@ impl Entry<'_> {
             }
         }
         for (k, d, size) in &dims {
-            if used.contains(&(*k, *d)) || self.fixed(&self.primal.leaves[*k], *d) {
+            if used.contains(&(*k, *d)) || self.fixed(self.leaves[*k], *d) {
                 continue;
             }
             let reason = match size.as_sym().and_then(|s| bound.get(&s)) {
@@ -114,7 +116,7 @@ impl Entry<'_> {
                 None => format!("the size {}", self.graph.sizes.show(size)),
             };
             let (shape, expected) = (Self::shape_ident(*k), names.size(self.graph, size, self.generics));
-            let argument = self.primal.leaves[*k].place.to_string().replace(' ', "");
+            let argument = self.leaves[*k].place.to_string().replace(' ', "");
             out.extend(
                 quote!(::chainrule::rt::check_dim(#function, #argument, &#shape, #d, #expected, #reason);),
             );
@@ -147,7 +149,7 @@ impl Entry<'_> {
 
     /// Checks that no axis is negative and that every constant position lies inside.
     pub fn bounds(&self, names: &mut Names, plan: &Plan) -> TokenStream {
-        let function = self.primal.signature.ident.to_string();
+        let function = &self.function;
         let graph = &plan.graph;
         let mut out = TokenStream::new();
         let mut done: BTreeSet<String> = BTreeSet::new();
@@ -215,7 +217,7 @@ impl Entry<'_> {
 
     /// Checks of index arguments that choose positions.
     pub fn labels(&self, names: &mut Names, plan: &Plan) -> TokenStream {
-        let function = self.primal.signature.ident.to_string();
+        let function = &self.function;
         let graph = &plan.graph;
         let mut out = TokenStream::new();
         let mut done = BTreeSet::new();
@@ -234,7 +236,7 @@ impl Entry<'_> {
                 if at.offset.as_const() != Some(0) || !at.terms.is_empty() || !done.insert((*i, dim.clone())) {
                     continue;
                 }
-                let leaf = &self.primal.leaves[i.0 as usize];
+                let leaf = self.leaves[i.0 as usize];
                 let name = graph.input(*i).name.clone();
                 let below = names.size(graph, dim, self.generics);
                 let values = names.input(graph, *i);

@@ -3,7 +3,7 @@
 //! Invariant: every function takes the user's arguments with the user's types and checks them before it writes.
 
 use super::entry::rank;
-use super::module::{const_generics, generate, owned, Extra, Generated, Program};
+use super::module::{const_generics, generate, owned, Generated, Program};
 use crate::ir::Dtype;
 use crate::signature::{Arg, Form, Primal};
 use proc_macro2::{Ident, TokenStream};
@@ -359,14 +359,10 @@ fn value_type(primal: &Primal) -> TokenStream {
     }
 }
 
-fn extras(extra: &[Extra]) -> Vec<TokenStream> {
-    extra.iter().map(|e| { let (n, t) = (&e.name, &e.ty); quote!(#n: #t) }).collect()
-}
-
 fn vjp_function(primal: &Primal, active: &[&Arg], generated: &Generated, program: &Program) -> TokenStream {
     let signature = &primal.signature;
     let (ident, generics, bounds) = (&signature.ident, &signature.generics, &signature.where_clause);
-    let (params, extra) = (parameters(primal), extras(&program.extra));
+    let (params, extra) = (parameters(primal), &program.parameters);
     let gradient = gradient_name(primal, active);
     let (call, host) = (&generated.call, &primal.host);
     let (memory, values, ty) = (value_memory(primal, program), values(program), value_type(primal));
@@ -394,7 +390,7 @@ fn vjp_function(primal: &Primal, active: &[&Arg], generated: &Generated, program
 fn jvp_function(primal: &Primal, generated: &Generated, program: &Program) -> TokenStream {
     let signature = &primal.signature;
     let (ident, generics, bounds) = (&signature.ident, &signature.generics, &signature.where_clause);
-    let (params, extra) = (parameters(primal), extras(&program.extra));
+    let (params, extra) = (parameters(primal), &program.parameters);
     let (call, host) = (&generated.call, &primal.host);
     let n = primal.outputs.len();
     let results = scalar_results(program);

@@ -9,7 +9,7 @@ use super::place::Slice;
 use crate::derive::Gradient;
 use crate::ir::{Dtype, Graph, Size, Sym};
 use crate::schedule::{schedule, Plan, Target};
-use crate::signature::{Form, Output, Primal};
+use crate::signature::{Form, Leaf, Output, Primal};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use std::collections::BTreeSet;
@@ -19,16 +19,10 @@ pub struct Program {
     pub graph: Graph,
     pub outputs: Vec<Output>,
     pub gradients: Vec<Gradient>,
-    /// Inputs beyond the primal's: tangents or a seed, with the argument type that they have.
-    pub extra: Vec<Extra>,
-}
-
-/// An input that the derivative has and the primal has not.
-pub struct Extra {
-    pub name: Ident,
-    pub ty: TokenStream,
-    pub form: Form,
-    pub by_ref: bool,
+    /// Inputs beyond the primal's: tangents or a seed.
+    pub extra: Vec<Leaf>,
+    /// The parameters that these come from: `x_dot: f64`.
+    pub parameters: Vec<TokenStream>,
 }
 
 /// One generated function and what stands beside it.
@@ -65,7 +59,8 @@ pub fn generate(primal: &Primal, program: &Program, name: &str, target_memory: &
     );
     drop(body);
 
-    let entry = Entry { primal, graph: &plan.graph, generics: &generics };
+    let leaves: Vec<&Leaf> = primal.leaves.iter().chain(&program.extra).collect();
+    let entry = Entry { function: primal.signature.ident.to_string(), leaves: &leaves, graph: &plan.graph, generics: &generics };
     let ty = |d: Dtype| format_ident!("{}", d.name());
     let mut fields = vec![];
     let mut values = vec![];
@@ -77,7 +72,7 @@ pub fn generate(primal: &Primal, program: &Program, name: &str, target_memory: &
         match slice {
             Slice::Input(i) => {
                 let input = plan.graph.input(*i);
-                let elem = element(primal, program, i.0 as usize, input.dtype);
+                let elem = element(input.dtype);
                 if input.dims.is_empty() {
                     fields.push(quote!(pub #ident: #elem));
                 } else {
@@ -147,7 +142,7 @@ pub fn generate(primal: &Primal, program: &Program, name: &str, target_memory: &
             values.push(quote!(#var));
         }
     }
-    let inputs = input_slices(primal, program, &plan, &slices, name, &mut buffers);
+    let inputs = input_slices(&leaves, &plan, &slices, name, &mut buffers);
     let kernel_name = format_ident!("{}", camel(name));
     let generic_params: Vec<TokenStream> = const_generics(primal);
     let args = &primal.signature.generic_args;
@@ -175,9 +170,8 @@ pub fn generate(primal: &Primal, program: &Program, name: &str, target_memory: &
     Generated { kernel, buffers, call, plan, bugs }
 }
 
-/// The element type of an input: integers keep the user's own.
-fn element(primal: &Primal, program: &Program, input: usize, dtype: Dtype) -> TokenStream {
-    let _ = (primal, program, input);
+/// The element type of an input.
+fn element(dtype: Dtype) -> TokenStream {
     match dtype {
         Dtype::F32 => quote!(f32),
         Dtype::F64 => quote!(f64),
@@ -188,8 +182,7 @@ fn element(primal: &Primal, program: &Program, input: usize, dtype: Dtype) -> To
 
 /// Slices of the inputs that the kernel reads.
 fn input_slices(
-    primal: &Primal,
-    program: &Program,
+    leaves: &[&Leaf],
     plan: &Plan,
     slices: &std::collections::BTreeMap<Slice, (Ident, bool)>,
     name: &str,
@@ -198,31 +191,26 @@ fn input_slices(
     let mut out = TokenStream::new();
     for (slice, (ident, _)) in slices {
         let Slice::Input(i) = slice else { continue };
-        let k = i.0 as usize;
         let input = plan.graph.input(*i);
-        let (place, form) = match primal.leaves.get(k) {
-            Some(leaf) => (leaf.place.clone(), leaf.form.clone()),
-            None => {
-                let extra = &program.extra[k - primal.leaves.len()];
-                let ident = &extra.name;
-                (quote!(#ident), extra.form.clone())
-            }
-        };
+        let Some(Leaf { place, form, .. }) = leaves.get(i.0 as usize) else { continue };
         if input.dims.is_empty() {
-            let elem = element(primal, program, k, input.dtype);
+            let elem = element(input.dtype);
             match input.dtype {
                 Dtype::Int => out.extend(quote!(let #ident = (#place) as usize;)),
                 _ => out.extend(quote!(let #ident: #elem = #place;)),
             }
             continue;
         }
-        let rank = rank(&form);
-        if may_be_strided(&form) {
+        let rank = rank(form);
+        if may_be_strided(form) {
             let field = format_ident!("{name}_{ident}_in_order");
             out.extend(quote!(let #ident = ::chainrule::rt::Tensor::<#rank>::elements(&#place, &mut workspace.#field);));
             buffers.push((field, input.dtype));
         } else {
-            out.extend(quote!(let spare = &mut ::std::vec::Vec::new(); let #ident = ::chainrule::rt::Tensor::<#rank>::elements(&#place, spare);));
+            out.extend(quote! {
+                let spare = &mut ::std::vec::Vec::new();
+                let #ident = ::chainrule::rt::Tensor::<#rank>::elements(&#place, spare);
+            });
         }
     }
     out

@@ -94,6 +94,49 @@ fn check<T: Float>(case: Case, how: How, accumulate: bool, seed: u64) {
     }
 }
 
+/// The sizes of a case once more, in the type.
+struct Fixed<'a, T, const M: usize, const K: usize, const N: usize>(Inlined<'a, T>);
+
+impl<T: Float, const M: usize, const K: usize, const N: usize> Kernel for Fixed<'_, T, M, K, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Inlined(Case { a, b, ldc, .. }, x, y, c, accumulate) = self.0;
+        contract_fixed::<T, S, M, K, N>(Mat::new(x, a.0, a.1), Mat::new(y, b.0, b.1), c, ldc, accumulate);
+    }
+}
+
+/// Sizes in the type must give the same bits as the same sizes as values.
+fn check_fixed<T: Float, const M: usize, const K: usize, const N: usize>() {
+    for layout in 0..36 {
+        let case = Case::new(M, K, N, layout);
+        let mut random = Random(layout as u64);
+        let x: Vec<T> = random.numbers(2 * M * K + 3 * M.max(K) + 1);
+        let y: Vec<T> = random.numbers(2 * K * N + 3 * N.max(K) + 1);
+        let mut c: [Vec<T>; 2] = std::array::from_fn(|_| vec![T::of(0.5); M * case.ldc]);
+        for &level in available() {
+            let accumulate = layout % 2 == 0;
+            let [values, types] = &mut c;
+            dispatch_at(level, Inlined(case, &x, &y, values, accumulate));
+            dispatch_at(level, Fixed::<T, M, K, N>(Inlined(case, &x, &y, types, accumulate)));
+            assert_eq!(c[0], c[1], "{case:?} at {level:?}");
+        }
+    }
+}
+
+#[test]
+fn sizes_in_the_type() {
+    check_fixed::<f32, 1, 2, 16>();
+    check_fixed::<f32, 32, 16, 16>();
+    check_fixed::<f32, 16, 32, 1>();
+    check_fixed::<f32, 13, 7, 1>();
+    check_fixed::<f32, 3, 20, 5>();
+    check_fixed::<f32, 29, 70, 47>();
+    check_fixed::<f64, 1, 1, 1>();
+    check_fixed::<f64, 2, 9, 33>();
+    check_fixed::<f64, 39, 5, 10>();
+}
+
 fn check_both(case: Case, seed: u64) {
     for accumulate in [false, true] {
         check::<f32>(case, How::Call, accumulate, seed);

@@ -54,6 +54,20 @@ const fn tile_rows(lanes_bytes: usize) -> usize {
     }
 }
 
+/// A size that only the call knows. Where `M` and `N` are numbers, they say the sizes a second time, so that tiles that
+/// cannot occur are not even compiled: twenty shapes of tile become two or three.
+pub(super) const ANY: usize = usize::MAX;
+
+/// Rows that are left after the full tiles (all bits set where that is not known).
+const fn rest<T: Float, S: Simd, const M: usize>() -> usize {
+    let full = tile_rows(size_of::<T::Wide<S>>());
+    if M == ANY {
+        full.next_power_of_two() - 1
+    } else {
+        M % full
+    }
+}
+
 /// The whole product.
 ///
 /// # Safety
@@ -61,7 +75,7 @@ const fn tile_rows(lanes_bytes: usize) -> usize {
 /// Sizes are positive; `(m-1)*ars + (k-1)*acs`, `(k-1)*brs + (n-1)*bcs` and `(m-1)*ldc + n-1` are indices of the
 /// allocations that `a`, `b` and `c` point to the start of; `ldc >= n` if `m > 1`; `c` overlaps neither operand.
 #[inline(always)]
-pub(super) unsafe fn run<T: Float, S: Simd, const P: usize>(
+pub(super) unsafe fn run<T: Float, S: Simd, const P: usize, const M: usize, const N: usize>(
     job: Job<T>,
     c: *mut T,
     ldc: usize,
@@ -71,19 +85,19 @@ pub(super) unsafe fn run<T: Float, S: Simd, const P: usize>(
     let Job { m, k, n, a, ars, acs, b, brs, bcs } = job;
     // SAFETY: each callee gets the same matrices, or all of their rows or columns in parts.
     unsafe {
-        if acs == 1 && bcs != 1 && brs == 1 && m < 4 {
+        if const { M < 4 || M == ANY } && m < 4 && acs == 1 && bcs != 1 && brs == 1 {
             // rows of A against columns of B, both contiguous over k: sums across vectors
             for i in 0..m {
                 dots::<T, S>(n, k, a.add(i * ars), b, bcs, c.add(i * ldc), 1, accumulate);
             }
-        } else if n == 1 && acs == 1 && (brs == 1 || k == 1) {
+        } else if const { N == 1 || N == ANY } && n == 1 && acs == 1 && (brs == 1 || k == 1) {
             dots::<T, S>(m, k, b, a, ars, c, ldc, accumulate);
-        } else if n == 1 && m > 1 && ldc == 1 {
+        } else if const { N == 1 || N == ANY } && n == 1 && m > 1 && ldc == 1 {
             // a column is a row of the transposed product
             let job = Job { m: 1, k, n: m, a: b, ars: 0, acs: brs, b: a, brs: acs, bcs: ars };
-            panels::<T, S, P>(job, c, m, accumulate, panel);
+            panels::<T, S, P, 1, M>(job, c, m, accumulate, panel);
         } else {
-            panels::<T, S, P>(job, c, ldc, accumulate, panel);
+            panels::<T, S, P, M, N>(job, c, ldc, accumulate, panel);
         }
     }
 }
@@ -92,7 +106,7 @@ pub(super) unsafe fn run<T: Float, S: Simd, const P: usize>(
 ///
 /// # Safety: as [`run`].
 #[inline(always)]
-unsafe fn panels<T: Float, S: Simd, const P: usize>(
+unsafe fn panels<T: Float, S: Simd, const P: usize, const M: usize, const N: usize>(
     job: Job<T>,
     c: *mut T,
     ldc: usize,
@@ -134,16 +148,18 @@ unsafe fn panels<T: Float, S: Simd, const P: usize>(
                     };
                     let (a, c) = (a.add(i0 * ars + k0 * acs), c.add(i0 * ldc + j));
                     let tiles = Tiles { m: mc, k: kc, a, ars, acs, b: bp, ldb, w, c, ldc, acc };
-                    if w == width {
-                        tiles.rows::<S, NV, false, false>();
-                    } else if w > len && direct {
-                        tiles.rows::<S, NV, true, true>();
-                    } else if w > len {
-                        tiles.rows::<S, NV, false, true>();
-                    } else if w < len && direct {
-                        tiles.rows::<S, 1, true, true>();
-                    } else {
-                        tiles.rows::<S, 1, false, true>();
+                    if const { N >= NV * T::Wide::<S>::LEN } && w == width {
+                        tiles.rows::<S, NV, false, false, M>();
+                    } else if const { left::<T, S, N>(NV) } && w > len {
+                        match direct {
+                            true => tiles.rows::<S, NV, true, true, M>(),
+                            false => tiles.rows::<S, NV, false, true, M>(),
+                        }
+                    } else if const { left::<T, S, N>(1) } {
+                        match direct && w < len {
+                            true => tiles.rows::<S, 1, true, true, M>(),
+                            false => tiles.rows::<S, 1, false, true, M>(),
+                        }
                     }
                     j += width;
                 }
@@ -152,6 +168,12 @@ unsafe fn panels<T: Float, S: Simd, const P: usize>(
             k0 += kc;
         }
     }
+}
+
+/// Whether the last panel can be `vectors` wide, the last of them perhaps in part.
+const fn left<T: Float, S: Simd, const N: usize>(vectors: usize) -> bool {
+    let len = T::Wide::<S>::LEN;
+    N == ANY || (N % (NV * len)).div_ceil(len) == vectors
 }
 
 /// The tiles of one panel: A `[m, k]` by strides, B `[k, w]` with rows `ldb` apart, C `[m, w]` with rows `ldc` apart.
@@ -177,29 +199,31 @@ impl<T: Float> Tiles<T> {
     /// # Safety: the matrices above are valid, C for writing; `(N - 1) * LEN < w <= N * LEN`; rows of B have `N * LEN`
     /// elements unless `BP`, rows of C unless `CP`.
     #[inline(always)]
-    unsafe fn rows<S: Simd, const N: usize, const BP: bool, const CP: bool>(self) {
+    unsafe fn rows<S: Simd, const N: usize, const BP: bool, const CP: bool, const M: usize>(self) {
         let full = const { tile_rows(size_of::<T::Wide<S>>()) };
         let m = self.m;
         let mut i = 0;
         // SAFETY: rows `i..i + R` exist in every call.
         unsafe {
-            while m - i >= full {
-                match full {
-                    8 => self.tile::<S, 8, N, 1, BP, CP>(i),
-                    6 => self.tile::<S, 6, N, 1, BP, CP>(i),
-                    _ => self.tile::<S, 4, N, 1, BP, CP>(i),
+            if const { M >= tile_rows(size_of::<T::Wide<S>>()) } {
+                while m - i >= full {
+                    match const { tile_rows(size_of::<T::Wide<S>>()) } {
+                        8 => self.tile::<S, 8, N, 1, BP, CP>(i),
+                        6 => self.tile::<S, 6, N, 1, BP, CP>(i),
+                        _ => self.tile::<S, 4, N, 1, BP, CP>(i),
+                    }
+                    i += full;
                 }
-                i += full;
             }
-            if full > 4 && m - i >= 4 {
+            if const { rest::<T, S, M>() & 4 != 0 } && m - i >= 4 {
                 self.tile::<S, 4, N, 1, BP, CP>(i);
                 i += 4;
             }
-            if m - i >= 2 {
+            if const { rest::<T, S, M>() & 2 != 0 } && m - i >= 2 {
                 self.tile::<S, 2, N, 2, BP, CP>(i);
                 i += 2;
             }
-            if m - i >= 1 {
+            if const { rest::<T, S, M>() & 1 != 0 } && m - i >= 1 {
                 self.tile::<S, 1, N, 4, BP, CP>(i);
             }
         }
