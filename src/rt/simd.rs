@@ -174,6 +174,12 @@ fold! {
     Greatest: Vector::max;
 }
 
+/// Shuffling two vectors into each other: the step of a transposition.
+pub trait Interleave: Sized {
+    /// `a0 b0 a1 b1 …`, the lower half and the upper half.
+    fn interleave(self, other: Self) -> (Self, Self);
+}
+
 /// Elements that one instruction works on. `f32` and `f64` are vectors of one lane.
 pub trait Vector:
     Copy
@@ -184,6 +190,7 @@ pub trait Vector:
     + Div<Output = Self>
     + Neg<Output = Self>
     + AddAssign
+    + Interleave
     + Sealed
     + 'static
 {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no `unsafe` and no intrinsics, so that this level is the reference of the others.
 
-use super::{Float, Fold, Mask, Sealed, Simd, Vector};
+use super::{Float, Fold, Interleave, Mask, Sealed, Simd, Vector};
 use std::array::from_fn;
 use std::ops::{Add, AddAssign, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
@@ -205,5 +205,13 @@ impl<T: Float, const N: usize> Vector for Array<T, N> {
             half /= 2;
         }
         lanes.0[0]
+    }
+}
+
+impl<T: Float, const N: usize> Interleave for Array<T, N> {
+    #[inline(always)]
+    fn interleave(self, other: Self) -> (Self, Self) {
+        let at = |i: usize| if i % 2 == 0 { self.0[i / 2] } else { other.0[i / 2] };
+        (Array(from_fn(at)), Array(from_fn(|i| at(N + i))))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a plain float calls `fma` only where the whole build has the instruction.
 
-use super::{Float, Fold, Mask, Sealed, Vector};
+use super::{Float, Fold, Interleave, Mask, Sealed, Vector};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 /// Whether every function of this build may use FMA.
@@ -58,6 +58,12 @@ impl Mask for bool {
 /// The one-lane vector `$v` of `$t`: `$new` wraps, `$get` unwraps.
 macro_rules! scalar {
     ([$($generic:tt)*] $v:ty, $t:ty, $new:expr, $get:expr, $fma:expr, { $($rounding:tt)* }) => {
+        impl<$($generic)*> Interleave for $v {
+            #[inline(always)]
+            fn interleave(self, other: Self) -> (Self, Self) {
+                (self, other)
+            }
+        }
         impl<$($generic)*> Vector for $v {
             type Elem = $t;
             type Mask = bool;

@@ -3,7 +3,7 @@
 //! Invariant: every intrinsic here belongs to the x86-64 baseline, so it exists on any machine this compiles for.
 
 use super::x86::{mask_operators, operators, wrap};
-use super::{Fold, Mask, Sealed, Simd, Vector};
+use super::{Fold, Interleave, Mask, Sealed, Simd, Vector};
 use std::arch::x86_64::*;
 use std::ops::{Add, AddAssign, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
@@ -196,3 +196,18 @@ sse!(F64x2 M64x2 f64 __m128d 2:
     _mm_and_pd _mm_andnot_pd _mm_or_pd _mm_xor_pd _mm_castpd_si128 _mm_castsi128_pd
     _mm_add_epi64 _mm_sub_epi64 _mm_sll_epi64 _mm_srl_epi64
     _mm_cmplt_pd _mm_cmple_pd _mm_cmpeq_pd _mm_movemask_pd high_pd, _mm_cvtsd_f64, _mm_fmadd_pd);
+
+macro_rules! interleave {
+    ($v:ident: $low:ident $high:ident) => {
+        impl Interleave for $v {
+            #[inline(always)]
+            fn interleave(self, other: Self) -> (Self, Self) {
+                // SAFETY: SSE2 is part of x86-64.
+                unsafe { (Self($low(self.0, other.0)), Self($high(self.0, other.0))) }
+            }
+        }
+    };
+}
+
+interleave!(F32x4: _mm_unpacklo_ps _mm_unpackhi_ps);
+interleave!(F64x2: _mm_unpacklo_pd _mm_unpackhi_pd);

@@ -6,7 +6,7 @@
 use super::scalar::Fused;
 use super::v1::{F32x4, F64x2};
 use super::x86::{mask_operators, operators, wrap};
-use super::{Fold, Mask, Sealed, Simd, Vector};
+use super::{Fold, Interleave, Mask, Sealed, Simd, Vector};
 use std::arch::x86_64::*;
 use std::ops::{Add, AddAssign, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
@@ -168,3 +168,21 @@ avx2!(F64x4 M64x4 f64 F64x2 4:
     _mm256_and_pd _mm256_or_pd _mm256_xor_pd _mm256_blendv_pd _mm256_castpd_si256 _mm256_castsi256_pd
     _mm256_add_epi64 _mm256_sub_epi64 _mm256_sll_epi64 _mm256_srl_epi64 _mm256_round_pd
     _mm256_cmp_pd _mm256_movemask_pd _mm256_castpd256_pd128 _mm256_extractf128_pd _mm256_fmadd_pd);
+
+macro_rules! interleave {
+    ($v:ident: $low:ident $high:ident $join:ident) => {
+        impl Interleave for $v {
+            #[inline(always)]
+            fn interleave(self, other: Self) -> (Self, Self) {
+                // SAFETY: this type is reached only through dispatch, after AVX2 and FMA were detected.
+                unsafe {
+                    let (low, high) = ($low(self.0, other.0), $high(self.0, other.0));
+                    (Self($join::<0x20>(low, high)), Self($join::<0x31>(low, high)))
+                }
+            }
+        }
+    };
+}
+
+interleave!(F32x8: _mm256_unpacklo_ps _mm256_unpackhi_ps _mm256_permute2f128_ps);
+interleave!(F64x4: _mm256_unpacklo_pd _mm256_unpackhi_pd _mm256_permute2f128_pd);

@@ -6,7 +6,7 @@
 use super::scalar::Fused;
 use super::v3::{F32x8, F64x4};
 use super::x86::{mask_operators, operators, wrap};
-use super::{Fold, Mask, Sealed, Simd, Vector};
+use super::{Fold, Interleave, Mask, Sealed, Simd, Vector};
 use std::arch::x86_64::*;
 use std::ops::{Add, AddAssign, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
@@ -173,3 +173,33 @@ avx512!(F64x8 M8 u8 f64 F64x4 8:
     _mm512_and_pd _mm512_or_pd _mm512_xor_pd _mm512_mask_blend_pd _mm512_castpd_si512 _mm512_castsi512_pd
     _mm512_add_epi64 _mm512_sub_epi64 _mm512_sll_epi64 _mm512_srl_epi64 _mm512_roundscale_pd
     _mm512_cmp_pd_mask _mm512_castpd512_pd256 _mm512_extractf64x4_pd _mm512_fmadd_pd _mm512_scalef_pd);
+
+impl Interleave for F32x16 {
+    #[inline(always)]
+    fn interleave(self, other: Self) -> (Self, Self) {
+        // SAFETY: this type is reached only through dispatch, after AVX-512 was detected.
+        unsafe {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+            (
+                Self(_mm512_permutex2var_ps(self.0, low, other.0)),
+                Self(_mm512_permutex2var_ps(self.0, high, other.0)),
+            )
+        }
+    }
+}
+
+impl Interleave for F64x8 {
+    #[inline(always)]
+    fn interleave(self, other: Self) -> (Self, Self) {
+        // SAFETY: this type is reached only through dispatch, after AVX-512 was detected.
+        unsafe {
+            let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+            let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+            (
+                Self(_mm512_permutex2var_pd(self.0, low, other.0)),
+                Self(_mm512_permutex2var_pd(self.0, high, other.0)),
+            )
+        }
+    }
+}
