@@ -1,4 +1,6 @@
 //! The compiler behind `chainrule`: tokens of a function in, tokens of its fused gradient out.
 pub mod derive;
+pub mod diag;
+pub mod front;
 pub mod ir;
 pub mod signature;
