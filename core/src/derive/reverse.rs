@@ -17,13 +17,20 @@ pub struct Gradient {
     pub dims: Vec<AxisId>,
 }
 
+/// The order of an array's dimensions, and the view of it that indices refer to.
+#[derive(Clone, PartialEq)]
+struct Frame {
+    dims: Vec<AxisId>,
+    view: Option<Vec<Size>>,
+}
+
 /// What a node or an input receives.
 #[derive(Clone, Default)]
 struct Received {
     /// Values over the receiver's own axes.
     plain: Vec<NodeId>,
-    /// Values that land at computed positions, by the view under which they do.
-    parts: Vec<(Option<Vec<Size>>, Part)>,
+    /// Values that land at computed positions, by the array that the positions are written for.
+    parts: Vec<(Frame, Part)>,
 }
 
 /// Adjoints of the differentiated inputs. `seeds` are outputs with their cotangents.
@@ -113,24 +120,24 @@ pub fn canonical(graph: &mut Graph, dims: &[Size]) -> Vec<AxisId> {
 
 /// The sum of all that was received.
 fn gather_up(graph: &mut Graph, mine: Received, dims: &[AxisId], dtype: Dtype) -> NodeId {
-    let mut views: Vec<Option<Vec<Size>>> = Vec::new();
-    for (view, _) in &mine.parts {
-        if !views.contains(view) {
-            views.push(view.clone());
+    let mut frames: Vec<Frame> = Vec::new();
+    for (frame, _) in &mine.parts {
+        if !frames.contains(frame) {
+            frames.push(frame.clone());
         }
     }
     let mut total: Option<NodeId> = None;
     let mut plain = mine.plain;
-    for (k, view) in views.iter().enumerate() {
-        let mut parts: Vec<Part> = mine.parts.iter().filter(|p| p.0 == *view).map(|p| p.1.clone()).collect();
-        if k == 0 && view.is_none() {
+    for (k, frame) in frames.iter().enumerate() {
+        let mut parts: Vec<Part> = mine.parts.iter().filter(|p| p.0 == *frame).map(|p| p.1.clone()).collect();
+        if k == 0 && frame.view.is_none() {
             // plain contributions join the scatter: the array is walked once
             for value in plain.drain(..) {
-                let index = dims.iter().map(|a| Index::axis(*a)).collect();
+                let index = frame.dims.iter().map(|a| Index::axis(*a)).collect();
                 parts.push(Part { index, over: dims.to_vec(), value });
             }
         }
-        plain.push(graph.scatter(dims.to_vec(), view.clone(), parts, dtype));
+        plain.push(graph.scatter(frame.dims.clone(), frame.view.clone(), parts, dtype));
     }
     for value in plain {
         total = Some(match total {
@@ -150,6 +157,8 @@ fn land(
     (bound, extra): (&[AxisId], &[AxisId]),
     to: &mut Received,
 ) {
+    let (index, bound) = &without_units(graph, &view, index, bound);
+    let index = index.clone();
     let plain: Vec<Option<AxisId>> = index.iter().map(Index::as_axis).collect();
     let distinct =
         |list: &[AxisId]| list.iter().enumerate().all(|(i, a)| !list[..i].contains(a) && !extra.contains(a));
@@ -191,7 +200,26 @@ fn land(
     }
     let mut index = index;
     index.extend(extra.iter().map(|a| Index::axis(*a)));
-    to.parts.push((view, Part { index, over: axes.to_vec(), value: g }));
+    let view = view.map(|mut view| {
+        view.extend(extra.iter().map(|a| graph.axis_size(*a).clone()));
+        view
+    });
+    let dims = bound.iter().chain(extra).copied().collect();
+    to.parts.push((Frame { dims, view }, Part { index, over: axes.to_vec(), value: g }));
+}
+
+/// Dimensions of size 1, where the index is 0, say nothing: the adjoint does not depend on them.
+fn without_units(
+    graph: &Graph,
+    view: &Option<Vec<Size>>,
+    index: Vec<Index>,
+    bound: &[AxisId],
+) -> (Vec<Index>, Vec<AxisId>) {
+    let unit = |i: &Index, a: AxisId| *i == Index::default() && graph.axis_size(a).is_one();
+    if view.is_some() || index.len() != bound.len() {
+        return (index, bound.to_vec());
+    }
+    index.into_iter().zip(bound.iter().copied()).filter(|(i, a)| !unit(i, *a)).unzip()
 }
 
 /// `array[.., at, ..]` with one element for each of the other positions: nothing but that element receives.

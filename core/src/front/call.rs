@@ -1,0 +1,349 @@
+//! Calls: methods written as functions, network functions, other differentiable functions inlined, closures applied.
+//!
+//! Invariant: a callee sees its own definitions and names, never its caller's.
+
+use super::definitions::{path_key, Definition, Definitions};
+use super::env::{Closure, Env, Value};
+use super::function::arg_ident;
+use super::types::{strip, Known};
+use super::{Lower, MAX_DEPTH};
+use crate::diag::{source, Kind};
+use crate::ir::{Dtype, Size};
+use crate::signature::Form;
+use proc_macro2::TokenStream;
+use quote::{quote, ToTokens};
+use std::rc::Rc;
+use syn::{Expr, ExprCall, FnArg, GenericParam, ItemFn, ReturnType};
+
+impl Lower<'_> {
+    pub fn call(&mut self, c: &ExprCall) -> Value {
+        let callee = match &*c.func {
+            Expr::Path(p) => p,
+            other => match self.expr(other) {
+                Value::Closure(closure) => {
+                    let args = c.args.iter().map(|a| self.expr(a)).collect();
+                    return self.apply_closure(&closure, args, c);
+                }
+                Value::Poison => return Value::Poison,
+                _ => return self.unsupported(c, "this call", "call a function by its name"),
+            },
+        };
+        if let Some(ident) = callee.path.get_ident() {
+            match self.env.get(&ident.to_string()).map(|b| b.value.clone()) {
+                Some(Value::Closure(closure)) => {
+                    let args = c.args.iter().map(|a| self.expr(a)).collect();
+                    return self.apply_closure(&closure, args, c);
+                }
+                Some(Value::Function(path)) => {
+                    let args = c.args.iter().map(|a| self.expr(a)).collect();
+                    return self.call_path(&path, args, Some(c), c);
+                }
+                Some(_) => return self.unsupported(c, "this call", "it is not a function"),
+                None => {}
+            }
+        }
+        if let Some(value) = self.constructor(callee, c) {
+            return value;
+        }
+        let args: Vec<Value> = c.args.iter().map(|a| self.expr(a)).collect();
+        self.call_path(&callee.to_token_stream(), args, Some(c), c)
+    }
+
+    /// Applies the function at a path to values.
+    pub fn call_path(
+        &mut self,
+        path: &TokenStream,
+        args: Vec<Value>,
+        c: Option<&ExprCall>,
+        at: &dyn ToTokens,
+    ) -> Value {
+        if args.iter().any(Value::is_poison) {
+            return Value::Poison;
+        }
+        let key = path_key(path);
+        let defs = self.env.defs.clone();
+        match defs.get(&key) {
+            Some(Definition::Builtin(name)) => return self.builtin(name, args, at),
+            Some(Definition::Function { item, defs, .. }) => {
+                return self.inline(item.clone(), Rc::new(defs.clone()), args, c, at);
+            }
+            Some(Definition::Struct { .. }) => {
+                return self.unsupported(at, "a struct made of differentiated values", "return a tuple");
+            }
+            None => {}
+        }
+        let segments: Vec<&str> = key.split("::").collect();
+        if let [.., ty, method] = segments[..] {
+            // `f64::exp(x)`
+            if matches!(ty, "f32" | "f64") {
+                let dtype = if ty == "f32" { Dtype::F32 } else { Dtype::F64 };
+                return self.float_function(dtype, method, args, at);
+            }
+        }
+        if !args.iter().any(Value::active) {
+            if let Some(host) = self.host(at) {
+                return host;
+            }
+        }
+        self.errors.push(Kind::UnknownFunction, path, &[&key]);
+        Value::Poison
+    }
+
+    fn float_function(&mut self, dtype: Dtype, method: &str, args: Vec<Value>, at: &dyn ToTokens) -> Value {
+        let mut args = args.into_iter();
+        let Some(first) = args.next() else { return self.unsupported(at, "this call", "") };
+        if method == "from" {
+            return match self.tensor(first, Some(dtype), at) {
+                Some(t) => {
+                    let node = self.graph.cast(t.node, dtype);
+                    Value::Tensor(super::env::Tensor { node, ..t })
+                }
+                None => Value::Poison,
+            };
+        }
+        let first = match first {
+            Value::Host(_) if self.host(at).is_some() => return self.host(at).unwrap_or(Value::Poison),
+            Value::Num(_) | Value::Host(_) | Value::Int(_) => match self.tensor(first, Some(dtype), at) {
+                Some(t) => Value::Tensor(t),
+                None => return Value::Poison,
+            },
+            other => other,
+        };
+        let rest = args.collect();
+        match self.scalar_method(&first, method, rest, at) {
+            Some(value) => value,
+            None => self.unknown_method(method, "numbers", at),
+        }
+    }
+
+    /// `Axis(0)`, conversions that keep the numbers, arrays of one value.
+    fn constructor(&mut self, callee: &syn::ExprPath, c: &ExprCall) -> Option<Value> {
+        let segments: Vec<String> = callee.path.segments.iter().map(|s| s.ident.to_string()).collect();
+        let last = segments.last()?.as_str();
+        let owner = segments.len().checked_sub(2).map(|k| segments[k].as_str()).unwrap_or("");
+        let defined = self.env.defs.get(&path_key(&callee.to_token_stream())).is_some();
+        if defined {
+            return None;
+        }
+        match (owner, last) {
+            ("" | "ndarray", "Axis") => {
+                let k = self.expr(c.args.first()?);
+                match k {
+                    Value::Int(k) => Some(Value::Axis(k)),
+                    Value::Poison => Some(Value::Poison),
+                    _ => Some(self.unsupported(c, "this axis", "write `Axis(0)` with a number")),
+                }
+            }
+            ("" | "ndarray", "aview1" | "arr1" | "aview2" | "arr2" | "arr0" | "aview0")
+                if c.args.len() == 1 =>
+            {
+                let value = self.expr(c.args.first()?);
+                self.as_nd(value, c)
+            }
+            (owner, "from" | "from_vec" | "from_iter") if owner.starts_with("Array") && c.args.len() == 1 => {
+                let value = self.expr(c.args.first()?);
+                self.as_nd(value, c)
+            }
+            (owner, "zeros" | "ones" | "from_elem") if owner.starts_with("Array") => {
+                let dims = self.expr(c.args.first()?);
+                let dims = self.shape_of(dims)?;
+                let turbofish = source(callee);
+                let value = match last {
+                    "from_elem" => self.expr(c.args.get(1)?),
+                    "ones" => Value::Num(super::env::Num { v64: 1.0, v32: 1.0 }),
+                    _ => Value::Num(super::env::Num { v64: 0.0, v32: 0.0 }),
+                };
+                let dtype = match (turbofish.contains("f32"), turbofish.contains("f64")) {
+                    (true, _) => Some(Dtype::F32),
+                    (_, true) => Some(Dtype::F64),
+                    _ => None,
+                };
+                let dtype = dtype.or(self.only_float())?;
+                let t = self.tensor(value, Some(dtype), c)?;
+                let axes = self.layout(&dims);
+                Some(Value::Tensor(super::env::Tensor {
+                    node: t.node,
+                    dims,
+                    axes,
+                    active: t.active,
+                    nd: true,
+                }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The float type of the function's inputs, where there is just one.
+    fn only_float(&self) -> Option<Dtype> {
+        let mut floats = self.graph.inputs.iter().map(|i| i.dtype).filter(|d| d.is_float());
+        let first = floats.next()?;
+        floats.all(|d| d == first).then_some(first)
+    }
+
+    fn as_nd(&mut self, value: Value, c: &ExprCall) -> Option<Value> {
+        match value {
+            Value::Tensor(t) if t.rank() > 0 => Some(Value::Tensor(super::env::Tensor { nd: true, ..t })),
+            Value::Iter(_) => self.collected(&value, true),
+            Value::Poison => Some(Value::Poison),
+            _ => Some(self.unsupported(c, "this array", "write its type: `let m: Array1<f64> = …`")),
+        }
+    }
+
+    pub fn apply_closure(&mut self, closure: &Closure, args: Vec<Value>, at: &dyn ToTokens) -> Value {
+        if self.calls.len() > MAX_DEPTH {
+            self.errors.push(Kind::Depth, at, &[]);
+            return Value::Poison;
+        }
+        if args.len() != closure.params.len() {
+            let text = format!("{} arguments", closure.params.len());
+            self.errors.push(Kind::Argument, at, &["this closure", &text, ""]);
+            return Value::Poison;
+        }
+        let outside = std::mem::replace(&mut self.env, closure.env.clone());
+        for (pat, value) in closure.params.iter().zip(args) {
+            self.bind(pat, value, &[]);
+        }
+        self.calls.push("|…|".to_string());
+        let value = self.expr(&closure.body);
+        self.calls.pop();
+        self.env = outside;
+        value
+    }
+
+    /// The callee's body in the place of the call.
+    fn inline(
+        &mut self,
+        item: TokenStream,
+        defs: Rc<Definitions>,
+        args: Vec<Value>,
+        c: Option<&ExprCall>,
+        at: &dyn ToTokens,
+    ) -> Value {
+        let item: ItemFn = match syn::parse2(item) {
+            Ok(item) => item,
+            Err(e) => {
+                self.errors.push(Kind::Syntax, at, &[&e.to_string()]);
+                return Value::Poison;
+            }
+        };
+        let name = item.sig.ident.to_string();
+        let mark = call_mark(&item);
+        if self.calls.contains(&mark) || self.calls.len() > MAX_DEPTH {
+            self.errors.push(Kind::Recursion, at, &[&name]);
+            return Value::Poison;
+        }
+        let params: Vec<&syn::PatType> = item
+            .sig
+            .inputs
+            .iter()
+            .filter_map(|a| match a {
+                FnArg::Typed(t) => Some(t),
+                FnArg::Receiver(_) => None,
+            })
+            .collect();
+        if params.len() != args.len() {
+            self.errors.push(
+                Kind::Argument,
+                at,
+                &[&format!("{name}"), &format!("{} arguments", params.len()), ""],
+            );
+            return Value::Poison;
+        }
+        let hosts: Vec<Option<TokenStream>> = args
+            .iter()
+            .enumerate()
+            .map(|(k, v)| {
+                let e = c.and_then(|c| c.args.get(k))?;
+                let tokens = if v.active() { None } else { self.host_tokens(e) }?;
+                Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
+            })
+            .collect();
+        let outside = std::mem::replace(&mut self.env, Env { bindings: vec![], defs });
+        self.calls.push(mark);
+        for param in &item.sig.generics.params {
+            if let GenericParam::Const(g) = param {
+                let n = g.ident.to_string();
+                let size = Size::sym(self.symbol(&n, false));
+                self.env.bind(n, Value::Int(size), None);
+            }
+        }
+        let before = self.errors.len();
+        let mut bound = Vec::new();
+        for ((param, value), host) in params.iter().zip(args).zip(hosts) {
+            let Some(ident) = arg_ident(&param.pat) else { continue };
+            let dims = self.dims_attr(&param.attrs);
+            let value = self.passed(value, param, dims.as_ref(), &ident.to_string(), at);
+            bound.push((ident.to_string(), value, host));
+        }
+        for (name, value, host) in bound {
+            self.env.bind(name, value, host);
+        }
+        let value = self.block(&item.block);
+        let value = match &item.sig.output {
+            ReturnType::Type(_, ty) => self.returned(value, ty, at),
+            ReturnType::Default => value,
+        };
+        self.calls.pop();
+        self.env = outside;
+        // the user's own tokens are the call; the callee was checked on its own
+        let start = self.errors.list.get(before).cloned();
+        if let Some(first) = start {
+            self.errors.list.truncate(before);
+            self.errors.push(Kind::Syntax, at, &[&format!("in the call of `{name}`: {}", first.message)]);
+            return Value::Poison;
+        }
+        value
+    }
+
+    /// An argument's value, seen as the parameter's type.
+    fn passed(
+        &mut self,
+        value: Value,
+        param: &syn::PatType,
+        dims: Option<&super::types::Dims>,
+        name: &str,
+        at: &dyn ToTokens,
+    ) -> Value {
+        match self.known(&param.ty) {
+            Known::Numbers(form, dtype) if dtype.is_float() || !matches!(form, Form::Scalar(_)) => {
+                let host_array = matches!(value, Value::Host(_)) && !matches!(form, Form::Scalar(_));
+                let t = match value {
+                    Value::Host(tokens) if host_array => {
+                        let sizes = self.dims_of(&form, &source(&tokens));
+                        Some(self.input(&tokens, form.clone(), dtype, sizes, None, false))
+                    }
+                    value => self.tensor(value, Some(dtype), at),
+                };
+                let Some(t) = t else { return Value::Poison };
+                let Some(t) = self.typed(t, &form, dtype, strip(&param.ty).0, &at.to_token_stream()) else {
+                    return Value::Poison;
+                };
+                if let Some(attr) = dims {
+                    self.apply_dims(&t.dims.clone(), attr, name);
+                }
+                Value::Tensor(t)
+            }
+            _ => value,
+        }
+    }
+
+    fn returned(&mut self, value: Value, ty: &syn::Type, at: &dyn ToTokens) -> Value {
+        match (value, self.known(ty)) {
+            (Value::Tuple(list), Known::Tuple(types)) if list.len() == types.len() => {
+                Value::Tuple(list.into_iter().zip(&types).map(|(v, t)| self.returned(v, t, at)).collect())
+            }
+            (value @ (Value::Tensor(_) | Value::Num(_)), Known::Numbers(form, dtype)) if dtype.is_float() => {
+                let tokens = at.to_token_stream();
+                self.tensor(value, Some(dtype), at)
+                    .and_then(|t| self.typed(t, &form, dtype, ty, &tokens))
+                    .map_or(Value::Poison, Value::Tensor)
+            }
+            (value, _) => value,
+        }
+    }
+}
+
+/// What tells one function from another of the same name.
+pub fn call_mark(item: &ItemFn) -> String {
+    format!("{} {}", item.sig.ident, item.block.to_token_stream())
+}

@@ -1,0 +1,129 @@
+//! What names mean while a body is lowered: values, scopes, and the text that host code may use for a name.
+//!
+//! Invariant: an environment is a plain value; a copy of it is a snapshot.
+
+use super::definitions::Definitions;
+use crate::ir::{AxisId, NodeId, Size};
+use proc_macro2::TokenStream;
+use std::rc::Rc;
+
+/// An array in the graph, or a scalar where `dims` is empty. A dimension of size 1 has no axis.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    pub node: NodeId,
+    pub dims: Vec<Size>,
+    pub axes: Vec<Option<AxisId>>,
+    pub active: bool,
+    /// An `ndarray` array or view: `iter` walks its elements, where that of nested std arrays walks rows.
+    pub nd: bool,
+}
+
+impl Tensor {
+    pub fn own_axes(&self) -> Vec<AxisId> {
+        self.axes.iter().flatten().copied().collect()
+    }
+    pub fn rank(&self) -> usize {
+        self.dims.len()
+    }
+}
+
+/// A float literal whose type is still open: computed in both precisions, so that none is rounded twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Num {
+    pub v64: f64,
+    pub v32: f32,
+}
+
+/// The elements of an iterator: `item` depends on the axes.
+#[derive(Clone, Debug)]
+pub struct Iter {
+    pub item: Value,
+    pub dims: Vec<Size>,
+    pub axes: Vec<Option<AxisId>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Closure {
+    pub params: Vec<syn::Pat>,
+    pub body: Rc<syn::Expr>,
+    pub env: Env,
+    pub active: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Value {
+    Tensor(Tensor),
+    /// An inactive integer.
+    Int(Size),
+    Num(Num),
+    /// Inactive, of a type that only rustc knows.
+    Host(TokenStream),
+    Tuple(Vec<Value>),
+    Struct(Rc<Vec<(String, Value)>>),
+    Iter(Rc<Iter>),
+    Closure(Rc<Closure>),
+    /// A path to a function.
+    Function(TokenStream),
+    Axis(Size),
+    /// The argument of `slice`, and a `..` range.
+    Selection(Rc<Vec<Pick>>),
+    /// A differentiated value of a type that cannot be computed with: an error where it is used.
+    Opaque(Rc<str>),
+    Unit,
+    /// Came of an error that is already reported.
+    Poison,
+}
+
+/// What one position of `s![…]` takes of a dimension.
+#[derive(Clone, Debug)]
+pub enum Pick {
+    At(Value),
+    Range { start: Option<Size>, end: Option<Size>, inclusive: bool, step: i64 },
+    NewAxis,
+}
+
+impl Value {
+    /// Depends on a differentiated argument.
+    pub fn active(&self) -> bool {
+        match self {
+            Value::Tensor(t) => t.active,
+            Value::Tuple(list) => list.iter().any(Value::active),
+            Value::Struct(fields) => fields.iter().any(|f| f.1.active()),
+            Value::Iter(i) => i.item.active(),
+            Value::Closure(c) => c.active,
+            Value::Opaque(_) | Value::Poison => true,
+            _ => false,
+        }
+    }
+    pub fn is_poison(&self) -> bool {
+        match self {
+            Value::Poison => true,
+            Value::Tuple(list) => list.iter().any(Value::is_poison),
+            _ => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Binding {
+    pub name: String,
+    pub value: Value,
+    /// How host code names the value, where it can.
+    pub host: Option<TokenStream>,
+}
+
+/// The names in scope, innermost last, and the definitions of the function whose body it is.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    pub bindings: Vec<Binding>,
+    pub defs: Rc<Definitions>,
+}
+
+impl Env {
+    pub fn get(&self, name: &str) -> Option<&Binding> {
+        self.bindings.iter().rev().find(|b| b.name == name)
+    }
+    pub fn bind(&mut self, name: impl Into<String>, value: Value, host: Option<TokenStream>) {
+        self.bindings.push(Binding { name: name.into(), value, host });
+    }
+}

@@ -1,0 +1,449 @@
+//! Expressions: syntax in, values out.
+//!
+//! Invariant: what is not understood is passed through as host code if it is inactive, and is an error if it is not.
+
+use super::env::{Closure, Num, Tensor, Value};
+use super::types::scalar_type;
+use super::{Lower, MAX_DEPTH};
+use crate::diag::{source, Kind};
+use crate::ir::{Dtype, Op, Size};
+use crate::signature::Form;
+use quote::ToTokens;
+use std::rc::Rc;
+use syn::{BinOp, Expr, Lit, Member, UnOp};
+
+impl Lower<'_> {
+    pub fn expr(&mut self, e: &Expr) -> Value {
+        if self.depth >= MAX_DEPTH {
+            self.errors.push(Kind::Depth, &First(e), &[]);
+            return Value::Poison;
+        }
+        self.depth += 1;
+        let value = self.expr_or_host(e);
+        self.depth -= 1;
+        value
+    }
+
+    /// Inactive code that the lowering does not understand is not wrong: it passes through.
+    fn expr_or_host(&mut self, e: &Expr) -> Value {
+        let before = self.errors.len();
+        let value = self.known_expr(e);
+        if self.errors.len() > before {
+            if let Some(host) = self.host(e) {
+                self.errors.list.truncate(before);
+                return host;
+            }
+        }
+        value
+    }
+
+    fn known_expr(&mut self, e: &Expr) -> Value {
+        match e {
+            Expr::Paren(p) => self.expr(&p.expr),
+            Expr::Group(g) => self.expr(&g.expr),
+            Expr::Reference(r) if r.mutability.is_none() => self.expr(&r.expr),
+            Expr::Block(b) if b.label.is_none() => self.block(&b.block),
+            Expr::Lit(l) => literal(&l.lit).unwrap_or_else(|| Value::Host(e.to_token_stream())),
+            Expr::Path(p) => self.path(p),
+            Expr::Unary(u) => match u.op {
+                UnOp::Deref(_) => self.expr(&u.expr),
+                UnOp::Neg(_) => {
+                    let x = self.expr(&u.expr);
+                    self.negate(x, e)
+                }
+                _ => self.unsupported(
+                    e,
+                    "`!`",
+                    "conditions on differentiated values come with a later version",
+                ),
+            },
+            Expr::Binary(b) if assigns(&b.op) => {
+                self.errors.push(Kind::Mutation, e, &[&source(&b.op), "bind a new name: `let b = a + …;`"]);
+                self.expr(&b.right);
+                Value::Poison
+            }
+            Expr::Binary(b) => self.binary_chain(b),
+            Expr::Cast(c) => self.cast(c),
+            Expr::Tuple(t) if t.elems.is_empty() => Value::Unit,
+            Expr::Tuple(t) => Value::Tuple(t.elems.iter().map(|e| self.expr(e)).collect()),
+            Expr::Array(a) => self.array_literal(a),
+            Expr::Field(f) => self.field(f),
+            Expr::Call(c) => self.call(c),
+            Expr::MethodCall(m) => self.method_call(m),
+            Expr::Closure(c) => {
+                let active = self.mentions_active(c);
+                let params = c.inputs.iter().cloned().collect();
+                Value::Closure(Rc::new(Closure {
+                    params,
+                    body: Rc::new((*c.body).clone()),
+                    env: self.env.clone(),
+                    active,
+                }))
+            }
+            Expr::Index(i) => {
+                let base = self.expr(&i.expr);
+                self.index(base, &i.index, e)
+            }
+            Expr::Macro(m) => self.macro_call(m),
+            _ => self.refused(e),
+        }
+    }
+
+    /// Syntax that has its place later, or never.
+    fn refused(&mut self, e: &Expr) -> Value {
+        if let Some(host) = self.host(e) {
+            return host;
+        }
+        let (kind, what, help): (Kind, &str, &str) = match e {
+            Expr::If(_) => (Kind::Control, "if", "write `max`, `min`, `abs` or `clamp`; branches come with a later version"),
+            Expr::Match(_) => (Kind::Control, "match", "branches come with a later version"),
+            Expr::ForLoop(_) => (Kind::Control, "for", "write array operations (`sum`, `dot`, `mapv`) or `iter().map(…).sum()`; loops come with a later version"),
+            Expr::While(_) => (Kind::Control, "while", "loops come with a later version"),
+            Expr::Loop(_) => (Kind::Control, "loop", "loops come with a later version"),
+            Expr::Return(_) => (Kind::Control, "return", "let the value be the last expression of the function"),
+            Expr::Try(_) => (Kind::Control, "?", "a differentiable function has no errors to return"),
+            Expr::Assign(_) => (Kind::Mutation, "=", "bind a new name with `let`"),
+            Expr::Reference(_) => (Kind::Mutation, "&mut", "bind a new name with `let`"),
+            Expr::Struct(_) => (Kind::Unsupported, "a struct literal", "return a tuple"),
+            Expr::Repeat(_) => (Kind::Unsupported, "an array of a repeated value", "write the elements out"),
+            Expr::Unsafe(_) => (Kind::Unsupported, "`unsafe`", "write safe code"),
+            Expr::Async(_) | Expr::Await(_) => (Kind::Unsupported, "`async`", "compute in an ordinary function"),
+            _ => (Kind::Unsupported, "this expression", "write it as arithmetic, methods of numbers and arrays, and calls"),
+        };
+        self.errors.push(kind, &head(e), &[what, help]);
+        Value::Poison
+    }
+
+    /// An error, unless the expression is inactive.
+    pub fn unsupported(&mut self, e: &dyn ToTokens, what: &str, help: &str) -> Value {
+        if let Some(host) = self.host(e) {
+            return host;
+        }
+        self.errors.push(Kind::Unsupported, e, &[what, help]);
+        Value::Poison
+    }
+
+    fn path(&mut self, p: &syn::ExprPath) -> Value {
+        if let Some(ident) = p.path.get_ident() {
+            if let Some(binding) = self.env.get(&ident.to_string()) {
+                return match &binding.value {
+                    Value::Opaque(why) => {
+                        let why = why.to_string();
+                        self.errors.push(Kind::Unsupported, p, &[&format!("`{ident}`: {why}"), ""]);
+                        Value::Poison
+                    }
+                    value => value.clone(),
+                };
+            }
+        }
+        let segments: Vec<String> = p.path.segments.iter().map(|s| s.ident.to_string()).collect();
+        if let Some(value) = float_constant(&segments) {
+            return value;
+        }
+        let last = segments.last().cloned().unwrap_or_default();
+        let constant = last.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        match constant {
+            true => self.host(p).unwrap_or(Value::Poison),
+            false => Value::Function(p.to_token_stream()),
+        }
+    }
+
+    fn field(&mut self, f: &syn::ExprField) -> Value {
+        let base = self.expr(&f.base);
+        let name = match &f.member {
+            Member::Named(n) => n.to_string(),
+            Member::Unnamed(i) => i.index.to_string(),
+        };
+        let found = match &base {
+            Value::Struct(fields) => fields.iter().find(|x| x.0 == name).map(|x| x.1.clone()),
+            Value::Tuple(list) => name.parse::<usize>().ok().and_then(|k| list.get(k).cloned()),
+            Value::Poison => return Value::Poison,
+            _ => None,
+        };
+        match found {
+            Some(Value::Opaque(why)) => {
+                self.errors.push(Kind::Unsupported, f, &[&format!("the field `{name}`: {why}"), ""]);
+                Value::Poison
+            }
+            Some(value) => value,
+            None => self.unsupported(
+                f,
+                &format!("the field `{name}`"),
+                "it is not a field of a struct with `#[derive(Differentiable)]`",
+            ),
+        }
+    }
+
+    // ---- arithmetic ----
+
+    fn negate(&mut self, x: Value, e: &Expr) -> Value {
+        match x {
+            Value::Num(n) => Value::Num(Num { v64: -n.v64, v32: -n.v32 }),
+            Value::Int(n) => Value::Int(n.scale(-1)),
+            Value::Tensor(t) => Value::Tensor(self.unary(Op::Neg, &t)),
+            Value::Poison => Value::Poison,
+            _ => self.unsupported(e, "this negation", "numbers and arrays can be negated"),
+        }
+    }
+
+    /// A chain such as `a + b - c + …` is walked without recursion.
+    fn binary_chain(&mut self, b: &syn::ExprBinary) -> Value {
+        let mut spine = vec![b];
+        while let Some(Expr::Binary(left)) = spine.last().map(|b| &*b.left) {
+            spine.push(left);
+        }
+        let mut value = match spine.last() {
+            Some(b) => self.expr(&b.left),
+            None => return Value::Poison,
+        };
+        for b in spine.into_iter().rev() {
+            let right = self.expr(&b.right);
+            value = self.binary(&b.op, value, right, b);
+        }
+        value
+    }
+
+    fn binary(&mut self, op: &BinOp, a: Value, b: Value, e: &syn::ExprBinary) -> Value {
+        if a.is_poison() || b.is_poison() {
+            return Value::Poison;
+        }
+        let text = source(op);
+        let known = match op {
+            BinOp::Add(_) => Op::Add,
+            BinOp::Sub(_) => Op::Sub,
+            BinOp::Mul(_) => Op::Mul,
+            BinOp::Div(_) => Op::Div,
+            BinOp::Rem(_) => Op::Rem,
+            _ => {
+                if !(a.active() || b.active()) {
+                    if let Some(tokens) = self.host_tokens(e) {
+                        return Value::Host(tokens);
+                    }
+                }
+                let help = "conditions on differentiated values come with a later version; write `max`, `min`, `abs` or `clamp`";
+                self.errors.push(Kind::Control, op, &[&text, help]);
+                return Value::Poison;
+            }
+        };
+        match (a, b) {
+            (Value::Num(x), Value::Num(y)) => Value::Num(numbers(known, &[x, y])),
+            (Value::Int(x), Value::Int(y)) => self.int_op(known, x, y, e),
+            (
+                x @ (Value::Tensor(_) | Value::Num(_) | Value::Int(_) | Value::Host(_)),
+                y @ Value::Tensor(_),
+            )
+            | (x @ Value::Tensor(_), y @ (Value::Num(_) | Value::Int(_) | Value::Host(_))) => {
+                let dtype = [&x, &y].iter().find_map(|v| match v {
+                    Value::Tensor(t) => Some(self.graph.dtype(t.node)),
+                    _ => None,
+                });
+                let (Some(x), Some(y)) = (self.tensor(x, dtype, &e.left), self.tensor(y, dtype, &e.right))
+                else {
+                    return Value::Poison;
+                };
+                if dtype == Some(Dtype::Int) && !matches!(known, Op::Add | Op::Sub | Op::Mul) {
+                    return self.unsupported(e, "this arithmetic on index arrays", "only +, - and * are");
+                }
+                self.elementwise(known, &[x, y], &format!("`{text}`"), &op)
+                    .map_or(Value::Poison, Value::Tensor)
+            }
+            (
+                Value::Num(_) | Value::Int(_) | Value::Host(_),
+                Value::Num(_) | Value::Int(_) | Value::Host(_),
+            ) => self.host_tokens(e).map_or(Value::Poison, Value::Host),
+            _ => self.unsupported(
+                e,
+                &format!("`{text}` of these values"),
+                "numbers and arrays can be computed with",
+            ),
+        }
+    }
+
+    fn int_op(&mut self, op: Op, x: Size, y: Size, e: &syn::ExprBinary) -> Value {
+        let (x, y) = (self.graph.sizes.resolve(&x), self.graph.sizes.resolve(&y));
+        match (op, x.as_const(), y.as_const()) {
+            (Op::Add, ..) => Value::Int(x.add(&y)),
+            (Op::Sub, ..) => Value::Int(x.sub(&y)),
+            (Op::Mul, ..) => Value::Int(x.mul(&y)),
+            (Op::Div, Some(a), Some(b)) if b != 0 => Value::Int(self.int(a / b)),
+            (Op::Rem, Some(a), Some(b)) if b != 0 => Value::Int(self.int(a % b)),
+            (Op::Div, ..) if x.div_exact(&y).is_some() => Value::Int(x.div_exact(&y).unwrap_or_default()),
+            _ => match self.host_tokens(e) {
+                Some(tokens) => Value::Int(self.rigid(&tokens)),
+                None => self.unsupported(
+                    e,
+                    "this integer expression",
+                    "give it a name outside of the function and pass it as an argument",
+                ),
+            },
+        }
+    }
+
+    fn cast(&mut self, c: &syn::ExprCast) -> Value {
+        let value = self.expr(&c.expr);
+        let name = source(&c.ty);
+        let dtype = name.rsplit("::").next().and_then(scalar_type);
+        match (value, dtype) {
+            (Value::Poison, _) => Value::Poison,
+            (Value::Tensor(t), Some(dtype)) if dtype.is_float() => {
+                let node = self.graph.cast(t.node, dtype);
+                Value::Tensor(Tensor { node, ..t })
+            }
+            (Value::Tensor(t), Some(Dtype::Int)) if t.active => {
+                self.errors.push(Kind::CastInteger, c, &[&name]);
+                Value::Poison
+            }
+            (Value::Tensor(t), Some(Dtype::Int)) if self.graph.dtype(t.node) == Dtype::Int => {
+                Value::Tensor(t)
+            }
+            (value @ (Value::Int(_) | Value::Num(_)), Some(dtype)) if dtype.is_float() => {
+                self.tensor(value, Some(dtype), &c.expr).map_or(Value::Poison, Value::Tensor)
+            }
+            (Value::Host(_), Some(dtype)) if dtype.is_float() => match self.host_tokens(c) {
+                Some(tokens) => {
+                    Value::Tensor(self.input(&tokens, Form::Scalar(dtype), dtype, vec![], None, false))
+                }
+                None => Value::Poison,
+            },
+            (Value::Int(n), Some(Dtype::Int)) => Value::Int(n),
+            (Value::Host(_), Some(Dtype::Int)) => match self.host_tokens(c) {
+                Some(tokens) => Value::Int(self.rigid(&tokens)),
+                None => Value::Poison,
+            },
+            _ => self.unsupported(c, &format!("`as {name}`"), "`as f32` and `as f64` are"),
+        }
+    }
+
+    /// A value as numbers in the graph: of the given type, where the value leaves it open.
+    pub fn tensor(&mut self, value: Value, dtype: Option<Dtype>, at: &dyn ToTokens) -> Option<Tensor> {
+        match value {
+            Value::Tensor(t) => Some(t),
+            Value::Num(n) => {
+                let dtype = dtype.unwrap_or(Dtype::F64);
+                let v = if dtype == Dtype::F32 { f64::from(n.v32) } else { n.v64 };
+                let node = self.graph.constant(v, dtype);
+                Some(self.scalar(node, false))
+            }
+            Value::Int(size) => {
+                let node = self.graph.size(&size, dtype.unwrap_or(Dtype::Int));
+                Some(self.scalar(node, false))
+            }
+            Value::Host(tokens) => match dtype {
+                Some(dtype) => Some(self.input(&tokens, Form::Scalar(dtype), dtype, vec![], None, false)),
+                None => {
+                    self.missing_type(at);
+                    None
+                }
+            },
+            Value::Poison => None,
+            Value::Iter(_) => {
+                self.errors.push(
+                    Kind::Unsupported,
+                    at,
+                    &[
+                        "an iterator as a value",
+                        "end it with `.sum()`, `.product()`, `.fold(…)` or `.collect()`",
+                    ],
+                );
+                None
+            }
+            Value::Opaque(why) => {
+                self.errors.push(Kind::Unsupported, at, &[&why, ""]);
+                None
+            }
+            _ => {
+                self.errors.push(
+                    Kind::Unsupported,
+                    at,
+                    &["this value as a number", "numbers and arrays can be computed with"],
+                );
+                None
+            }
+        }
+    }
+
+    pub fn missing_type(&mut self, at: &dyn ToTokens) {
+        let text = source(&at.to_token_stream());
+        let name = match syn::parse_str::<syn::Ident>(&text) {
+            Ok(ident) => ident.to_string(),
+            Err(_) => "m".to_string(),
+        };
+        self.errors.push(Kind::MissingType, at, &[&text, &name]);
+    }
+}
+
+fn assigns(op: &BinOp) -> bool {
+    let text = op.to_token_stream().to_string();
+    text.ends_with('=') && !matches!(text.as_str(), "==" | "!=" | "<=" | ">=")
+}
+
+/// Both precisions of an operation on literals.
+pub fn numbers(op: Op, args: &[Num]) -> Num {
+    let v64: Vec<f64> = args.iter().map(|n| n.v64).collect();
+    let v32: Vec<f32> = args.iter().map(|n| n.v32).collect();
+    Num { v64: (op.info().eval64)(&v64), v32: (op.info().eval32)(&v32) }
+}
+
+fn literal(lit: &Lit) -> Option<Value> {
+    let (digits, suffix) = match lit {
+        Lit::Float(f) => (f.base10_digits(), f.suffix()),
+        Lit::Int(i) if i.suffix().starts_with('f') => (i.base10_digits(), i.suffix()),
+        Lit::Int(i) => return Some(Value::Int(Size::constant(i.base10_parse().ok()?))),
+        _ => return None,
+    };
+    let _ = suffix;
+    Some(Value::Num(Num { v64: digits.parse().ok()?, v32: digits.parse().ok()? }))
+}
+
+/// `f64::consts::PI`, `std::f32::EPSILON`, `f64::INFINITY`.
+fn float_constant(segments: &[String]) -> Option<Value> {
+    let name = segments.last()?;
+    let single = segments.iter().any(|s| s == "f32");
+    if !single && !segments.iter().any(|s| s == "f64") {
+        return None;
+    }
+    macro_rules! table {
+        ($($name:ident),+ ; $($own:ident),+) => {
+            match name.as_str() {
+                $(stringify!($name) => (std::f64::consts::$name, std::f32::consts::$name),)+
+                $(stringify!($own) => (f64::$own, f32::$own),)+
+                _ => return None,
+            }
+        };
+    }
+    let (v64, v32) = table!(PI, TAU, E, FRAC_PI_2, FRAC_PI_3, FRAC_PI_4, FRAC_PI_6, FRAC_PI_8, FRAC_1_PI, FRAC_2_PI,
+        FRAC_2_SQRT_PI, SQRT_2, FRAC_1_SQRT_2, LN_2, LN_10, LOG2_E, LOG10_E, LOG2_10, LOG10_2;
+        EPSILON, MAX, MIN, MIN_POSITIVE, INFINITY, NEG_INFINITY, NAN);
+    // mixing both types is rustc's to refuse; the unused one is never read
+    Some(Value::Num(Num { v64: if single { f64::from(v32) } else { v64 }, v32 }))
+}
+
+/// The first token of a syntax tree, where printing all of it would be too deep.
+struct First<'a>(&'a Expr);
+impl ToTokens for First<'_> {
+    fn to_tokens(&self, out: &mut proc_macro2::TokenStream) {
+        let mut e = self.0;
+        loop {
+            e = match e {
+                Expr::MethodCall(m) => &m.receiver,
+                Expr::Field(f) => &f.base,
+                Expr::Index(i) => &i.expr,
+                Expr::Binary(b) => &b.left,
+                Expr::Cast(c) => &c.expr,
+                _ => break,
+            };
+        }
+        out.extend(e.to_token_stream().into_iter().take(1));
+    }
+}
+
+/// The keyword or sign that names the construct.
+fn head(e: &Expr) -> proc_macro2::TokenStream {
+    match e {
+        Expr::Assign(a) => a.to_token_stream(),
+        Expr::If(_) | Expr::Match(_) | Expr::ForLoop(_) | Expr::While(_) | Expr::Loop(_) => {
+            e.to_token_stream().into_iter().take(1).collect()
+        }
+        _ => e.to_token_stream(),
+    }
+}

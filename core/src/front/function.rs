@@ -1,0 +1,288 @@
+//! A function's signature: what is refused of it, its arguments as values, its results as outputs.
+//!
+//! Invariant: arguments are bound in the order of the signature, so inputs are numbered by it.
+
+use super::env::Value;
+use super::options::Asked;
+use super::types::{strip, Known};
+use super::Lower;
+use crate::diag::{source, Errors, Kind};
+use crate::ir::{Dtype, Size};
+use crate::signature::{Arg, Form, Output, Signature};
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, ToTokens};
+use syn::{FnArg, GenericParam, ItemFn, Pat, ReturnType, Type};
+
+/// What no function that is differentiated may be.
+pub fn check(item: &ItemFn, errors: &mut Errors) {
+    let sig = &item.sig;
+    if let Some(t) = &sig.asyncness {
+        errors.push(
+            Kind::Function,
+            t,
+            &["an async function", "compute in an ordinary function and call it from the async one"],
+        );
+    }
+    if let Some(t) = &sig.unsafety {
+        errors.push(Kind::Function, t, &["an unsafe function", "write a safe function"]);
+    }
+    if let Some(t) = &sig.abi {
+        errors.push(
+            Kind::Function,
+            t,
+            &["an extern function", "call an ordinary function from the extern one"],
+        );
+    }
+    if let Some(t) = &sig.variadic {
+        errors.push(Kind::Function, t, &["a variadic function", "take a slice"]);
+    }
+    if let Some(t) = sig.receiver() {
+        errors.push(
+            Kind::Function,
+            t,
+            &["a method with `self`", "write a function that takes `&Type` as its first argument"],
+        );
+    }
+    for param in &sig.generics.params {
+        if let GenericParam::Type(t) = param {
+            let help = "write f32 or f64; generics over const sizes are fine";
+            errors.push(Kind::Function, t, &["a function that is generic over types", help]);
+        }
+    }
+    for arg in &sig.inputs {
+        if let FnArg::Typed(t) = arg {
+            if let (Type::ImplTrait(ty), _) = strip(&t.ty) {
+                let help = "write the type itself: f64, &[f64], ArrayView2<f32>, …";
+                errors.push(Kind::Function, ty, &["a function with `impl Trait` arguments", help]);
+            }
+            if !matches!(&*t.pat, Pat::Ident(p) if p.subpat.is_none()) {
+                let help = "give the argument a name and take it apart with `let` in the body";
+                errors.push(Kind::Function, &t.pat, &["a function with a pattern as its argument", help]);
+            }
+        }
+    }
+    if matches!(sig.output, ReturnType::Default) {
+        errors.push(
+            Kind::Function,
+            &sig.ident,
+            &["a function without a result", "return the value to differentiate: `-> f64`"],
+        );
+    }
+}
+
+pub fn arg_ident(pat: &Pat) -> Option<Ident> {
+    match pat {
+        Pat::Ident(p) => Some(p.ident.clone()),
+        _ => None,
+    }
+}
+
+impl Lower<'_> {
+    /// Lowers the whole function.
+    pub fn function(&mut self, item: &ItemFn, asked: &Asked) -> Option<Signature> {
+        let sig = &item.sig;
+        let name = sig.ident.to_string();
+        for param in &sig.generics.params {
+            if let GenericParam::Const(c) = param {
+                let n = c.ident.to_string();
+                let size = Size::sym(self.symbol(&n, true));
+                self.env.bind(n, Value::Int(size), Some(c.ident.to_token_stream()));
+            }
+        }
+        let typed: Vec<&syn::PatType> = sig
+            .inputs
+            .iter()
+            .filter_map(|a| match a {
+                FnArg::Typed(t) => Some(t),
+                FnArg::Receiver(_) => None,
+            })
+            .collect();
+        let names: Vec<String> =
+            typed.iter().map(|t| arg_ident(&t.pat).map_or_else(String::new, |i| i.to_string())).collect();
+        for ident in asked.wrt.iter().flatten() {
+            match names.iter().position(|n| ident == n) {
+                None => {
+                    self.errors.push(Kind::WrtUnknown, ident, &[&ident.to_string(), &name, &names.join(", ")])
+                }
+                Some(k) => {
+                    if !self.differentiable(&typed[k].ty) {
+                        let ty = source(&typed[k].ty);
+                        match self.known(&typed[k].ty) {
+                            Known::Refused(why) => self.errors.push(Kind::Type, &typed[k].ty, &[&ty, why]),
+                            _ => self.errors.push(Kind::WrtType, ident, &[&names[k], &ty]),
+                        }
+                    }
+                }
+            }
+        }
+        // integers first: `#[dims(n)]` may name one that comes later
+        for t in &typed {
+            if let (Some(ident), Known::Numbers(Form::Scalar(Dtype::Int), _)) =
+                (arg_ident(&t.pat), self.known(&t.ty))
+            {
+                let size = Size::sym(self.symbol(&ident.to_string(), true));
+                self.env.bind(ident.to_string(), Value::Int(size), Some(ident.to_token_stream()));
+            }
+        }
+        for t in &typed {
+            // named sizes come before the sizes of arguments, which are solved for them
+            for e in self.dims_attr(&t.attrs).unwrap_or_default() {
+                self.name_size(&e);
+            }
+        }
+        let mut args = Vec::new();
+        let mut bound = Vec::new();
+        for t in &typed {
+            let Some(ident) = arg_ident(&t.pat) else { continue };
+            let differentiated = match &asked.wrt {
+                Some(names) => names.contains(&ident),
+                None => self.differentiable(&t.ty),
+            };
+            let dims = self.dims_attr(&t.attrs);
+            if asked.wrt.is_none() {
+                if let Known::Refused(why) = self.known(&t.ty) {
+                    self.errors.push(Kind::Type, &t.ty, &[&source(&t.ty), why]);
+                }
+            }
+            let place = ident.to_token_stream();
+            let value = self.place(&t.ty, &place, Some(args.len()), differentiated, dims.as_ref());
+            let (stripped, by_ref) = strip(&t.ty);
+            let form = self.form(stripped);
+            args.push(Arg { ident: ident.clone(), ty: t.ty.to_token_stream(), form, by_ref, differentiated });
+            self.host_names.insert(ident.to_string());
+            bound.push((ident, value));
+        }
+        for (ident, value) in bound {
+            let host = Some(ident.to_token_stream());
+            self.env.bind(ident.to_string(), value, host);
+        }
+        if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() {
+            self.errors.push(Kind::NoDifferentiable, &sig.ident, &[&name]);
+        }
+        self.calls.push(super::call::call_mark(item));
+        let ReturnType::Type(_, ty) = &sig.output else { return None };
+        let value = self.block(&item.block);
+        self.outputs = self.results(ty, value, &item.block, &name, asked);
+        let lifetimes_off = sig.generics.params.iter().filter_map(|p| match p {
+            GenericParam::Const(c) => Some(c.ident.to_token_stream()),
+            GenericParam::Type(t) => Some(t.ident.to_token_stream()),
+            GenericParam::Lifetime(_) => None,
+        });
+        let generics = &sig.generics.params;
+        Some(Signature {
+            vis: item.vis.to_token_stream(),
+            ident: sig.ident.clone(),
+            generics: if generics.is_empty() { TokenStream::new() } else { quote!(<#generics>) },
+            generic_args: lifetimes_off.collect(),
+            where_clause: sig.generics.where_clause.to_token_stream(),
+            args,
+            output: ty.to_token_stream(),
+        })
+    }
+
+    fn results(
+        &mut self,
+        ty: &Type,
+        value: Value,
+        block: &syn::Block,
+        name: &str,
+        asked: &Asked,
+    ) -> Vec<Output> {
+        let at: TokenStream = match block.stmts.last() {
+            Some(stmt) => stmt.to_token_stream(),
+            None => block.to_token_stream(),
+        };
+        let types: Vec<Type> = match strip(ty).0 {
+            Type::Tuple(t) => t.elems.iter().cloned().collect(),
+            other => vec![other.clone()],
+        };
+        let plural = matches!(strip(ty).0, Type::Tuple(_));
+        let mut scalar = !plural;
+        for t in &types {
+            match self.known(t) {
+                Known::Numbers(form, d) if d.is_float() => scalar &= matches!(form, Form::Scalar(_)),
+                Known::Numbers(..) | Known::Host => {
+                    let help = "return f32, f64, arrays of them, or a tuple of those";
+                    self.errors.push(Kind::Type, t, &[&source(t), help]);
+                    return vec![];
+                }
+                Known::Refused(why) => {
+                    self.errors.push(Kind::Type, t, &[&source(t), why]);
+                    return vec![];
+                }
+                _ => {
+                    let help = "return f32, f64, arrays of them, or a tuple of those";
+                    self.errors.push(Kind::Type, t, &[&source(t), help]);
+                    return vec![];
+                }
+            }
+        }
+        if !scalar && !asked.jvp && !asked.vjp {
+            self.errors.push(Kind::NonScalar, ty, &[name]);
+        }
+        let values = match value {
+            Value::Tuple(list) if plural => list,
+            other => vec![other],
+        };
+        if values.iter().any(Value::is_poison) {
+            return vec![];
+        }
+        if values.len() != types.len() {
+            self.errors.push(Kind::Result, &at, &["something else", &source(ty)]);
+            return vec![];
+        }
+        types.iter().zip(values).filter_map(|(t, v)| self.result(t, v, &at)).collect()
+    }
+
+    fn result(&mut self, ty: &Type, value: Value, at: &TokenStream) -> Option<Output> {
+        let Known::Numbers(form, dtype) = self.known(ty) else { return None };
+        let t = self.tensor(value, Some(dtype), at)?;
+        let t = self.typed(t, &form, dtype, ty, at)?;
+        let t = self.canonical(&t);
+        let mut dims = Vec::new();
+        for (size, axis) in t.dims.iter().zip(&t.axes) {
+            dims.push(match axis {
+                Some(axis) => *axis,
+                None => {
+                    let used = dims.clone();
+                    self.free_axis(size, &used)
+                }
+            });
+        }
+        Some(Output { node: t.node, dims, form })
+    }
+
+    /// The tensor, checked against a type that the user wrote for it.
+    pub fn typed(
+        &mut self,
+        t: super::env::Tensor,
+        form: &Form,
+        dtype: Dtype,
+        ty: &Type,
+        at: &TokenStream,
+    ) -> Option<super::env::Tensor> {
+        let before = self.asked_symbols.clone();
+        let want = self.dims_of(form, "result");
+        let nd = matches!(form, Form::Nd { .. });
+        let shape = self.shape_text(&t.dims);
+        if want.len() != t.dims.len() {
+            self.asked_symbols = before;
+            let what =
+                if t.dims.is_empty() { "a scalar".to_string() } else { format!("an array of shape {shape}") };
+            self.errors.push(Kind::Result, at, &[&what, &source(ty)]);
+            return None;
+        }
+        for (a, b) in t.dims.iter().zip(&want) {
+            if !self.graph.sizes.unify(a, b) {
+                self.errors.push(Kind::Result, at, &[&format!("an array of shape {shape}"), &source(ty)]);
+                return None;
+            }
+        }
+        if self.graph.dtype(t.node) != dtype {
+            let found = self.graph.dtype(t.node).name();
+            self.errors.push(Kind::Result, at, &[&format!("values of type {found}"), &source(ty)]);
+            return None;
+        }
+        Some(super::env::Tensor { nd, ..t })
+    }
+}

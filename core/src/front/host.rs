@@ -1,0 +1,136 @@
+//! Inactive code: the user's tokens pass through, with the names that mean something else outside of them replaced.
+//!
+//! Invariant: a token stream that leaves here mentions no differentiated value.
+
+use super::env::Value;
+use super::Lower;
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+
+/// A `let` of inactive code, kept in case that a host value needs it.
+pub struct HostLet {
+    pub names: Vec<String>,
+    pub uses: Vec<String>,
+    pub tokens: TokenStream,
+}
+
+/// Every name in the tokens that may be a variable, with what precedes and follows it taken into account.
+fn walk(tokens: TokenStream, visit: &mut dyn FnMut(&Ident) -> Option<TokenStream>) -> TokenStream {
+    let list: Vec<TokenTree> = tokens.into_iter().collect();
+    let punct = |k: usize, c: char| matches!(list.get(k), Some(TokenTree::Punct(p)) if p.as_char() == c);
+    let mut out = TokenStream::new();
+    for (k, token) in list.iter().enumerate() {
+        match token {
+            TokenTree::Group(g) => {
+                let mut group = Group::new(g.delimiter(), walk(g.stream(), visit));
+                group.set_span(g.span());
+                out.extend([TokenTree::Group(group)]);
+            }
+            TokenTree::Ident(name) => {
+                let field = k >= 1 && punct(k - 1, '.') && !(k >= 2 && punct(k - 2, '.'));
+                let path = (punct(k + 1, ':') && punct(k + 2, ':'))
+                    || (k >= 2 && punct(k - 1, ':') && punct(k - 2, ':'));
+                let called = punct(k + 1, '!') && !punct(k + 2, '=');
+                match (field || path || called).then_some(()).map_or_else(|| visit(name), |_| None) {
+                    Some(other) => out.extend(other),
+                    None => out.extend([token.clone()]),
+                }
+            }
+            _ => out.extend([token.clone()]),
+        }
+    }
+    out
+}
+
+/// The variable names in the tokens.
+pub fn names(tokens: &TokenStream) -> Vec<String> {
+    let mut out = Vec::new();
+    walk(tokens.clone(), &mut |name| {
+        out.push(name.to_string());
+        None
+    });
+    out
+}
+
+impl Lower<'_> {
+    /// The tokens as host code; `None` where a name in them has no host form.
+    pub fn host_tokens(&self, tokens: &dyn ToTokens) -> Option<TokenStream> {
+        let mut possible = true;
+        let out = walk(tokens.to_token_stream(), &mut |name| {
+            let binding = self.env.get(&name.to_string())?;
+            if binding.host.is_none() {
+                possible = false;
+            }
+            binding.host.clone()
+        });
+        possible.then_some(out)
+    }
+
+    /// Mentions a differentiated value.
+    pub fn mentions_active(&self, tokens: &dyn ToTokens) -> bool {
+        names(&tokens.to_token_stream())
+            .iter()
+            .any(|name| self.env.get(name).is_some_and(|b| b.value.active()))
+    }
+
+    /// The expression as a host value, if it is inactive.
+    pub fn host(&self, e: &dyn ToTokens) -> Option<Value> {
+        if self.mentions_active(e) {
+            return None;
+        }
+        self.host_tokens(e).map(Value::Host)
+    }
+
+    /// Keeps an inactive `let` for host code. Gives the new host names of the pattern's variables.
+    pub fn keep_let(
+        &mut self,
+        names_of: &[String],
+        pat: &TokenStream,
+        ty: Option<TokenStream>,
+        init: TokenStream,
+    ) -> Vec<(String, TokenStream)> {
+        let mut renamed: Vec<(String, TokenStream)> = Vec::new();
+        for name in names_of {
+            let mut fresh = name.clone();
+            let mut k = 1;
+            while !self.host_names.insert(fresh.clone()) {
+                k += 1;
+                fresh = format!("{name}_{k}");
+            }
+            let ident = names_ident(pat, name, &fresh);
+            renamed.push((name.clone(), ident.to_token_stream()));
+        }
+        let pat = walk(pat.clone(), &mut |name| renamed.iter().find(|r| *name == r.0).map(|r| r.1.clone()));
+        let ty = ty.map(|ty| quote::quote!(: #ty));
+        let uses = names(&init);
+        let tokens = quote::quote!(let #pat #ty = #init;);
+        let names = renamed.iter().map(|r| r.1.to_string()).collect();
+        self.host_lets.push(HostLet { names, uses, tokens });
+        renamed
+    }
+
+    /// The kept `let`s that these names need, in order.
+    pub fn needed_lets(&self, mut needed: Vec<String>) -> Vec<TokenStream> {
+        let mut out = Vec::new();
+        for kept in self.host_lets.iter().rev() {
+            if kept.names.iter().any(|n| needed.contains(n)) {
+                needed.extend(kept.uses.iter().cloned());
+                out.push(kept.tokens.clone());
+            }
+        }
+        out.reverse();
+        out
+    }
+}
+
+/// The identifier of the pattern under a new name, with its span.
+fn names_ident(pat: &TokenStream, name: &str, fresh: &str) -> Ident {
+    let mut span = proc_macro2::Span::call_site();
+    walk(pat.clone(), &mut |ident| {
+        if ident == name {
+            span = ident.span();
+        }
+        None
+    });
+    Ident::new(fresh, span)
+}

@@ -1,0 +1,209 @@
+//! Tokens of a function in, its graph and signature out.
+//!
+//! The body is interpreted over abstract values. It is done twice: the first run collects equations between sizes, the
+//! second starts from their solution, so that equal sizes are equal from the start and axes get their final names.
+//!
+//! Invariant: only this room reads `syn`; an expression that is not understood is an error, never a missing derivative.
+
+mod call;
+mod definitions;
+mod env;
+mod expr;
+mod function;
+mod host;
+mod index;
+mod methods;
+mod nn;
+mod options;
+mod stmt;
+mod tensor;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+pub use definitions::{path_key, Definition, Definitions};
+
+use crate::diag::{Errors, Kind};
+use crate::ir::{AxisId, Graph, Math, Size, Sizes, Sym};
+use crate::signature::{Leaf, Primal};
+use env::Env;
+use proc_macro2::{TokenStream, TokenTree};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How deep expressions, types, definitions and calls may be nested: a stack overflow would kill rustc.
+pub const MAX_DEPTH: usize = 200;
+/// How many tokens a statement may have outside of its brackets.
+const MAX_CHAIN: usize = 1000;
+
+/// Lowers a function that carries `#[differentiable(attr)]`.
+///
+/// # Errors
+/// All mistakes of the function, each at the user's own tokens.
+pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result<Primal, Errors> {
+    let mut errors = Errors::default();
+    if let Some(at) = too_deep(&item).or_else(|| too_deep(&attr)) {
+        errors.push(Kind::Depth, &at, &[]);
+        return Err(errors);
+    }
+    let item: syn::ItemFn = match syn::parse2(item) {
+        Ok(item) => item,
+        Err(e) => {
+            errors.list.extend(syntax(&e).list);
+            return Err(errors);
+        }
+    };
+    let asked = options::parse(attr, &mut errors);
+    function::check(&item, &mut errors);
+    let fatal = item.sig.receiver().is_some();
+    if fatal {
+        return Err(errors);
+    }
+    let mut sizes = Sizes::default();
+    for last in [false, true] {
+        sizes.residual.clear();
+        let mut run = Lower::new(asked.math, sizes, defs, errors.clone());
+        let done = run.function(&item, &asked);
+        match done {
+            Some(signature) if run.errors.is_empty() => {
+                if last {
+                    return Ok(run.finish(signature, &asked));
+                }
+            }
+            _ => return Err(run.errors),
+        }
+        sizes = run.graph.sizes;
+    }
+    Err(errors)
+}
+
+/// The state of one run over a function.
+struct Lower<'a> {
+    graph: Graph,
+    errors: Errors,
+    leaves: Vec<Leaf>,
+    env: Env,
+    /// Axes of the closures that enclose the expression: what is built inside keeps clear of them.
+    outer: Vec<AxisId>,
+    /// Functions that are being inlined.
+    calls: Vec<String>,
+    depth: usize,
+    host_lets: Vec<host::HostLet>,
+    host_names: BTreeSet<String>,
+    /// How often each symbol name was asked for.
+    asked_symbols: BTreeMap<String, usize>,
+    outputs: Vec<crate::signature::Output>,
+    marker: std::marker::PhantomData<&'a ()>,
+}
+
+impl<'a> Lower<'a> {
+    fn new(math: Math, sizes: Sizes, defs: &'a Definitions, errors: Errors) -> Self {
+        Lower {
+            graph: Graph::new(math, sizes),
+            errors,
+            leaves: vec![],
+            env: Env { bindings: vec![], defs: std::rc::Rc::new(defs.clone()) },
+            outer: vec![],
+            calls: vec![],
+            depth: 0,
+            host_lets: vec![],
+            host_names: BTreeSet::new(),
+            asked_symbols: BTreeMap::new(),
+            outputs: vec![],
+            marker: std::marker::PhantomData,
+        }
+    }
+
+    /// A symbol by name. A rigid name is one symbol; otherwise the n-th request of a run is the n-th symbol of the name.
+    fn symbol(&mut self, name: &str, rigid: bool) -> Sym {
+        let times = self.asked_symbols.entry(name.to_string()).or_insert(0);
+        if !rigid {
+            *times += 1;
+        }
+        let nth = times.saturating_sub(1);
+        let same = |s: &crate::ir::size::SymInfo| s.name == name && s.rigid == rigid;
+        let found = self.graph.sizes.syms.iter().enumerate().filter(|(_, s)| same(s)).nth(if rigid {
+            0
+        } else {
+            nth
+        });
+        match found {
+            Some((k, _)) => Sym(k as u32),
+            None => self.graph.sizes.fresh(name, rigid),
+        }
+    }
+
+    fn int(&self, value: i64) -> Size {
+        Size::constant(value)
+    }
+
+    fn finish(self, signature: crate::signature::Signature, asked: &options::Asked) -> Primal {
+        let mut needed: Vec<String> = Vec::new();
+        for leaf in self.leaves.iter().filter(|l| l.arg.is_none()) {
+            needed.extend(host::names(&leaf.place));
+        }
+        for sym in self.graph.sizes.syms.iter().filter(|s| s.rigid) {
+            if let Ok(tokens) = sym.name.parse::<TokenStream>() {
+                needed.extend(host::names(&tokens));
+            }
+        }
+        let host = self.needed_lets(needed);
+        Primal {
+            graph: self.graph,
+            signature,
+            leaves: self.leaves,
+            outputs: self.outputs,
+            host,
+            options: crate::signature::Options { jvp: asked.jvp, vjp: asked.vjp },
+        }
+    }
+}
+
+fn syntax(e: &syn::Error) -> Errors {
+    let mut errors = Errors::default();
+    for e in e.clone() {
+        let mut at = TokenTree::Ident(proc_macro2::Ident::new("_e", e.span()));
+        at.set_span(e.span());
+        errors.push(Kind::Syntax, &at, &[&e.to_string()]);
+    }
+    errors
+}
+
+/// The first token whose groups are nested too deeply; found without recursion.
+fn too_deep(tokens: &TokenStream) -> Option<TokenTree> {
+    let mut level: Vec<TokenStream> = vec![tokens.clone()];
+    for depth in 0.. {
+        let mut next = Vec::new();
+        let mut first = None;
+        for stream in level {
+            let (mut prefix, mut length) = (0, 0);
+            for token in stream {
+                // a chain of operators or methods is a tree as deep as it is long
+                length = match &token {
+                    TokenTree::Punct(p) if matches!(p.as_char(), ';' | ',') => 0,
+                    _ => length + 1,
+                };
+                // a run of prefix operators nests as well
+                prefix = match &token {
+                    TokenTree::Punct(p) if matches!(p.as_char(), '-' | '!' | '&' | '*' | '|') => prefix + 1,
+                    _ => 0,
+                };
+                if prefix > MAX_DEPTH || length > MAX_CHAIN {
+                    return Some(token);
+                }
+                if let TokenTree::Group(g) = &token {
+                    next.push(g.stream());
+                    first.get_or_insert(token);
+                }
+            }
+        }
+        if next.is_empty() {
+            return None;
+        }
+        if depth >= MAX_DEPTH {
+            return first;
+        }
+        level = next;
+    }
+    None
+}

@@ -1,0 +1,170 @@
+//! The functions of `chainrule::nn` as graphs.
+//!
+//! Invariant: softmax and its relatives work along the last dimension, and subtract the maximum before `exp`.
+
+use super::env::{Tensor, Value};
+use super::Lower;
+use crate::diag::Kind;
+use crate::ir::{Dtype, Index, Op, RedOp};
+use quote::ToTokens;
+
+impl Lower<'_> {
+    pub fn builtin(&mut self, name: &str, args: Vec<Value>, at: &dyn ToTokens) -> Value {
+        self.network(name, args, at).map_or(Value::Poison, Value::Tensor)
+    }
+
+    fn network(&mut self, name: &str, args: Vec<Value>, at: &dyn ToTokens) -> Option<Tensor> {
+        let wanted = match name {
+            "leaky_relu" | "cross_entropy" | "mse" | "dropout" => 2,
+            "relu" | "sigmoid" | "silu" | "gelu" | "gelu_tanh" | "softplus" | "softmax" | "log_softmax"
+            | "logsumexp" => 1,
+            _ => {
+                self.errors.push(Kind::UnknownFunction, at, &[name]);
+                return None;
+            }
+        };
+        if args.len() != wanted {
+            let text = if wanted == 1 { "one argument".to_string() } else { format!("{wanted} arguments") };
+            self.errors.push(Kind::Argument, at, &[name, &text, ""]);
+            return None;
+        }
+        let dtype = args.iter().find_map(|a| match a {
+            Value::Tensor(t) => Some(self.graph.dtype(t.node)).filter(|d| d.is_float()),
+            _ => None,
+        });
+        let mut args = args.into_iter();
+        let x = self.tensor(args.next()?, dtype, at)?;
+        let dtype = self.graph.dtype(x.node);
+        let second = args.next();
+        match name {
+            "relu" => Some(self.with_const(Op::Max, &x, 0.0)),
+            "sigmoid" => Some(self.unary(Op::Sigmoid, &x)),
+            "softplus" => Some(self.unary(Op::Softplus, &x)),
+            "silu" => {
+                let s = self.unary(Op::Sigmoid, &x);
+                self.elementwise(Op::Mul, &[x, s], name, at)
+            }
+            "leaky_relu" => {
+                let slope = self.tensor(second?, Some(dtype), at)?;
+                let zero = self.graph.constant(0.0, dtype);
+                let zero = self.scalar(zero, false);
+                let positive = self.elementwise(Op::Gt, &[x.clone(), zero], name, at)?;
+                let low = self.elementwise(Op::Mul, &[x.clone(), slope], name, at)?;
+                self.select(&positive, &x, &low, at)
+            }
+            // x · Φ(x)
+            "gelu" => {
+                let inner = self.with_const(Op::Mul, &x, std::f64::consts::FRAC_1_SQRT_2);
+                let erf = self.unary(Op::Erf, &inner);
+                let twice = self.with_const(Op::Add, &erf, 1.0);
+                let half = self.with_const(Op::Mul, &x, 0.5);
+                self.elementwise(Op::Mul, &[half, twice], name, at)
+            }
+            // x · (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2
+            "gelu_tanh" => {
+                let square = self.elementwise(Op::Mul, &[x.clone(), x.clone()], name, at)?;
+                let cube = self.elementwise(Op::Mul, &[square, x.clone()], name, at)?;
+                let cube = self.with_const(Op::Mul, &cube, 0.044_715);
+                let sum = self.elementwise(Op::Add, &[x.clone(), cube], name, at)?;
+                let inner = self.with_const(Op::Mul, &sum, (2.0 / std::f64::consts::PI).sqrt());
+                let tanh = self.unary(Op::Tanh, &inner);
+                let twice = self.with_const(Op::Add, &tanh, 1.0);
+                let half = self.with_const(Op::Mul, &x, 0.5);
+                self.elementwise(Op::Mul, &[half, twice], name, at)
+            }
+            "logsumexp" => self.log_sum_exp(&x, at),
+            "log_softmax" | "softmax" => {
+                let below = self.log_softmax(&x, at)?;
+                Some(if name == "softmax" { self.unary(Op::Exp, &below) } else { below })
+            }
+            "cross_entropy" => {
+                let rows = self.cross_entropies(&x, second?, at)?;
+                let all: Vec<usize> = (0..rows.rank()).collect();
+                Some(self.mean(&rows, &all))
+            }
+            "mse" => {
+                let y = self.tensor(second?, Some(dtype), at)?;
+                let diff = self.elementwise(Op::Sub, &[x, y], "`mse`", at)?;
+                let square = self.elementwise(Op::Mul, &[diff.clone(), diff], name, at)?;
+                let all: Vec<usize> = (0..square.rank()).collect();
+                Some(self.mean(&square, &all))
+            }
+            "dropout" => {
+                let mask = self.tensor(second?, Some(dtype), at)?;
+                self.elementwise(Op::Mul, &[x, mask], "`dropout`", at)
+            }
+            _ => None,
+        }
+    }
+
+    fn log_sum_exp(&mut self, x: &Tensor, at: &dyn ToTokens) -> Option<Tensor> {
+        match x.rank() {
+            0 => {
+                self.errors.push(Kind::Argument, at, &["this function", "an array", ""]);
+                None
+            }
+            rank => Some(self.reduce(RedOp::LogSumExp, x, &[rank - 1])),
+        }
+    }
+
+    /// `x - logsumexp(x)` with the sum stretched along the last dimension.
+    fn log_softmax(&mut self, x: &Tensor, at: &dyn ToTokens) -> Option<Tensor> {
+        let x = self.canonical(x);
+        let total = self.log_sum_exp(&x, at)?;
+        let n = x.rank() - 1;
+        let total = self.align(&total, &x.axes[..n]);
+        let node = self.graph.apply(Op::Sub, &[x.node, total]);
+        Some(Tensor { node, ..x })
+    }
+
+    /// One loss for each row: `logsumexp(row) - row[label]`.
+    fn cross_entropies(&mut self, x: &Tensor, labels: Value, at: &dyn ToTokens) -> Option<Tensor> {
+        let labels = match labels {
+            Value::Int(size) => {
+                let node = self.graph.size(&size, Dtype::Int);
+                self.scalar(node, false)
+            }
+            Value::Tensor(t) if self.graph.dtype(t.node) == Dtype::Int => t,
+            Value::Poison => return None,
+            Value::Host(_) => {
+                self.missing_type(at);
+                return None;
+            }
+            _ => {
+                let help = "labels are class numbers: `&[usize]` or an array of integers";
+                self.errors.push(Kind::Argument, at, &["cross_entropy", "integers as labels", help]);
+                return None;
+            }
+        };
+        if labels.rank() + 1 != x.rank() {
+            let (a, b) = (self.shape_text(&x.dims), self.shape_text(&labels.dims));
+            self.errors.push(
+                Kind::Shape,
+                at,
+                &["`cross_entropy`", &a, &b, "there is one label for each row of logits"],
+            );
+            return None;
+        }
+        for (a, b) in x.dims.clone().iter().zip(&labels.dims) {
+            if !self.graph.sizes.unify(a, b) {
+                let (a, b) = (self.shape_text(&x.dims), self.shape_text(&labels.dims));
+                self.errors.push(
+                    Kind::Shape,
+                    at,
+                    &["`cross_entropy`", &a, &b, "there is one label for each row of logits"],
+                );
+                return None;
+            }
+        }
+        let total = self.log_sum_exp(x, at)?;
+        let label = self.align(&labels, &total.axes.clone());
+        let dims = total.dims.clone();
+        let chosen = self.remap(x, dims, |_, axes| {
+            let mut index: Vec<Index> =
+                axes.iter().map(|a| a.map_or_else(Index::default, Index::axis)).collect();
+            index.push(Index { gather: Some(label), ..Index::default() });
+            index
+        });
+        self.elementwise(Op::Sub, &[total, chosen], "`cross_entropy`", at)
+    }
+}

@@ -1,0 +1,59 @@
+//! The attribute's tokens in, its options out.
+//!
+//! Invariant: an option that is not known is an error, never ignored.
+
+use crate::diag::{Errors, Kind};
+use crate::ir::Math;
+use proc_macro2::TokenStream;
+use syn::punctuated::Punctuated;
+use syn::{Ident, Meta, Token};
+
+/// What `#[differentiable(…)]` asked for.
+pub struct Asked {
+    pub wrt: Option<Vec<Ident>>,
+    pub math: Math,
+    pub jvp: bool,
+    pub vjp: bool,
+}
+
+pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
+    let mut asked = Asked { wrt: None, math: Math::Real, jvp: false, vjp: false };
+    let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
+    let list = match syn::parse::Parser::parse2(parser, attr.clone()) {
+        Ok(list) => list,
+        Err(e) => {
+            errors.push(Kind::Syntax, &attr, &[&format!("{e} in the options of `#[differentiable]`")]);
+            return asked;
+        }
+    };
+    for meta in &list {
+        let name = crate::diag::source(meta.path());
+        match (name.as_str(), meta) {
+            ("jvp", Meta::Path(_)) => asked.jvp = true,
+            ("vjp", Meta::Path(_)) => asked.vjp = true,
+            ("wrt", Meta::List(names)) => {
+                match names.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated) {
+                    Ok(names) => asked.wrt.get_or_insert_with(Vec::new).extend(names),
+                    Err(e) => errors.push(Kind::Syntax, meta, &[&format!("{e} in `wrt(…)`")]),
+                }
+            }
+            ("math", Meta::NameValue(value)) => match string(&value.value).as_deref() {
+                Some("strict") => asked.math = Math::Strict,
+                Some("real") => asked.math = Math::Real,
+                _ => errors.push(Kind::UnknownOption, meta, &[&crate::diag::source(meta)]),
+            },
+            ("jacobian" | "hessian" | "hvp", Meta::Path(_)) => {
+                errors.push(Kind::PlannedOption, meta, &[&name])
+            }
+            _ => errors.push(Kind::UnknownOption, meta, &[&crate::diag::source(meta)]),
+        }
+    }
+    asked
+}
+
+fn string(e: &syn::Expr) -> Option<String> {
+    match e {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(s), .. }) => Some(s.value()),
+        _ => None,
+    }
+}
