@@ -11,6 +11,6 @@ pub mod safetensors;
 
 #[doc(hidden)]
 pub use chainrule_macros::__expand;
-pub use chainrule_macros::Differentiable;
+pub use chainrule_macros::{differentiable, Differentiable};
 pub use params::Differentiable;
 pub use real::Real;

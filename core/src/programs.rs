@@ -31,7 +31,11 @@ pub fn vjp(primal: &Primal) -> Program {
     let mut seeds = vec![];
     let (mut extra, mut parameters) = (vec![], vec![]);
     for (k, output) in primal.outputs.iter().enumerate() {
-        let name = if primal.outputs.len() == 1 { format_ident!("cotangent") } else { format_ident!("cotangent_{k}") };
+        let name = if primal.outputs.len() == 1 {
+            format_ident!("cotangent")
+        } else {
+            format_ident!("cotangent_{k}")
+        };
         let (seed, leaf, parameter) = like(&mut graph, output, &name);
         seeds.push((output.node, seed));
         extra.push(leaf);
@@ -52,9 +56,10 @@ fn like(graph: &mut Graph, output: &Output, name: &Ident) -> (NodeId, Leaf, Toke
     let rank = output.dims.len();
     let (parameter, form) = match rank {
         0 => (quote!(#name: #ty), Form::Scalar(dtype)),
-        _ => {
-            (quote!(#name: &(impl ::chainrule::rt::Tensor<#rank, Elem = #ty> + ?Sized)), Form::Nd { dtype, rank, view: true })
-        }
+        _ => (
+            quote!(#name: &(impl ::chainrule::rt::Tensor<#rank, Elem = #ty> + ?Sized)),
+            Form::Nd { dtype, rank, view: true },
+        ),
     };
     (node, Leaf { arg: None, place: quote!(#name), form }, parameter)
 }
@@ -77,7 +82,8 @@ pub fn jvp(primal: &Primal) -> Program {
     let mut extra = vec![];
     for (input, _) in wrt.iter().zip(&dots) {
         let leaf = &primal.leaves[input.0 as usize];
-        let root = leaf.arg.and_then(|a| primal.signature.args.get(a)).map(|a| format_ident!("{}_dot", a.ident));
+        let root =
+            leaf.arg.and_then(|a| primal.signature.args.get(a)).map(|a| format_ident!("{}_dot", a.ident));
         let rest: TokenStream = leaf.place.clone().into_iter().skip(1).collect();
         extra.push(Leaf { arg: leaf.arg, place: quote!(#root #rest), form: leaf.form.clone() });
     }
@@ -92,4 +98,16 @@ pub fn jvp(primal: &Primal) -> Program {
         })
         .collect();
     Program { graph, outputs, gradients: vec![], extra, parameters }
+}
+
+/// The same program with its graph simplified.
+pub fn simplified(program: Program) -> Program {
+    let roots: Vec<NodeId> =
+        program.outputs.iter().map(|o| o.node).chain(program.gradients.iter().map(|g| g.node)).collect();
+    let (graph, new, _) = crate::simplify::simplify(&program.graph, &roots);
+    let mut program = Program { graph, ..program };
+    let mut new = new.into_iter();
+    program.outputs.iter_mut().zip(&mut new).for_each(|(o, n)| o.node = n);
+    program.gradients.iter_mut().zip(new).for_each(|(g, n)| g.node = n);
+    program
 }

@@ -1,6 +1,14 @@
-//! The procedural macros of `chainrule`.
+//! The procedural macros of `chainrule`: the shell between `proc_macro` and the compiler in `chainrule-core`.
 
 use proc_macro::TokenStream;
+
+/// Generates the derivatives of a function, in a module of the function's name.
+///
+/// See the documentation of `chainrule` for what the module contains and what the body may.
+#[proc_macro_attribute]
+pub fn differentiable(attr: TokenStream, item: TokenStream) -> TokenStream {
+    chainrule_core::expand::attribute(attr.into(), item.into()).into()
+}
 
 /// Derives the trait of the same name for a struct of parameters.
 ///
@@ -11,9 +19,9 @@ pub fn derive_differentiable(input: TokenStream) -> TokenStream {
     chainrule_core::params::derive_differentiable(input.into()).into()
 }
 
-/// The internal step of expansion that definition macros call back into.
+/// The step of an expansion that definition macros call back into.
 #[doc(hidden)]
 #[proc_macro]
-pub fn __expand(_state: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn __expand(state: TokenStream) -> TokenStream {
+    chainrule_core::expand::resume(state.into()).into()
 }

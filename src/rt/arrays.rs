@@ -18,6 +18,16 @@ pub trait Tensor<const R: usize> {
     fn elements<'a>(&'a self, spare: &'a mut Vec<Self::Elem>) -> &'a [Self::Elem];
 }
 
+impl<const R: usize, T: Tensor<R> + ?Sized> Tensor<R> for &T {
+    type Elem = T::Elem;
+    fn shape(&self) -> [usize; R] {
+        (**self).shape()
+    }
+    fn elements<'a>(&'a self, spare: &'a mut Vec<Self::Elem>) -> &'a [Self::Elem] {
+        (**self).elements(spare)
+    }
+}
+
 /// Memory for a result with `R` dimensions.
 pub trait Fit<const R: usize> {
     type Elem: Number;

@@ -14,7 +14,14 @@ pub fn check_dim(function: &str, argument: &str, shape: &[usize], dim: usize, ex
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn dim_mismatch(function: &str, argument: &str, shape: &[usize], dim: usize, expected: usize, reason: &str) -> ! {
+fn dim_mismatch(
+    function: &str,
+    argument: &str,
+    shape: &[usize],
+    dim: usize,
+    expected: usize,
+    reason: &str,
+) -> ! {
     panic!(
         "{function}: `{argument}` has shape {shape:?}: its dimension {dim} is {}, but {reason} makes it {expected}",
         shape[dim]
@@ -41,11 +48,18 @@ pub fn nothing_below_zero(function: &str, what: &str, plus: usize, minus: usize)
 
 /// Each index of an argument must be below a size.
 #[track_caller]
-pub fn check_labels<I: Copy + TryInto<usize> + std::fmt::Display>(function: &str, argument: &str, values: &[I], below: usize) {
+pub fn check_labels<I: Copy + TryInto<usize> + std::fmt::Display>(
+    function: &str,
+    argument: &str,
+    values: &[I],
+    below: usize,
+) {
     for (at, value) in values.iter().enumerate() {
         let inside = (*value).try_into().is_ok_and(|v| v < below);
         if !inside {
-            panic!("{function}: `{argument}[{at}]` is {value}, but there are {below} positions to choose from");
+            panic!(
+                "{function}: `{argument}[{at}]` is {value}, but there are {below} positions to choose from"
+            );
         }
     }
 }

@@ -230,7 +230,10 @@ impl<'a> Body<'a> {
     /// The outermost frame that has all axes of a node.
     fn home(&self, id: NodeId) -> usize {
         let axes = self.plan.graph.axes(id);
-        (0..self.frames.len()).rev().find(|f| self.frames[*f].axis.is_some_and(|a| axes.contains(&a))).unwrap_or(0)
+        (0..self.frames.len())
+            .rev()
+            .find(|f| self.frames[*f].axis.is_some_and(|a| axes.contains(&a)))
+            .unwrap_or(0)
     }
 
     /// An operand for use in a frame, splat over the lanes where the frame has more than the operand.
@@ -468,7 +471,8 @@ impl<'a> Body<'a> {
     /// An integer as a vector of floats.
     fn int_lanes(&mut self, id: NodeId, frame: usize, v: &TokenStream, ty: &Ident) -> TokenStream {
         let axis = self.frames[frame].axis;
-        if let (Node::Position(a), true) = (self.plan.graph.node(id), self.frames[frame].lanes != Lanes::One) {
+        if let (Node::Position(a), true) = (self.plan.graph.node(id), self.frames[frame].lanes != Lanes::One)
+        {
             if Some(*a) == axis {
                 self.frames[frame].counts = true;
                 let var = self.frames[frame].var.clone();
@@ -719,9 +723,11 @@ impl<'a> Body<'a> {
             self.push(quote!(#name.fill(#number);));
             return;
         }
-        let inner: Vec<Size> = layout[outer..].iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
+        let inner: Vec<Size> =
+            layout[outer..].iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
         let count = self.size(&Size::product(&inner));
-        let index: Vec<crate::ir::Index> = layout[..outer].iter().map(|a| crate::ir::Index::axis(*a)).collect();
+        let index: Vec<crate::ir::Index> =
+            layout[..outer].iter().map(|a| crate::ir::Index::axis(*a)).collect();
         let dims: Vec<Size> = layout[..outer].iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
         let row = place::row_major(&dims, &index);
         let row = self.position(&row).unwrap_or(quote!(0));
@@ -844,7 +850,11 @@ impl<'a> Body<'a> {
         let statements = self.statements(body);
         let of = |s: &usize| {
             let work = &self.plan.statements[*s].work;
-            work.node().into_iter().chain(self.plan.expression(work)).map(|n| self.plan.graph.dtype(n)).find(|d| d.is_float())
+            work.node()
+                .into_iter()
+                .chain(self.plan.expression(work))
+                .map(|n| self.plan.graph.dtype(n))
+                .find(|d| d.is_float())
         };
         statements.iter().find_map(of).unwrap_or(Dtype::F64)
     }
@@ -955,7 +965,8 @@ impl<'a> Body<'a> {
         };
         let lanes = self.frames[frame].lanes;
         // Σ a·b in one multiply-add
-        if let (RedOp::Sum, Lanes::Full | Lanes::One, Some(f)) = (op, lanes, self.square_or_product(x, frame)) {
+        if let (RedOp::Sum, Lanes::Full | Lanes::One, Some(f)) = (op, lanes, self.square_or_product(x, frame))
+        {
             let (a, b) = (self.operand(f.0, frame), self.operand(f.1, frame));
             self.push(quote!(#acc = #a.mul_add(#b, #acc);));
             return;
@@ -984,7 +995,9 @@ impl<'a> Body<'a> {
             return None;
         }
         match self.plan.graph.node(x) {
-            Node::Apply(Op::Mul, f) if self.uses[x.0 as usize] == 1 && self.home(x) == frame => Some((f[0], f[1])),
+            Node::Apply(Op::Mul, f) if self.uses[x.0 as usize] == 1 && self.home(x) == frame => {
+                Some((f[0], f[1]))
+            }
             _ => None,
         }
     }

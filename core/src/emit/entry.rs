@@ -99,7 +99,8 @@ impl Entry<'_> {
                     let minus = names.size(self.graph, &rest.scale(-1), self.generics);
                     out.extend(quote!(let #var = #shape[#d] + #minus;));
                 }
-                bound.insert(sym, format!("dimension {d} of `{}`", self.leaves[*k].place).replace(" . ", "."));
+                bound
+                    .insert(sym, format!("dimension {d} of `{}`", self.leaves[*k].place).replace(" . ", "."));
                 used.insert((*k, *d));
             }
             if bound.len() == before {
@@ -127,7 +128,8 @@ impl Entry<'_> {
             if plus == minus {
                 continue;
             }
-            let what = format!("{} must equal {}", self.graph.sizes.show(&plus), self.graph.sizes.show(&minus));
+            let what =
+                format!("{} must equal {}", self.graph.sizes.show(&plus), self.graph.sizes.show(&minus));
             let (plus, minus) =
                 (names.size(self.graph, &plus, self.generics), names.size(self.graph, &minus, self.generics));
             out.extend(quote!(::chainrule::rt::check_size(#function, #what, #plus, #minus);));
@@ -163,7 +165,8 @@ impl Entry<'_> {
             if !done.insert(format!("{plus:?} {minus:?}")) {
                 return;
             }
-            let (plus, minus) = (names.size(graph, &plus, self.generics), names.size(graph, &minus, self.generics));
+            let (plus, minus) =
+                (names.size(graph, &plus, self.generics), names.size(graph, &minus, self.generics));
             out.extend(quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus);));
         };
         let roots: Vec<NodeId> = plan.targets.iter().map(|t| t.node).collect();
@@ -189,17 +192,25 @@ impl Entry<'_> {
                     }
                     let last = dim.sub(&Size::constant(1));
                     let shown = graph.sizes.show(&high);
-                    ensure(names, last, high, format!("{of} is read at {shown}, of {}", graph.sizes.show(dim)));
+                    ensure(
+                        names,
+                        last,
+                        high,
+                        format!("{of} is read at {shown}, of {}", graph.sizes.show(dim)),
+                    );
                     ensure(names, low, Size::default(), format!("{of} is read before its start"));
                 }
             };
             match graph.node(id) {
                 Node::Load { array, view, index } => {
                     let (dims, of) = match array {
-                        Array::Input(i) => (graph.input(*i).dims.clone(), format!("`{}`", graph.input(*i).name)),
-                        Array::Node(_, bound) => {
-                            (bound.iter().map(|a| graph.axis_size(*a).clone()).collect(), "an array".to_string())
+                        Array::Input(i) => {
+                            (graph.input(*i).dims.clone(), format!("`{}`", graph.input(*i).name))
                         }
+                        Array::Node(_, bound) => (
+                            bound.iter().map(|a| graph.axis_size(*a).clone()).collect(),
+                            "an array".to_string(),
+                        ),
                     };
                     check(names, view.as_ref().unwrap_or(&dims), index, &of);
                 }
@@ -233,7 +244,8 @@ impl Entry<'_> {
                 let Some(Node::Load { array: Array::Input(i), .. }) = at.gather.map(|g| graph.node(g)) else {
                     continue;
                 };
-                if at.offset.as_const() != Some(0) || !at.terms.is_empty() || !done.insert((*i, dim.clone())) {
+                if at.offset.as_const() != Some(0) || !at.terms.is_empty() || !done.insert((*i, dim.clone()))
+                {
                     continue;
                 }
                 let leaf = self.leaves[i.0 as usize];

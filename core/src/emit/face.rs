@@ -54,7 +54,11 @@ pub fn module(primal: &Primal, programs: Programs, header: &str) -> Module {
     }
     if let Some(program) = &programs.jvp {
         let mut generated = generate(primal, program, "jvp", &|k, dims| {
-            let name = if k < program.outputs.len() { format_ident!("value_{k}") } else { format_ident!("tangent_{}", k - program.outputs.len()) };
+            let name = if k < program.outputs.len() {
+                format_ident!("value_{k}")
+            } else {
+                format_ident!("tangent_{}", k - program.outputs.len())
+            };
             let rank = dims.len();
             quote!(::chainrule::rt::Fit::<#rank>::fit(&mut #name, [#(#dims),*]))
         });
@@ -202,7 +206,15 @@ fn gradient_place(primal: &Primal, arg: Option<usize>, place: &TokenStream) -> T
 }
 
 fn parameters(primal: &Primal) -> Vec<TokenStream> {
-    primal.signature.args.iter().map(|a| { let (n, t) = (&a.ident, &a.ty); quote!(#n: #t) }).collect()
+    primal
+        .signature
+        .args
+        .iter()
+        .map(|a| {
+            let (n, t) = (&a.ident, &a.ty);
+            quote!(#n: #t)
+        })
+        .collect()
 }
 
 fn names(primal: &Primal) -> Vec<&Ident> {
@@ -225,7 +237,11 @@ fn scalar_results(program: &Program) -> Vec<Option<TokenStream>> {
             scalar.then(|| {
                 let k = proc_macro2::Literal::usize_unsuffixed(next);
                 next += 1;
-                if total == 1 { quote!(results) } else { quote!(results.#k) }
+                if total == 1 {
+                    quote!(results)
+                } else {
+                    quote!(results.#k)
+                }
             })
         })
         .collect()
@@ -272,7 +288,12 @@ fn make_gradient(primal: &Primal, active: &[&Arg]) -> TokenStream {
     }
 }
 
-fn gradient_functions(primal: &Primal, active: &[&Arg], generated: &Generated, program: &Program) -> TokenStream {
+fn gradient_functions(
+    primal: &Primal,
+    active: &[&Arg],
+    generated: &Generated,
+    program: &Program,
+) -> TokenStream {
     let signature = &primal.signature;
     let (ident, generics, bounds, output) =
         (&signature.ident, &signature.generics, &signature.where_clause, &signature.output);
@@ -352,7 +373,8 @@ fn values(program: &Program) -> TokenStream {
 
 /// The owned type of the primal's result.
 fn value_type(primal: &Primal) -> TokenStream {
-    let types: Vec<TokenStream> = primal.outputs.iter().map(|o| owned(&o.form, &primal.graph.sizes)).collect();
+    let types: Vec<TokenStream> =
+        primal.outputs.iter().map(|o| owned(&o.form, &primal.graph.sizes)).collect();
     match &types[..] {
         [one] => one.clone(),
         _ => quote!((#(#types),*)),
@@ -397,11 +419,8 @@ fn jvp_function(primal: &Primal, generated: &Generated, program: &Program) -> To
     let mut memory = TokenStream::new();
     let (mut values, mut tangents) = (vec![], vec![]);
     for (k, o) in program.outputs.iter().enumerate() {
-        let (name, base) = if k < n {
-            (format_ident!("value_{k}"), k)
-        } else {
-            (format_ident!("tangent_{}", k - n), k - n)
-        };
+        let (name, base) =
+            if k < n { (format_ident!("value_{k}"), k) } else { (format_ident!("tangent_{}", k - n), k - n) };
         let _ = base;
         let rank = o.dims.len();
         let part = match &results[k] {
@@ -412,7 +431,11 @@ fn jvp_function(primal: &Primal, generated: &Generated, program: &Program) -> To
                 quote!(#name)
             }
         };
-        if k < n { values.push(part) } else { tangents.push(part) }
+        if k < n {
+            values.push(part)
+        } else {
+            tangents.push(part)
+        }
     }
     let ty = value_type(primal);
     let group = |parts: &[TokenStream]| match parts {
@@ -435,4 +458,3 @@ fn jvp_function(primal: &Primal, generated: &Generated, program: &Program) -> To
         }
     }
 }
-

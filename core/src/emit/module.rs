@@ -40,7 +40,12 @@ pub struct Generated {
 const STACK: i64 = 1024;
 
 /// The kernel of a program and the code that calls it. `targets[k]` says where output `k` goes: a slice expression.
-pub fn generate(primal: &Primal, program: &Program, name: &str, target_memory: &dyn Fn(usize, &[TokenStream]) -> TokenStream) -> Generated {
+pub fn generate(
+    primal: &Primal,
+    program: &Program,
+    name: &str,
+    target_memory: &dyn Fn(usize, &[TokenStream]) -> TokenStream,
+) -> Generated {
     let mut targets: Vec<Target> =
         program.outputs.iter().map(|o| Target { node: o.node, dims: o.dims.clone() }).collect();
     targets.extend(program.gradients.iter().map(|g| Target { node: g.node, dims: g.dims.clone() }));
@@ -52,15 +57,17 @@ pub fn generate(primal: &Primal, program: &Program, name: &str, target_memory: &
     });
     let mut body = Body::new(&plan, &mut names, &generics);
     let code = body.emit();
-    let (slices, results, bugs) = (
-        std::mem::take(&mut body.slices),
-        std::mem::take(&mut body.results),
-        std::mem::take(&mut body.bugs),
-    );
+    let (slices, results, bugs) =
+        (std::mem::take(&mut body.slices), std::mem::take(&mut body.results), std::mem::take(&mut body.bugs));
     drop(body);
 
     let leaves: Vec<&Leaf> = primal.leaves.iter().chain(&program.extra).collect();
-    let entry = Entry { function: primal.signature.ident.to_string(), leaves: &leaves, graph: &plan.graph, generics: &generics };
+    let entry = Entry {
+        function: primal.signature.ident.to_string(),
+        leaves: &leaves,
+        graph: &plan.graph,
+        generics: &generics,
+    };
     let ty = |d: Dtype| format_ident!("{}", d.name());
     let mut fields = vec![];
     let mut values = vec![];
@@ -84,7 +91,8 @@ pub fn generate(primal: &Primal, program: &Program, name: &str, target_memory: &
             Slice::Buffer(n) => {
                 let storage = &plan.storage[n];
                 let elem = ty(plan.graph.dtype(*n));
-                let sizes: Vec<Size> = storage.layout.iter().map(|a| plan.graph.axis_size(*a).clone()).collect();
+                let sizes: Vec<Size> =
+                    storage.layout.iter().map(|a| plan.graph.axis_size(*a).clone()).collect();
                 match Size::product(&sizes).as_const() {
                     Some(c) if c <= STACK => {
                         let c = super::entry::usize_literal(c as usize);
@@ -96,7 +104,8 @@ pub fn generate(primal: &Primal, program: &Program, name: &str, target_memory: &
                         fields.push(quote!(pub #ident: &'k mut [#elem]));
                         open.extend(quote!(#ident,));
                         values.push(quote!(#ident));
-                        setup.extend(quote!(let #ident = ::chainrule::rt::room(&mut workspace.#field, #len);));
+                        setup
+                            .extend(quote!(let #ident = ::chainrule::rt::room(&mut workspace.#field, #len);));
                         buffers.push((field, plan.graph.dtype(*n)));
                     }
                 }
@@ -143,19 +152,26 @@ pub fn generate(primal: &Primal, program: &Program, name: &str, target_memory: &
         }
     }
     let inputs = input_slices(&leaves, &plan, &slices, name, &mut buffers);
+    // one result stands alone, several are a tuple
+    let group = |parts: &[TokenStream]| match parts {
+        [one] => one.clone(),
+        _ => quote!((#(#parts),*)),
+    };
+    let result_types: Vec<TokenStream> = result_types.iter().map(|t| quote!(#t)).collect();
+    let (result_type, result_value) = (group(&result_types), group(&result_values));
     let kernel_name = format_ident!("{}", camel(name));
     let generic_params: Vec<TokenStream> = const_generics(primal);
     let args = &primal.signature.generic_args;
     let kernel = quote! {
         pub struct #kernel_name<'k, #(#generic_params,)*> { #(#fields,)* pub lifetime: ::core::marker::PhantomData<&'k ()> }
         impl<'k, #(#generic_params,)*> rt::Kernel for #kernel_name<'k, #(#args,)*> {
-            type Output = (#(#result_types,)*);
+            type Output = #result_type;
             #[inline(always)]
             fn run<S: rt::Simd>(self) -> Self::Output {
                 let Self { #open lifetime: _ } = self;
                 #stack
                 #code
-                (#(#result_values,)*)
+                #result_value
             }
         }
     };

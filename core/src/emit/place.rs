@@ -126,7 +126,13 @@ pub fn of_part(plan: &Plan, node: NodeId, k: usize) -> Option<(Slice, Linear)> {
         None => {
             let index: Vec<Index> = layout
                 .iter()
-                .map(|a| dims.iter().position(|d| d == a).and_then(|k| part.index.get(k)).cloned().unwrap_or_default())
+                .map(|a| {
+                    dims.iter()
+                        .position(|d| d == a)
+                        .and_then(|k| part.index.get(k))
+                        .cloned()
+                        .unwrap_or_default()
+                })
                 .collect();
             Some((slice, row_major(&sizes(&plan.graph, layout), &index)))
         }

@@ -32,7 +32,10 @@ pub struct Plan {
 
 #[derive(Clone, Debug)]
 pub enum Step {
-    Loop { axis: AxisId, body: Vec<Step> },
+    Loop {
+        axis: AxisId,
+        body: Vec<Step>,
+    },
     /// An index into [`Plan::statements`].
     Run(usize),
 }

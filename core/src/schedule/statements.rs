@@ -14,7 +14,8 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
     let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
     let needed = graph.reachable(&roots);
     let order = axis_order(&graph, &targets, &needed);
-    let gemms: BTreeMap<NodeId, Gemm> = gemms.into_iter().map(|g| (g.node, oriented(g, &order, &graph, &targets))).collect();
+    let gemms: BTreeMap<NodeId, Gemm> =
+        gemms.into_iter().map(|g| (g.node, oriented(g, &order, &graph, &targets))).collect();
 
     let mut stored: BTreeSet<NodeId> = BTreeSet::new();
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
@@ -29,9 +30,8 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
         }
         if let Some(gemm) = gemms.get(&id) {
             for operand in [gemm.a.node, gemm.b.node] {
-                let direct = contract::as_load(&graph, operand).is_some_and(|(_, index)| {
-                    index.iter().all(|i| i.gather.is_none())
-                });
+                let direct = contract::as_load(&graph, operand)
+                    .is_some_and(|(_, index)| index.iter().all(|i| i.gather.is_none()));
                 if !direct {
                     stored.insert(operand);
                 }
@@ -39,7 +39,10 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
         }
     }
     for target in &targets {
-        if matches!(graph.node(target.node), Node::Apply(..)) && covers(&graph, target) && !target.dims.is_empty() {
+        if matches!(graph.node(target.node), Node::Apply(..))
+            && covers(&graph, target)
+            && !target.dims.is_empty()
+        {
             stored.insert(target.node);
         }
     }
@@ -189,7 +192,8 @@ fn store_shared(
     for id in (0..graph.len() as u32).rev().map(NodeId).filter(|id| needed[id.0 as usize]) {
         let is_stored = stored.contains(&id);
         if !is_stored && users[id.0 as usize].len() > 1 {
-            let worth = cost[id.0 as usize] >= DEAR && !graph.axes(id).is_empty() && graph.dtype(id).is_float();
+            let worth =
+                cost[id.0 as usize] >= DEAR && !graph.axes(id).is_empty() && graph.dtype(id).is_float();
             if worth && matches!(graph.node(id), Node::Apply(..)) {
                 stored.insert(id);
             }

@@ -41,7 +41,12 @@ pub fn shrink(plan: &mut Plan) {
     }
 }
 
-fn walk(steps: &[Step], path: &mut Vec<(usize, AxisId)>, count: &mut usize, paths: &mut [Vec<(usize, AxisId)>]) {
+fn walk(
+    steps: &[Step],
+    path: &mut Vec<(usize, AxisId)>,
+    count: &mut usize,
+    paths: &mut [Vec<(usize, AxisId)>],
+) {
     for step in steps {
         match step {
             Step::Run(s) => paths[*s] = path.clone(),

@@ -1,0 +1,48 @@
+use chainrule::differentiable;
+use ndarray::{array, s, Array1, Array2, ArrayView1, ArrayView2};
+
+#[differentiable]
+pub fn rosenbrock(x: f64, y: f64) -> f64 {
+    (1.0 - x).powi(2) + 100.0 * (y - x * x).powi(2)
+}
+
+#[differentiable(wrt(w, b))]
+pub fn layer(w: &Array2<f64>, b: &Array1<f64>, x: ArrayView2<f64>, y: ArrayView2<f64>) -> f64 {
+    let h = (x.dot(w) + b).mapv(f64::tanh);
+    let e = h - y;
+    (&e * &e).sum() / 3.0
+}
+
+#[test]
+fn works() {
+    let (v, g) = rosenbrock::value_and_gradient(1.2, 1.0);
+    println!("{v} {g:?}\n{}", rosenbrock::SOURCE);
+    assert!((v - rosenbrock(1.2, 1.0)).abs() < 1e-12);
+    println!("{}", layer::SOURCE);
+    let w = array![[0.1, 0.2, 0.3], [0.5, -0.3, 0.2]];
+    let b = array![0.1, -0.1, 0.3];
+    let x = array![[0.3, 0.4], [0.5, 0.6], [0.7, 0.1], [0.2, 0.9], [1.0, 2.0]];
+    let y = Array2::from_elem((5, 3), 0.25);
+    let (v, g) = layer::value_and_gradient(&w, &b, x.view(), y.view());
+    assert!((v - layer(&w, &b, x.view(), y.view())).abs() < 1e-12);
+    for i in 0..2 {
+        for j in 0..3 {
+            let h = 1e-6;
+            let mut p = w.clone();
+            p[[i, j]] += h;
+            let mut m = w.clone();
+            m[[i, j]] -= h;
+            let d = (layer(&p, &b, x.view(), y.view()) - layer(&m, &b, x.view(), y.view())) / (2.0 * h);
+            assert!((d - g.w[[i, j]]).abs() < 1e-6, "{d} {}", g.w[[i, j]]);
+        }
+    }
+    for j in 0..3 {
+        let h = 1e-6;
+        let mut p = b.clone();
+        p[j] += h;
+        let mut m = b.clone();
+        m[j] -= h;
+        let d = (layer(&w, &p, x.view(), y.view()) - layer(&w, &m, x.view(), y.view())) / (2.0 * h);
+        assert!((d - g.b[j]).abs() < 1e-6, "{d} {}", g.b[j]);
+    }
+}
