@@ -79,11 +79,11 @@ unsafe fn square<T: Float, S: Simd>(
     let mut x = [T::Wide::<S>::splat(T::default()); MAX_LEN];
     // SAFETY: `j < cols` in `from`, `p < rows` in `to`.
     unsafe {
-        for j in 0..len {
+        for (j, x) in x.iter_mut().enumerate().take(len) {
             if cols == len && rows == len {
-                x[j] = T::Wide::<S>::load(from_raw_parts(from.add(j * fs), len));
+                *x = T::Wide::<S>::load(from_raw_parts(from.add(j * fs), len));
             } else if j < cols {
-                x[j] = T::Wide::<S>::load_part(from_raw_parts(from.add(j * fs), rows));
+                *x = T::Wide::<S>::load_part(from_raw_parts(from.add(j * fs), rows));
             }
         }
         // Each round interleaves the upper half of the rows with the lower: the bits of (row, column) rotate by one.
