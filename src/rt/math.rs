@@ -1,8 +1,11 @@
 //! Functions of mathematics, generic over [`Vector`]: one branch-free body for every level, and for `f32` and `f64`.
 //!
-//! Invariant: only basic arithmetic rounds, so a level's lanes all give the bits that its scalar gives. Errors are in units in
-//! the last place of the result, measured against std in `f64` for `f32`, against double-word references for `f64`;
-//! levels without FMA are included.
+//! Invariant: no lane depends on another; a vector gives in each lane the bits that it gives alone.
+//!
+//! Errors are the largest found at any level, with FMA and without, as vectors and as scalars: for `f32` over 8.6 million bit
+//! patterns of the whole range and dense stretches, against std in `f64`; for `f64` over 30,000 random arguments up to 700 at
+//! the baseline and the best level, against 32-digit arithmetic (`powf`: half a unit above the distance to std). They are
+//! found, not proven. `tests::measure` and `tests::dump` repeat them.
 
 use super::simd::{Float, Mask, Std1, Std2, Vector};
 

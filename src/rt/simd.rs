@@ -1,6 +1,6 @@
 //! Explicit vectors with run-time dispatch: one generic body, compiled once per instruction set level.
 //!
-//! A [`Kernel`] is written once over [`Simd`]; [`dispatch`] compiles it into one `#[target_feature]` entry per level and calls
+//! A [`Kernel`] is written once over [`Simd`]; `dispatch` compiles it into one `#[target_feature]` entry per level and calls
 //! the best that the machine has. Everything is `#[inline(always)]`, so that the intrinsics inline into that entry.
 //!
 //! Invariant: the types of a level cannot be named outside; only a dispatched kernel receives them, hence a value of such a
@@ -396,14 +396,13 @@ pub trait Vector:
     fn max(self, other: Self) -> Self {
         Self::select(other.is_nan(), self, self.greater(other))
     }
-    /// `self * 2^n` for an integer `n`, |n| at most twice the largest exponent; rounds once where `self` is near 1.
+    /// `self * 2^n`, given `counted = magic + n` with |n| at most twice the largest exponent; rounds once where `self` is near 1.
     #[inline(always)]
-    fn scale2(self, n: Self) -> Self {
-        // Two factors: neither overflows, and a subnormal product is rounded only by the second.
-        let magic = Self::magic();
-        let half = n * Self::of(0.5) + magic;
-        let rest = (n - (half - magic)) + magic;
-        self * half.pow2() * rest.pow2()
+    fn scale2(self, counted: Self) -> Self {
+        // Two factors: neither overflows, and a subnormal product is rounded only by the second. The bits of magic are even
+        // and shifted out in the halves too.
+        let half = counted.shr(1);
+        self * half.pow2() * counted.int_sub(half).pow2()
     }
     /// 1.5 * 2^MANTISSA: adding it leaves the nearest integer in the low bits.
     #[inline(always)]

@@ -61,7 +61,7 @@ fn series<V: Vector>(z: V) -> V {
     poly!(z;
         f32 [6.666666566e-1, 4.000033269e-1, 2.853742464e-1, 2.358050971e-1];
         f64 [
-            6.6666666666667306e-1, 3.9999999999433712e-1, 2.8571428738960868e-1, 2.222219886749582e-1,
+            6.666_666_666_666_731e-1, 3.999_999_999_943_371e-1, 2.857_142_873_896_087e-1, 2.222219886749582e-1,
             1.818355127527646e-1, 1.531433873803387e-1, 1.4793444635452223e-1,
         ],
     )
@@ -86,18 +86,29 @@ fn edges<V: Vector>(x: V, y: V) -> V {
 }
 
 /// Natural logarithm.
+///
+/// *Error*: at most 0.83 (f32), 0.76 (f64) units in the last place.
 #[inline(always)]
 pub fn ln<V: Vector>(x: V) -> V {
     edges(x, ln_positive(x, V::of(0.0)))
 }
 
 /// `ln(1 + x)`, accurate near zero. *Source*: the error of `1 + x`, divided by it, corrects the logarithm (as in fdlibm).
+///
+/// *Error*: at most 0.86 (f32), 0.76 (f64) units in the last place.
 #[inline(always)]
 pub fn ln_1p<V: Vector>(x: V) -> V {
     let one = V::of(1.0);
     let (u, error) = super::two_sum(one, x);
     let y = ln_positive(u, error / u);
     edges(u, y).copysign(V::select(u.lt(V::of(0.0)), u, x))
+}
+
+/// `ln(1 + x)` for x in [0, 1].
+#[inline(always)]
+pub(super) fn ln_1p_unit<V: Vector>(x: V) -> V {
+    let (u, error) = super::fast_two_sum(V::of(1.0), x);
+    ln_positive(u, error / u)
 }
 
 /// `k` and `ln(1 + f)` as a short leading part and the rest.
@@ -111,6 +122,8 @@ fn two_parts<V: Vector>(x: V) -> (V, V, V) {
 }
 
 /// Logarithm to base 2; exact on powers of 2. *Source*: the two-part products of fdlibm.
+///
+/// *Error*: at most 0.79 (f32), 0.68 (f64) units in the last place.
 #[inline(always)]
 pub fn log2<V: Vector>(x: V) -> V {
     let (k, high, low) = two_parts(x);
@@ -122,6 +135,8 @@ pub fn log2<V: Vector>(x: V) -> V {
 }
 
 /// Logarithm to base 10. *Source*: the two-part products of fdlibm.
+///
+/// *Error*: at most 0.71 (f32), 0.61 (f64) units in the last place.
 #[inline(always)]
 pub fn log10<V: Vector>(x: V) -> V {
     let (k, high, low) = two_parts(x);
@@ -149,12 +164,12 @@ pub(super) fn log2_pair<V: Vector>(x: V) -> (V, V) {
     let (z, z_low) = two_prod(s, s);
     let z_low = (s + s).mul_add(s_low, z_low);
     let c = V::of(2.0 / 3.0);
-    let c_low = pick(-1.986_821_492_512_979_5e-8, 3.700_743_415_417_188_3e-17);
+    let c_low = pick(-1.986_821_492_513_020_7e-8, 3.700_743_415_417_188e-17);
     let more = poly!(z;
-        f32 [4.000033269e-1, 2.853742464e-1, 2.358050971e-1];
+        f32 [4.000015074e-1, 2.854724291e-1, 2.34165797e-1];
         f64 [
-            4.0000000000000000e-1, 2.8571428571428571e-1, 2.2222222222222222e-1, 1.8181818181818182e-1,
-            1.5384615384615385e-1, 1.3333333333333333e-1, 1.176e-1, 1.1e-1,
+            4.000_000_000_000_139e-1, 2.8571428570450287e-1, 2.222_222_246_533_224e-1, 1.8181788622682028e-1,
+            1.5386579988202096e-1, 1.326_059_690_944_092e-1, 1.316_394_041_694_917e-1,
         ],
     );
     let (u, u_low) = two_prod(z, c);
@@ -164,7 +179,7 @@ pub(super) fn log2_pair<V: Vector>(x: V) -> (V, V) {
     let (h, h_low) = two_sum(s + s, v);
     let h_low = h_low + (s_low + s_low + v_low);
     let (g, g_low) = two_prod(h, V::of(std::f64::consts::LOG2_E));
-    let e_low = pick(1.925_963_033_500_911_2e-8, 2.035_527_374_093_103_3e-17);
+    let e_low = pick(1.925_962_991_126_617_5e-8, 2.035_527_374_093_103_3e-17);
     let g_low = h.mul_add(e_low, h_low.mul_add(V::of(std::f64::consts::LOG2_E), g_low));
     let (sum, low) = two_sum(k, g);
     two_sum(sum, low + g_low)

@@ -6,6 +6,8 @@ use super::{exp::exp2_pair, log::log2_pair, pick, two_prod};
 use crate::rt::simd::Vector;
 
 /// `x^y`, with the special cases of `f32::powf` (C99 annex F).
+///
+/// *Error*: at most 1.02 (f32), 1.1 (f64) units in the last place.
 #[inline(always)]
 pub fn powf<V: Vector>(x: V, y: V) -> V {
     let (zero, one) = (V::of(0.0), V::of(1.0));

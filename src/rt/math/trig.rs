@@ -3,7 +3,7 @@
 //! Invariant: the reduced argument is a sum of two with a relative error far below the last place, however near a multiple of
 //! π/2 it lies; arguments beyond the range of the reduction go to std, lane by lane.
 
-use super::{fast_two_sum, patch, pick, poly, two_sum};
+use super::{fast_two_sum, patch, pick, poly, two_prod, two_sum};
 use crate::rt::simd::{Float, Std1, Vector};
 
 /// The largest |x| that [`reduce`] takes: the first products must be exact.
@@ -26,30 +26,30 @@ fn reduce<V: Vector>(x: V) -> (V, V, V) {
     (r, low, counted)
 }
 
-/// sin and cos of `r + low`, |r| <= π/4. *Source*: own minimax fits, 2^-37 and 2^-33 (f32), 2^-57 and 2^-64 (f64).
+/// sin and cos of `r + low`, |r| <= π/4, with the errors of their last sums. *Source*: own minimax fits, 2^-37 and 2^-33 (f32), 2^-57 and 2^-64 (f64).
 #[inline(always)]
-fn near_zero<V: Vector>(r: V, low: V) -> (V, V) {
+fn near_zero<V: Vector>(r: V, low: V) -> ((V, V), (V, V)) {
     let z = r * r;
     let s = poly!(z;
         f32 [-1.666666664e-1, 8.333329365e-3, -1.983932776e-4, 2.718241435e-6];
         f64 [
-            -1.6666666666666632e-1, 8.3333333333223422e-3, -1.9841269829742989e-4, 2.7557313667149524e-6,
+            -1.6666666666666632e-1, 8.333_333_333_322_342e-3, -1.984_126_982_974_299e-4, 2.7557313667149524e-6,
             -2.5050753926935416e-8, 1.589653707426007e-10,
         ],
     );
     let c = poly!(z;
         f32 [4.166664679e-2, -1.388736286e-3, 2.443785386e-5];
         f64 [
-            4.16666666666666e-2, -1.3888888888874117e-3, 2.480158728946245e-5, -2.7557314343173368e-7,
-            2.0875721644380803e-9, -1.135954671324036e-11,
+            4.16666666666666e-2, -1.3888888888874117e-3, 2.480158728946245e-5, -2.755_731_434_317_337e-7,
+            2.087_572_164_438_08e-9, -1.135954671324036e-11,
         ],
     );
     let half = V::of(0.5) * z;
     // sin' = cos = 1 - z/2 + …, cos' = -sin = -r + …
-    let sin = r + (r * z).mul_add(s, (V::of(1.0) - half) * low);
+    let sin = fast_two_sum(r, (r * z).mul_add(s, (V::of(1.0) - half) * low));
     let one = V::of(1.0);
     let w = one - half;
-    let cos = w + (((one - w) - half) + (z * z).mul_add(c, -(r * low)));
+    let cos = fast_two_sum(w, ((one - w) - half) + (z * z).mul_add(c, -(r * low)));
     (sin, cos)
 }
 
@@ -66,11 +66,22 @@ fn sign<V: Vector>(counted: V) -> V {
     counted.bit_and(V::bits(2)).shl(V::Elem::WIDTH - 2)
 }
 
+/// Whether this is a single `f32`, for which std is faster: it computes in `f64`.
+#[inline(always)]
+fn one_single<V: Vector>() -> bool {
+    V::LEN == 1 && V::Elem::IS_F32
+}
+
 /// `sin x`.
+///
+/// *Error*: at most 0.79 (f32), 0.75 (f64) units in the last place.
 #[inline(always)]
 pub fn sin<V: Vector>(x: V) -> V {
+    if one_single::<V>() {
+        return x.map(|x| x.std1(Std1::Sin));
+    }
     let (r, low, counted) = reduce(x);
-    let (s, c) = near_zero(r, low);
+    let ((s, _), (c, _)) = near_zero(r, low);
     let y = V::select(odd(counted), c, s).bit_xor(sign(counted));
     // Keeps the sign of zero.
     let y = V::select(x.eq(V::of(0.0)), x, y);
@@ -78,10 +89,15 @@ pub fn sin<V: Vector>(x: V) -> V {
 }
 
 /// `cos x`.
+///
+/// *Error*: at most 0.80 (f32), 0.75 (f64) units in the last place.
 #[inline(always)]
 pub fn cos<V: Vector>(x: V) -> V {
+    if one_single::<V>() {
+        return x.map(|x| x.std1(Std1::Cos));
+    }
     let (r, low, counted) = reduce(x);
-    let (s, c) = near_zero(r, low);
+    let ((s, _), (c, _)) = near_zero(r, low);
     let y = V::select(odd(counted), s, c).bit_xor(sign(counted.int_add(V::bits(1))));
     patch(x.abs().gt(limit()), x, y, Std1::Cos)
 }
@@ -89,8 +105,11 @@ pub fn cos<V: Vector>(x: V) -> V {
 /// `(sin x, cos x)`, sharing the reduction; the same bits as [`sin`] and [`cos`].
 #[inline(always)]
 pub fn sin_cos<V: Vector>(x: V) -> (V, V) {
+    if one_single::<V>() {
+        return (sin(x), cos(x));
+    }
     let (r, low, counted) = reduce(x);
-    let (s, c) = near_zero(r, low);
+    let ((s, _), (c, _)) = near_zero(r, low);
     let odd = odd(counted);
     let sin = V::select(odd, c, s).bit_xor(sign(counted));
     let sin = V::select(x.eq(V::of(0.0)), x, sin);
@@ -99,13 +118,20 @@ pub fn sin_cos<V: Vector>(x: V) -> (V, V) {
     (patch(far, x, sin, Std1::Sin), patch(far, x, cos, Std1::Cos))
 }
 
-/// `tan x`, as the quotient of sine and cosine.
+/// `tan x`, as the quotient of sine and cosine, corrected for the errors of both.
+///
+/// *Error*: at most 1.13 (f32), 1.01 (f64) units in the last place.
 #[inline(always)]
 pub fn tan<V: Vector>(x: V) -> V {
     let (r, low, counted) = reduce(x);
-    let (s, c) = near_zero(r, low);
+    let ((s, s_low), (c, c_low)) = near_zero(r, low);
     let odd = odd(counted);
-    let y = V::select(odd, -c, s) / V::select(odd, s, c);
+    let (up, up_low) = (V::select(odd, -c, s), V::select(odd, -c_low, s_low));
+    let (down, down_low) = (V::select(odd, s, c), V::select(odd, s_low, c_low));
+    let inverse = V::of(1.0) / down;
+    let y = up * inverse;
+    let (p, p_low) = two_prod(y, down);
+    let y = y + (((up - p) - p_low) + (up_low - y * down_low)) * inverse;
     let y = V::select(x.eq(V::of(0.0)), x, y);
     patch(x.abs().gt(limit()), x, y, Std1::Tan)
 }

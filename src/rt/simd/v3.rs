@@ -1,6 +1,6 @@
 //! AVX2 with FMA: 256 bits.
 //!
-//! Invariant: the types are public in a private module and reach a kernel only through [`dispatch`](super::dispatch), after
+//! Invariant: the types are public in a private module and reach a kernel only through `dispatch`, after
 //! detection of `avx2` and `fma`.
 
 use super::scalar::Fused;

@@ -1,6 +1,6 @@
 //! AVX-512 (F, BW, DQ, VL): 512 bits, masks in their own registers.
 //!
-//! Invariant: the types are public in a private module and reach a kernel only through [`dispatch`](super::dispatch), after
+//! Invariant: the types are public in a private module and reach a kernel only through `dispatch`, after
 //! detection of those features and of `avx2` and `fma`.
 
 use super::scalar::Fused;
@@ -122,7 +122,12 @@ macro_rules! avx512 {
                 floor() = $round::<{ _MM_FROUND_TO_NEG_INF }>;
                 ceil() = $round::<{ _MM_FROUND_TO_POS_INF }>;
                 trunc() = $round::<{ _MM_FROUND_TO_ZERO }>;
-                scale2(n) = $scale;
+            }
+            #[inline(always)]
+            fn scale2(self, counted: Self) -> Self {
+                let n = counted - Self::magic();
+                // SAFETY: as for `splat`.
+                Self(unsafe { $scale(self.0, n.0) })
             }
             #[inline(always)]
             fn lt(self, other: Self) -> $m {
