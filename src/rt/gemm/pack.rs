@@ -44,7 +44,8 @@ pub(super) unsafe fn panel<T: Float, S: Simd>(
                 let have = len.min(w.saturating_sub(j));
                 let mut p = 0;
                 while p < k {
-                    let (from, rows) = (b.add(p + j * cs), len.min(k - p));
+                    // past the last column nothing is read, and the address may lie anywhere
+                    let (from, rows) = (b.wrapping_add(p.wrapping_add(j.wrapping_mul(cs))), len.min(k - p));
                     square::<T, S>(rows, have, from, cs, to.add(p * width + j), width);
                     p += len;
                 }

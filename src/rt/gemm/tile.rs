@@ -125,7 +125,7 @@ unsafe fn panels<T: Float, S: Simd, const P: usize, const M: usize, const N: usi
     // B is read where it is if there are few rows of C, or not very many while the rows of B are whole vectors and not so far
     // apart that they fall on the same lines of the cache.
     let few = m <= 2 * const { tile_rows(size_of::<T::Wide<S>>()) };
-    let direct = bcs == 1 && (few || (m <= MANY && n % len == 0 && brs * size_of::<T>() <= NEAR));
+    let direct = bcs == 1 && (few || (m <= MANY && n % len == 0 && brs <= NEAR / size_of::<T>()));
     // Blocks of equal size, so that the last one is not short.
     let most = P * size_of::<f32>() / size_of::<T>() / width;
     let kb = if direct { k } else { k.div_ceil(k.div_ceil(most)) };
