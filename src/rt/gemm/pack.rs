@@ -44,7 +44,8 @@ pub(super) unsafe fn panel<T: Float, S: Simd>(
                 let have = len.min(w.saturating_sub(j));
                 let mut p = 0;
                 while p < k {
-                    let (from, rows) = (b.add(p + j * cs), len.min(k - p));
+                    // past the last column nothing is read, and the address may lie anywhere
+                    let (from, rows) = (b.wrapping_add(p.wrapping_add(j.wrapping_mul(cs))), len.min(k - p));
                     square::<T, S>(rows, have, from, cs, to.add(p * width + j), width);
                     p += len;
                 }
@@ -79,11 +80,11 @@ unsafe fn square<T: Float, S: Simd>(
     let mut x = [T::Wide::<S>::splat(T::default()); MAX_LEN];
     // SAFETY: `j < cols` in `from`, `p < rows` in `to`.
     unsafe {
-        for j in 0..len {
+        for (j, x) in x.iter_mut().enumerate().take(len) {
             if cols == len && rows == len {
-                x[j] = T::Wide::<S>::load(from_raw_parts(from.add(j * fs), len));
+                *x = T::Wide::<S>::load(from_raw_parts(from.add(j * fs), len));
             } else if j < cols {
-                x[j] = T::Wide::<S>::load_part(from_raw_parts(from.add(j * fs), rows));
+                *x = T::Wide::<S>::load_part(from_raw_parts(from.add(j * fs), rows));
             }
         }
         // Each round interleaves the upper half of the rows with the lower: the bits of (row, column) rotate by one.

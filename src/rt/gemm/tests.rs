@@ -193,6 +193,19 @@ fn a_zero_stride_repeats_a_row() {
 }
 
 #[test]
+fn strides_that_are_never_taken_do_not_matter() {
+    let far = usize::MAX;
+    let x = [1.0f32, 2.0];
+    let mut c = [0.0; 4];
+    gemm(1, 1, 1, Mat::new(&x, far, far), Mat::new(&x, far, far), &mut c, far, false);
+    assert_eq!(c[0], 1.0);
+    gemm(2, 1, 2, Mat::new(&x, 1, far), Mat::new(&x, far, 1), &mut c, 2, true);
+    assert_eq!(c, [2.0, 2.0, 2.0, 4.0]);
+    let (a, b) = (vec![1.0f32; 80], [1.0f32; 2]);
+    gemm(40, 2, 1, Mat::new(&a, 2, 1), Mat::new(&b, 1, far), &mut [0.0; 80], 2, false);
+}
+
+#[test]
 fn transposed_twice_is_the_same() {
     let x = [1.0f64, 2.0, 3.0, 4.0, 5.0, 6.0];
     let (mut once, mut twice) = ([0.0; 4], [0.0; 4]);

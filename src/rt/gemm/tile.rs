@@ -6,6 +6,9 @@
 //! This file holds raw pointers because a bounds check per load costs more than the load: a tile step is ten loads
 //! for sixteen multiply-adds.
 
+// A tile is indexed by row, vector and chain at once; iterators over one of them hide that.
+#![allow(clippy::needless_range_loop)]
+
 use super::super::simd::{Float, Simd, Vector};
 use super::pack;
 use core::mem::MaybeUninit;
@@ -38,6 +41,9 @@ impl<T, const P: usize> Panel<T, P> {
 
 /// Bytes of A that are read again for every panel: a part of the second-level cache.
 const A_BLOCK: usize = 512 * 1024;
+
+/// Rows of C from which packing B always pays.
+const MANY: usize = 256;
 
 /// Bytes between two rows of B up to which a panel of it is read in place.
 const NEAR: usize = 3072;
@@ -116,13 +122,13 @@ unsafe fn panels<T: Float, S: Simd, const P: usize, const M: usize, const N: usi
     let Job { m, k, n, a, ars, acs, b, brs, bcs } = job;
     let len = T::Wide::<S>::LEN;
     let width = NV * len;
-    // B is read where it is if its rows are contiguous and whole vectors (with few rows of C: any length), and not so far
+    // B is read where it is if there are few rows of C, or not very many while the rows of B are whole vectors and not so far
     // apart that they fall on the same lines of the cache.
     let few = m <= 2 * const { tile_rows(size_of::<T::Wide<S>>()) };
-    let direct = bcs == 1 && (few || (n % len == 0 && brs * size_of::<T>() <= NEAR));
+    let direct = bcs == 1 && (few || (m <= MANY && n % len == 0 && brs <= NEAR / size_of::<T>()));
     // Blocks of equal size, so that the last one is not short.
     let most = P * size_of::<f32>() / size_of::<T>() / width;
-    let kb = if direct && m <= 256 { k } else { k.div_ceil(k.div_ceil(most)) };
+    let kb = if direct { k } else { k.div_ceil(k.div_ceil(most)) };
     let most = (A_BLOCK / size_of::<T>() / kb).max(32);
     let mb = m.div_ceil(m.div_ceil(most));
     // SAFETY: `k0..k0 + kc` are rows of B and columns of A, `i0..i0 + mc` rows of A and C, `j..j + w` columns of B and C;

@@ -211,7 +211,7 @@ impl<T: Float, const N: usize> Vector for Array<T, N> {
 impl<T: Float, const N: usize> Interleave for Array<T, N> {
     #[inline(always)]
     fn interleave(self, other: Self) -> (Self, Self) {
-        let at = |i: usize| if i % 2 == 0 { self.0[i / 2] } else { other.0[i / 2] };
+        let at = |i: usize| if i.is_multiple_of(2) { self.0[i / 2] } else { other.0[i / 2] };
         (Array(from_fn(at)), Array(from_fn(|i| at(N + i))))
     }
 }
