@@ -15,6 +15,7 @@ mod index;
 mod methods;
 mod nn;
 mod options;
+mod requests;
 mod stmt;
 mod tensor;
 mod types;
@@ -23,6 +24,7 @@ mod types;
 mod tests;
 
 pub use definitions::{path_key, Definition, Definitions};
+pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};
 use crate::ir::{AxisId, Graph, Math, Size, Sizes, Sym};
