@@ -256,52 +256,9 @@ fn mentions(tokens: TokenStream, names: &[&Ident]) -> bool {
 /// Called as `Name! { state… }` it becomes `::chainrule::__expand! { state… { struct Name<…> … } }`. It shares the name
 /// with the struct because macros live in a namespace of their own, so every `use` that brings the struct brings it too.
 fn definition(input: &DeriveInput) -> TokenStream {
-    crate::expand::structure(payload(input), field_types(input))
-}
-
-/// Types of fields that may be derived structs: their definitions belong to this one's.
-fn field_types(input: &DeriveInput) -> Vec<TokenStream> {
-    let mut own: Vec<String> = vec![input.ident.to_string(), "Self".into()];
-    own.extend(input.generics.type_params().map(|p| p.ident.to_string()));
-    let mut out: Vec<TokenStream> = Vec::new();
-    let Data::Struct(data) = &input.data else { return out };
-    for field in data.fields.iter().filter(|f| !f.attrs.iter().any(is_constant)) {
-        let mut stack = vec![&field.ty];
-        while let Some(ty) = stack.pop() {
-            match ty {
-                Type::Array(array) => stack.push(&array.elem),
-                Type::Slice(slice) => stack.push(&slice.elem),
-                Type::Paren(inner) => stack.push(&inner.elem),
-                Type::Group(inner) => stack.push(&inner.elem),
-                Type::Tuple(tuple) => stack.extend(&tuple.elems),
-                Type::Path(path) => {
-                    let Some(last) = path.path.segments.last() else { continue };
-                    let name = last.ident.to_string();
-                    if matches!(name.as_str(), "Vec" | "Option" | "Box") {
-                        if let PathArguments::AngleBracketed(args) = &last.arguments {
-                            stack.extend(args.args.iter().filter_map(|a| match a {
-                                GenericArgument::Type(t) => Some(t),
-                                _ => None,
-                            }));
-                        }
-                        continue;
-                    }
-                    let known = name.starts_with("Array") || matches!(name.as_str(), "f32" | "f64");
-                    if known || own.contains(&name) {
-                        continue;
-                    }
-                    let mut bare = path.path.clone();
-                    bare.segments.iter_mut().for_each(|s| s.arguments = PathArguments::None);
-                    let bare = bare.to_token_stream();
-                    if !out.iter().any(|o| o.to_string() == bare.to_string()) {
-                        out.push(bare);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    out
+    let payload = payload(input);
+    let requests = crate::front::struct_requests(&payload);
+    crate::expand::structure(payload, requests)
 }
 
 /// What the definition macro carries: `struct Name<…> { … }`, parsable as an item, without visibility and without

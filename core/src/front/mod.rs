@@ -12,6 +12,7 @@ mod expr;
 mod function;
 mod host;
 mod index;
+mod item;
 mod methods;
 mod nn;
 mod options;
@@ -24,7 +25,8 @@ mod types;
 mod tests;
 
 pub use definitions::{path_key, Definition, Definitions};
-pub use requests::{item_name, requests, without_attributes};
+pub use item::{item_name, without_attributes};
+pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};
 use crate::ir::{AxisId, Graph, Math, Size, Sizes, Sym};

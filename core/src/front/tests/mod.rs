@@ -3,6 +3,7 @@
 mod errors;
 mod gradients;
 mod graphs;
+mod requests;
 
 use super::{lower, Definition, Definitions};
 use crate::derive::reverse;
