@@ -2,3 +2,4 @@
 pub mod derive;
 pub mod ir;
 pub mod signature;
+pub mod simplify;
