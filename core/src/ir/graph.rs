@@ -193,6 +193,15 @@ impl Graph {
         }
     }
 
+    /// The same inputs, sizes and axes, without a node.
+    pub fn emptied(&self) -> Graph {
+        Graph {
+            axis_table: self.axis_table.clone(),
+            inputs: self.inputs.clone(),
+            ..Graph::new(self.math, self.sizes.clone())
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }
