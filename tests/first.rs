@@ -46,3 +46,33 @@ fn works() {
         assert!((d - g.b[j]).abs() < 1e-6, "{d} {}", g.b[j]);
     }
 }
+
+mod net {
+    use chainrule::nn::{cross_entropy, mse, relu};
+    use chainrule::{differentiable, Differentiable};
+    use ndarray::{Array1, Array2, ArrayView2};
+
+    #[derive(Clone, Differentiable)]
+    pub struct Mlp {
+        pub w1: Array2<f32>,
+        pub b1: Array1<f32>,
+        pub w2: Array2<f32>,
+        pub b2: Array1<f32>,
+    }
+
+    #[differentiable(wrt(net))]
+    pub fn loss(net: &Mlp, x: ArrayView2<f32>, y: ArrayView2<f32>) -> f32 {
+        let hidden = relu(x.dot(&net.w1) + &net.b1);
+        mse(hidden.dot(&net.w2) + &net.b2, y)
+    }
+    #[test]
+    fn mlp() {
+        println!("{}", loss::SOURCE);
+        let net = Mlp { w1: Array2::from_elem((4, 8), 0.1), b1: Array1::zeros(8), w2: Array2::from_elem((8, 3), 0.2), b2: Array1::zeros(3) };
+        let x = Array2::from_shape_fn((5, 4), |(i, j)| (i as f32) * 0.1 - j as f32 * 0.2 + 0.3);
+        let y = Array2::from_elem((5, 3), 0.25);
+        let (v, g) = loss::value_and_gradient(&net, x.view(), y.view());
+        assert!((v - loss(&net, x.view(), y.view())).abs() < 1e-5);
+        println!("{v} {:?}", g.w1);
+    }
+}

@@ -298,7 +298,7 @@ impl<'a> Body<'a> {
             Node::Size(size) if dtype.is_float() => {
                 let ty = format_ident!("{}", dtype.name());
                 let size = self.size(&size);
-                (quote!(#v::splat(#size as #ty)), 2)
+                (quote!(#v::splat((#size) as #ty)), 2)
             }
             // integers are computed where they are used
             _ if dtype == Dtype::Int => return,
