@@ -68,7 +68,12 @@ mod net {
     #[test]
     fn mlp() {
         println!("{}", loss::SOURCE);
-        let net = Mlp { w1: Array2::from_elem((4, 8), 0.1), b1: Array1::zeros(8), w2: Array2::from_elem((8, 3), 0.2), b2: Array1::zeros(3) };
+        let net = Mlp {
+            w1: Array2::from_elem((4, 8), 0.1),
+            b1: Array1::zeros(8),
+            w2: Array2::from_elem((8, 3), 0.2),
+            b2: Array1::zeros(3),
+        };
         let x = Array2::from_shape_fn((5, 4), |(i, j)| (i as f32) * 0.1 - j as f32 * 0.2 + 0.3);
         let y = Array2::from_elem((5, 3), 0.25);
         let (v, g) = loss::value_and_gradient(&net, x.view(), y.view());

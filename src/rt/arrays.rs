@@ -37,6 +37,33 @@ pub trait Fit<const R: usize> {
     fn fit(&mut self, shape: [usize; R]) -> &mut [Self::Elem];
 }
 
+/// The shape of a tensor.
+#[inline]
+pub fn shape<const R: usize>(tensor: &(impl Tensor<R> + ?Sized)) -> [usize; R] {
+    tensor.shape()
+}
+
+/// The elements of a tensor in row-major order, copied to `spare` where they do not lie so.
+#[inline]
+pub fn elements<'a, const R: usize, T: Tensor<R> + ?Sized>(
+    tensor: &'a T,
+    spare: &'a mut Vec<T::Elem>,
+) -> &'a [T::Elem] {
+    tensor.elements(spare)
+}
+
+/// Zeros of a shape.
+#[inline]
+pub fn make<const R: usize, F: Fit<R>>(shape: [usize; R]) -> F {
+    F::make(shape)
+}
+
+/// The elements of a result, in the given shape.
+#[inline]
+pub fn fit<const R: usize, F: Fit<R>>(result: &mut F, shape: [usize; R]) -> &mut [F::Elem] {
+    result.fit(shape)
+}
+
 macro_rules! nests {
     ($R:literal, $item:ty, [$($N:ident)*], $flat:ident, $flat_mut:ident, [$($dim:expr),*]) => {
         impl<T: Number, $(const $N: usize),*> Tensor<$R> for [$item] {

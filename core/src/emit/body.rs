@@ -13,6 +13,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A matrix product with sizes up to this is unrolled for its sizes.
+const FIXED: i64 = 32;
+
 /// How many elements a frame computes at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Lanes {
@@ -1015,6 +1018,9 @@ impl<'a> Body<'a> {
             return;
         };
         let dims = [gemm.rows, gemm.summed, gemm.cols].map(|x| graph.axis_size(x).clone());
+        // sizes in the type make register tiles without a remainder at run time
+        let fixed = dims.iter().all(|d| d.as_const().is_some_and(|n| n <= FIXED));
+        let elem = format_ident!("{}", graph.dtype(gemm.node).name());
         let [m, k, n] = dims.map(|d| self.size(&d));
         let mut matrix = |slice: Slice, at: &Linear, row: AxisId, col: AxisId, mutable: bool| {
             let name = self.name_of(slice, mutable);
@@ -1035,8 +1041,11 @@ impl<'a> Body<'a> {
             return;
         }
         let (c, ldc, _) = matrix(c, &c_at, gemm.rows, gemm.cols, true);
-        self.push(quote! {
-            rt::gemm(#m, #k, #n, rt::Mat::new(&#a, #ars, #acs), rt::Mat::new(&#b, #brs, #bcs), &mut #c, #ldc, false);
+        let (a, b) = (quote!(rt::Mat::new(&#a, #ars, #acs)), quote!(rt::Mat::new(&#b, #brs, #bcs)));
+        self.push(if fixed {
+            quote!(rt::contract_fixed::<#elem, S, #m, #k, #n>(#a, #b, &mut #c, #ldc, false);)
+        } else {
+            quote!(rt::gemm(#m, #k, #n, #a, #b, &mut #c, #ldc, false);)
         });
     }
 }

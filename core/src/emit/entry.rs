@@ -48,8 +48,8 @@ impl Entry<'_> {
             if input.dims.is_empty() {
                 continue;
             }
-            let (shape, rank, place) = (Self::shape_ident(k), rank(&leaf.form), &leaf.place);
-            out.extend(quote!(let #shape = ::chainrule::rt::Tensor::<#rank>::shape(&#place);));
+            let (shape, rank, place) = (Self::shape_ident(k), usize_literal(rank(&leaf.form)), &leaf.place);
+            out.extend(quote!(let #shape = ::chainrule::rt::shape::<#rank>(&#place);));
             for (d, size) in input.dims.iter().enumerate() {
                 dims.push((k, d, self.graph.sizes.resolve(size)));
             }
@@ -92,12 +92,13 @@ impl Entry<'_> {
                     continue;
                 }
                 let shape = Self::shape_ident(*k);
+                let at = usize_literal(*d);
                 let var = names.sym(self.graph, sym, self.generics);
                 if alone {
-                    out.extend(quote!(let #var = #shape[#d];));
+                    out.extend(quote!(let #var = #shape[#at];));
                 } else {
                     let minus = names.size(self.graph, &rest.scale(-1), self.generics);
-                    out.extend(quote!(let #var = #shape[#d] + #minus;));
+                    out.extend(quote!(let #var = #shape[#at] + #minus;));
                 }
                 bound
                     .insert(sym, format!("dimension {d} of `{}`", self.leaves[*k].place).replace(" . ", "."));
@@ -118,8 +119,9 @@ impl Entry<'_> {
             };
             let (shape, expected) = (Self::shape_ident(*k), names.size(self.graph, size, self.generics));
             let argument = self.leaves[*k].place.to_string().replace(' ', "");
+            let at = usize_literal(*d);
             out.extend(
-                quote!(::chainrule::rt::check_dim(#function, #argument, &#shape, #d, #expected, #reason);),
+                quote!(::chainrule::rt::check_dim(#function, #argument, &#shape, #at, #expected, #reason);),
             );
         }
         for size in &self.graph.sizes.residual {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: every function takes the user's arguments with the user's types and checks them before it writes.
 
-use super::entry::rank;
+use super::entry::{rank, usize_literal};
 use super::module::{const_generics, generate, owned, Generated, Program};
 use crate::ir::Dtype;
 use crate::signature::{Arg, Form, Primal};
@@ -59,8 +59,8 @@ pub fn module(primal: &Primal, programs: Programs, header: &str) -> Module {
             } else {
                 format_ident!("tangent_{}", k - program.outputs.len())
             };
-            let rank = dims.len();
-            quote!(::chainrule::rt::Fit::<#rank>::fit(&mut #name, [#(#dims),*]))
+            let rank = usize_literal(dims.len());
+            quote!(::chainrule::rt::fit::<#rank, _>(&mut #name, [#(#dims),*]))
         });
         take(&mut generated);
         functions.extend(jvp_function(primal, &generated, program));
@@ -126,10 +126,10 @@ fn gradient_type(primal: &Primal, active: &[&Arg]) -> TokenStream {
             let derives = if comparable { quote!(Clone, Debug, PartialEq) } else { quote!(Clone) };
             let default = comparable.then(|| {
                 let makes = active.iter().map(|a| {
-                    let (name, rank) = (&a.ident, rank(&a.form));
-                    match rank {
-                        0 => quote!(#name: 0.0),
-                        _ => quote!(#name: ::chainrule::rt::Fit::<#rank>::make([0; #rank])),
+                    let (name, rank) = (&a.ident, usize_literal(rank(&a.form)));
+                    match a.form {
+                        Form::Scalar(_) => quote!(#name: 0.0),
+                        _ => quote!(#name: ::chainrule::rt::make::<#rank, _>([0; #rank])),
                     }
                 });
                 quote! {
@@ -179,15 +179,15 @@ fn gradient_name(primal: &Primal, active: &[&Arg]) -> TokenStream {
 /// A reverse program whose gradients go to `gradient`.
 fn reverse(primal: &Primal, program: &Program, name: &str) -> Generated {
     generate(primal, program, name, &|k, dims| {
-        let rank = dims.len();
+        let rank = usize_literal(dims.len());
         if k < program.outputs.len() {
             let value = format_ident!("value_{k}");
-            return quote!(::chainrule::rt::Fit::<#rank>::fit(&mut #value, [#(#dims),*]));
+            return quote!(::chainrule::rt::fit::<#rank, _>(&mut #value, [#(#dims),*]));
         }
         let gradient = &program.gradients[k - program.outputs.len()];
         let leaf = &primal.leaves[gradient.input.0 as usize];
         let place = gradient_place(primal, leaf.arg, &leaf.place);
-        quote!(::chainrule::rt::Fit::<#rank>::fit(&mut #place, [#(#dims),*]))
+        quote!(::chainrule::rt::fit::<#rank, _>(&mut #place, [#(#dims),*]))
     })
 }
 
@@ -264,11 +264,11 @@ fn scalar_gradients(primal: &Primal, program: &Program) -> TokenStream {
 /// A zero gradient of the arguments' shapes.
 fn make_gradient(primal: &Primal, active: &[&Arg]) -> TokenStream {
     let one = |a: &Arg| {
-        let (name, rank) = (&a.ident, rank(&a.form));
-        match (&a.form, rank) {
-            (Form::Struct(_), _) => quote!(::chainrule::Differentiable::zeros_like(&*#name)),
-            (_, 0) => quote!(0.0),
-            _ => quote!(::chainrule::rt::Fit::<#rank>::make(::chainrule::rt::Tensor::<#rank>::shape(&#name))),
+        let (name, rank) = (&a.ident, usize_literal(rank(&a.form)));
+        match &a.form {
+            Form::Struct(_) => quote!(::chainrule::Differentiable::zeros_like(&*#name)),
+            Form::Scalar(_) => quote!(0.0),
+            _ => quote!(::chainrule::rt::make::<#rank, _>(::chainrule::rt::shape::<#rank>(&#name))),
         }
     };
     let _ = primal;
@@ -344,10 +344,10 @@ fn fills(_: &Primal, _: &[&Arg]) -> TokenStream {
 fn value_memory(primal: &Primal, program: &Program) -> TokenStream {
     let mut out = TokenStream::new();
     for (k, o) in program.outputs.iter().enumerate() {
-        let rank = o.dims.len();
-        if rank > 0 {
+        let rank = usize_literal(o.dims.len());
+        if !o.dims.is_empty() {
             let (name, ty) = (format_ident!("value_{k}"), owned(&o.form, &primal.graph.sizes));
-            out.extend(quote!(let mut #name: #ty = ::chainrule::rt::Fit::<#rank>::make([0; #rank]);));
+            out.extend(quote!(let mut #name: #ty = ::chainrule::rt::make::<#rank, _>([0; #rank]);));
         }
     }
     out
@@ -422,12 +422,12 @@ fn jvp_function(primal: &Primal, generated: &Generated, program: &Program) -> To
         let (name, base) =
             if k < n { (format_ident!("value_{k}"), k) } else { (format_ident!("tangent_{}", k - n), k - n) };
         let _ = base;
-        let rank = o.dims.len();
+        let rank = usize_literal(o.dims.len());
         let part = match &results[k] {
             Some(t) => t.clone(),
             None => {
                 let ty = owned(&o.form, &primal.graph.sizes);
-                memory.extend(quote!(let mut #name: #ty = ::chainrule::rt::Fit::<#rank>::make([0; #rank]);));
+                memory.extend(quote!(let mut #name: #ty = ::chainrule::rt::make::<#rank, _>([0; #rank]);));
                 quote!(#name)
             }
         };

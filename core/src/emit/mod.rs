@@ -10,6 +10,7 @@ pub mod face;
 pub mod module;
 mod names;
 mod place;
+mod tidy;
 
 use proc_macro2::TokenStream;
 

@@ -3,7 +3,7 @@
 //! Invariant: code of the module names only `::core`, `::std` and the support module of `chainrule`.
 
 use super::body::{count, Body};
-use super::entry::{may_be_strided, rank, Entry};
+use super::entry::{may_be_strided, rank, usize_literal, Entry};
 use super::names::Names;
 use super::place::Slice;
 use crate::derive::Gradient;
@@ -56,7 +56,7 @@ pub fn generate(
         names.fresh(g);
     });
     let mut body = Body::new(&plan, &mut names, &generics);
-    let code = body.emit();
+    let code = super::tidy::tidy(body.emit());
     let (slices, results, bugs) =
         (std::mem::take(&mut body.slices), std::mem::take(&mut body.results), std::mem::take(&mut body.bugs));
     drop(body);
@@ -95,7 +95,7 @@ pub fn generate(
                     storage.layout.iter().map(|a| plan.graph.axis_size(*a).clone()).collect();
                 match Size::product(&sizes).as_const() {
                     Some(c) if c <= STACK => {
-                        let c = super::entry::usize_literal(c as usize);
+                        let c = usize_literal(c as usize);
                         stack.extend(quote!(let #ident = &mut [0.0 as #elem; #c][..];));
                     }
                     _ => {
@@ -217,15 +217,17 @@ fn input_slices(
             }
             continue;
         }
-        let rank = rank(form);
+        let rank = usize_literal(rank(form));
         if may_be_strided(form) {
             let field = format_ident!("{name}_{ident}_in_order");
-            out.extend(quote!(let #ident = ::chainrule::rt::Tensor::<#rank>::elements(&#place, &mut workspace.#field);));
+            out.extend(
+                quote!(let #ident = ::chainrule::rt::elements::<#rank, _>(&#place, &mut workspace.#field);),
+            );
             buffers.push((field, input.dtype));
         } else {
             out.extend(quote! {
                 let spare = &mut ::std::vec::Vec::new();
-                let #ident = ::chainrule::rt::Tensor::<#rank>::elements(&#place, spare);
+                let #ident = ::chainrule::rt::elements::<#rank, _>(&#place, spare);
             });
         }
     }

@@ -75,7 +75,8 @@ fn product(graph: &mut Graph, id: NodeId) -> Option<Gemm> {
     let out = graph.axes(id).to_vec();
     // each factor goes left or right; the first one left
     for choice in 0..(1u32 << (factors.len() - 1)) {
-        let side = |k: usize| k > 0 && choice >> (k - 1) & 1 == 1;
+        let right_bits = choice << 1;
+        let side = |k: usize| right_bits >> k & 1 == 1;
         let part = |right: bool| -> Vec<NodeId> {
             factors.iter().enumerate().filter(|(k, _)| side(*k) == right).map(|(_, f)| *f).collect()
         };
@@ -93,6 +94,19 @@ fn product(graph: &mut Graph, id: NodeId) -> Option<Gemm> {
         let only = |a: &[AxisId], b: &[AxisId]| -> Vec<AxisId> {
             out.iter().copied().filter(|x| a.contains(x) && !b.contains(x)).collect()
         };
+        // what scales the product joins an operand that is computed anyway
+        let computed = |part: &[NodeId]| part.len() > 1 || !matches!(graph.node(part[0]), Node::Load { .. });
+        let scalars = |part: &[NodeId]| part.len() > 1 && part.iter().any(|f| graph.axes(*f).is_empty());
+        let loads_only = |part: &[NodeId]| {
+            part.iter()
+                .filter(|f| !graph.axes(**f).is_empty())
+                .all(|f| matches!(graph.node(*f), Node::Load { .. }))
+        };
+        if (scalars(&left) && loads_only(&left) && computed(&right))
+            || (scalars(&right) && loads_only(&right) && computed(&left))
+        {
+            continue;
+        }
         let (rows, cols) = (only(&la, &ra), only(&ra, &la));
         let batch: Vec<AxisId> = out.iter().copied().filter(|x| la.contains(x) && ra.contains(x)).collect();
         if let ([i], [j]) = (&rows[..], &cols[..]) {
@@ -111,7 +125,8 @@ fn product(graph: &mut Graph, id: NodeId) -> Option<Gemm> {
     None
 }
 
-/// Rebuilds the graph with factors that do not depend on a summed axis outside of the sum.
+/// Rebuilds the graph with factors that do not depend on a summed axis outside of the sum, where that is cheaper: for a
+/// sum to a number, and where the other factors are plain loads. Otherwise such a factor scales a computed operand.
 fn pull_out(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>) {
     let mut out = graph.empty();
     let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
@@ -125,7 +140,10 @@ fn pull_out(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>) {
                 let (inside, outside): (Vec<NodeId>, Vec<NodeId>) = factors(&out, body)
                     .into_iter()
                     .partition(|f| out.axes(*f).iter().any(|a| over.contains(a)));
-                if outside.is_empty() || inside.is_empty() {
+                let plain = |f: &NodeId| matches!(out.node(*f), Node::Load { .. });
+                let scales_an_operand = !inside.iter().all(plain)
+                    && inside.iter().any(|f| out.axes(*f).iter().any(|a| !over.contains(a)));
+                if outside.is_empty() || inside.is_empty() || scales_an_operand {
                     out.reduce(RedOp::Sum, over, body)
                 } else {
                     let inner = multiply(&mut out, &inside).unwrap_or(body);
