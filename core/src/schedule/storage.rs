@@ -90,7 +90,8 @@ fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
         let found = owners.iter().position(|(owner, now)| {
             let fits = plan.same_memory(*owner, node);
             let Some(old) = lives.get(now) else { return false };
-            fits && (old.last < life.first || (old.last == life.first && in_place(plan, paths, &readers, *now, node)))
+            fits && (old.last < life.first
+                || (old.last == life.first && in_place(plan, paths, &readers, *now, node)))
         });
         match found {
             Some(k) => {
@@ -133,9 +134,10 @@ impl Plan {
     /// Two nodes' arrays have as many elements of the same type.
     fn same_memory(&self, a: NodeId, b: NodeId) -> bool {
         let count = |n: NodeId| {
-            let sizes: Vec<_> = self.storage.get(&n).map_or(vec![], |s| {
-                s.layout.iter().map(|x| self.graph.axis_size(*x).clone()).collect()
-            });
+            let sizes: Vec<_> = self
+                .storage
+                .get(&n)
+                .map_or(vec![], |s| s.layout.iter().map(|x| self.graph.axis_size(*x).clone()).collect());
             Size::product(&sizes)
         };
         self.graph.dtype(a) == self.graph.dtype(b) && count(a) == count(b)
