@@ -112,7 +112,14 @@ fn holds(rule: &Rule, bound: &Bound, tables: &Tables, of: &dyn Fn(Id) -> Info) -
             let fixed = bound
                 .axes
                 .is_some_and(|over| tables.axes(over).iter().all(|a| !tables.axes(info.axes).contains(a)));
-            *slot = Facts { fixed, ..info.facts };
+            let rest = |at: Id| -> Vec<_> {
+                let over = bound.axes.map(|o| tables.axes(o).to_vec()).unwrap_or_default();
+                tables.axes(of(at).axes).iter().copied().filter(|a| !over.contains(a)).collect()
+            };
+            let others: Vec<_> =
+                bound.vars.iter().flatten().filter(|o| *o != id).flat_map(|o| rest(*o)).collect();
+            let alone = rest(*id).iter().all(|a| others.contains(a));
+            *slot = Facts { fixed, alone, ..info.facts };
         }
     }
     (rule.line.holds)(&facts[..rule.line.vars.len()])
