@@ -137,6 +137,8 @@ pub fn source(tokens: &dyn ToTokens) -> String {
         (" ]", "]"),
         (" [", "["),
         (" !", "!"),
+        (" .. ", ".."),
+        (" ..= ", "..="),
     ] {
         text = text.replace(from, to);
     }

@@ -33,9 +33,7 @@ impl Lower<'_> {
                     };
                 }
                 Stmt::Expr(e, None) if last => return self.expr(e),
-                Stmt::Expr(e, _) => {
-                    self.effect(e);
-                }
+                Stmt::Expr(e, _) => self.effect(e),
                 Stmt::Item(syn::Item::Use(_)) => {}
                 Stmt::Item(syn::Item::Const(c)) => {
                     let name = c.ident.to_string();
@@ -58,6 +56,7 @@ impl Lower<'_> {
                     let help = "move it out of the function";
                     self.errors.push(Kind::Unsupported, item, &["an item inside the body", help]);
                 }
+                Stmt::Macro(m) if !last && self.keep_statement(&m.mac.to_token_stream()) => {}
                 Stmt::Macro(m) => {
                     self.errors.push(Kind::Macro, &m.mac, &[&source(&m.mac.path)]);
                     if last {
@@ -71,6 +70,9 @@ impl Lower<'_> {
 
     /// A statement for its effect: refused where it touches what is differentiated.
     fn effect(&mut self, e: &Expr) {
+        if self.keep_statement(&e.to_token_stream()) {
+            return;
+        }
         let before = self.errors.len();
         self.expr(e);
         if self.errors.len() == before {
@@ -99,7 +101,11 @@ impl Lower<'_> {
             value = self.annotated(value, ty, &init.expr, &source(pat));
         }
         let mut names = Vec::new();
-        variables(pat, &mut names);
+        let mutable = variables(pat, &mut names);
+        if mutable && matches!(value, Value::Num(_)) {
+            // what it is later only the running program knows
+            value = Value::Host(init.expr.to_token_stream());
+        }
         let host_init = match value.active() {
             true => None,
             false => self.host_tokens(&init.expr),
@@ -114,7 +120,9 @@ impl Lower<'_> {
         if let (Value::Host(_), [(_, ident)]) = (&value, kept.as_slice()) {
             value = Value::Host(ident.clone());
         }
+        let mark = self.env.bindings.len();
         self.bind(pat, value, &kept);
+        self.env.bindings[mark..].iter_mut().for_each(|b| b.mutable = mutable);
     }
 
     /// The value with the type that the user wrote for it.

@@ -295,13 +295,11 @@ impl Lower<'_> {
                 (None, Some(k)) if n.div_exact(&self.int(k)).is_some() => {
                     (n.div_exact(&self.int(k)).unwrap_or_default(), self.int(0), k)
                 }
-                _ => {
-                    return self.unsupported(
-                        m,
-                        "a step through a dimension of unknown size",
-                        "write a length that is a number or a multiple of the step",
-                    )
+                (None, Some(k)) if k > 0 && self.rust_text(&n).is_some() => {
+                    let name = format!("({} + {}) / {k}", self.rust_text(&n).unwrap_or_default(), k - 1);
+                    (Size::sym(self.symbol(&name, true)), self.int(0), k)
                 }
+                _ => return self.unsupported(m, "this step", "write a number"),
             },
         };
         let mut used = self.outer.clone();

@@ -4,6 +4,7 @@ mod errors;
 mod gradients;
 mod graphs;
 mod requests;
+mod values;
 
 use super::{lower, Definition, Definitions};
 use crate::derive::reverse;
