@@ -3,6 +3,7 @@
 mod errors;
 mod gradients;
 mod graphs;
+mod programs;
 mod requests;
 mod values;
 
