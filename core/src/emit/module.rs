@@ -57,7 +57,7 @@ pub fn generate(
     primal: &Primal,
     program: &Program,
     name: &str,
-    target_memory: &dyn Fn(usize, &[TokenStream]) -> TokenStream,
+    target_memory: &dyn Fn(usize, &[TokenStream]) -> Memory,
 ) -> Generated {
     let mut targets: Vec<Target> =
         program.outputs.iter().map(|o| Target { node: o.node, dims: o.dims.clone() }).collect();

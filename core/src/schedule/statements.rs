@@ -79,7 +79,7 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
             (Some(g), _) => {
                 let loops = sorted(&g.batch);
                 vec![(Work::Gemm(Box::new(g)), loops)]
-            },
+            }
             (None, Node::Reduce(_, over, _)) => {
                 let mut axes = own.clone();
                 axes.extend(over);
