@@ -12,7 +12,7 @@ use quote::ToTokens;
 use std::rc::Rc;
 use syn::{BinOp, Expr, Lit, Member, UnOp};
 
-impl Lower<'_> {
+impl Lower {
     pub fn expr(&mut self, e: &Expr) -> Value {
         if self.depth >= MAX_DEPTH {
             self.errors.push(Kind::Depth, &First(e), &[]);

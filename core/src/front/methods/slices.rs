@@ -12,7 +12,7 @@ use quote::ToTokens;
 use std::rc::Rc;
 use syn::{Expr, ExprMethodCall};
 
-impl Lower<'_> {
+impl Lower {
     pub fn slice_method(&mut self, t: &Tensor, name: &str, m: &ExprMethodCall) -> Option<Value> {
         let args: Vec<&Expr> = m.args.iter().collect();
         if t.rank() == 0 {
