@@ -144,6 +144,21 @@ impl Lower {
                 let value = self.expr(c.args.first()?);
                 self.as_nd(value, c)
             }
+            (owner, "from_shape_fn") if owner.starts_with("Array") && c.args.len() == 2 => {
+                let dims = self.expr(c.args.first()?);
+                let dims = self.shape_of(dims)?;
+                let f = self.callable(c.args.get(1)?)?;
+                Some(self.from_positions(dims, &f, c))
+            }
+            (owner, "from_shape_vec") if owner.starts_with("Array") && c.args.len() == 2 => {
+                let dims = self.expr(c.args.first()?);
+                let dims = self.shape_of(dims)?;
+                let value = self.expr(c.args.get(1)?);
+                match self.as_nd(value, c)? {
+                    Value::Tensor(t) => Some(self.reshaped(&t, dims, c)),
+                    other => Some(other),
+                }
+            }
             (owner, "zeros" | "ones" | "from_elem") if owner.starts_with("Array") => {
                 let dims = self.expr(c.args.first()?);
                 let dims = self.shape_of(dims)?;
@@ -244,11 +259,7 @@ impl Lower {
             })
             .collect();
         if params.len() != args.len() {
-            self.errors.push(
-                Kind::Argument,
-                at,
-                &[&format!("{name}"), &format!("{} arguments", params.len()), ""],
-            );
+            self.errors.push(Kind::Argument, at, &[&name, &format!("{} arguments", params.len()), ""]);
             return Value::Poison;
         }
         let hosts: Vec<Option<TokenStream>> = args

@@ -141,7 +141,9 @@ impl Lower {
     /// Keeps an inactive statement that changes inactive variables. Each gets a new name from here on, so that what was
     /// read before keeps its value.
     pub fn keep_statement(&mut self, stmt: &TokenStream) -> bool {
-        if self.mentions_active(stmt) || self.host_tokens(stmt).is_none() {
+        // a closure's body may run any number of times
+        let in_closure = self.calls.iter().any(|c| c.0.is_empty());
+        if in_closure || self.mentions_active(stmt) || self.host_tokens(stmt).is_none() {
             return false;
         }
         let mentioned = names(stmt);
@@ -155,7 +157,7 @@ impl Lower {
             let Some(old) = binding.host.clone() else { continue };
             let pat: TokenStream = ident(&binding.name, proc_macro2::Span::call_site()).to_token_stream();
             let kept = self.keep_let(
-                &[binding.name.clone()],
+                std::slice::from_ref(&binding.name),
                 &quote::quote!(mut #pat),
                 None,
                 quote::quote!(#old.clone()),

@@ -251,7 +251,7 @@ impl Lower {
                 Pick::At(value) => {
                     let n = self.graph.sizes.resolve(&t.dims[plan.len()]);
                     let value = match value {
-                        Value::Int(k) => Value::Int(self.from_end(k, &n)),
+                        Value::Int(k) => Value::Int(self.counted_from_end(k, &n)),
                         other => other.clone(),
                     };
                     match self.position_of(value, &n, at) {
@@ -261,8 +261,8 @@ impl Lower {
                 }
                 Pick::Range { start, end, inclusive, step } => {
                     let n = self.graph.sizes.resolve(&t.dims[plan.len()]);
-                    let start = start.as_ref().map_or(self.int(0), |s| self.from_end(s, &n));
-                    let mut stop = end.as_ref().map_or(n.clone(), |s| self.from_end(s, &n));
+                    let start = start.as_ref().map_or(self.int(0), |s| self.counted_from_end(s, &n));
+                    let mut stop = end.as_ref().map_or(n.clone(), |s| self.counted_from_end(s, &n));
                     if *inclusive {
                         stop = stop.add(&self.int(1));
                     }
@@ -304,7 +304,7 @@ impl Lower {
     }
 
     /// A negative bound counts from the end.
-    fn from_end(&self, k: &Size, n: &Size) -> Size {
+    fn counted_from_end(&self, k: &Size, n: &Size) -> Size {
         let k = self.graph.sizes.resolve(k);
         let negative = k.as_const().is_some_and(|k| k < 0);
         if negative {

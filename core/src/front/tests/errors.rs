@@ -93,6 +93,20 @@ fn values_and_shapes() {
 }
 
 #[test]
+fn no_silent_mutation() {
+    check_error(
+        "wrt(x)",
+        "fn f(x: f64) -> f64 { let mut k = 1.0; let mut g = |v: f64| { k += 1.0; v * k }; g(x) + g(x) }",
+        "+=",
+    );
+    check_error(
+        "",
+        "fn f(x: &[f64]) -> f64 { let mut k = 0.0; x.iter().map(|v| { k += 1.0; v * k }).sum() }",
+        "+=",
+    );
+}
+
+#[test]
 fn all_errors_come_at_once() {
     let source = "async fn f(x: f64, n: usize) -> f64 { let a = foo(x); let b = x.bar(); let c = a + b; println!(\"{x}\"); c as i32 as f64 + baz(x) }";
     let errors = lowered("speed", source, &definitions(&[])).expect_err("refused");
