@@ -1,6 +1,75 @@
 //! The compiler behind `chainrule`: tokens of a function in, tokens of its fused gradient out.
+
 pub mod derive;
 pub mod diag;
+pub mod emit;
+pub mod expand;
 pub mod front;
 pub mod ir;
+pub mod params;
+pub mod programs;
+pub mod schedule;
 pub mod signature;
+pub mod simplify;
+
+use front::Definitions;
+use ir::NodeId;
+use proc_macro2::TokenStream;
+
+/// What became of a function at each station, as text.
+#[derive(Clone, Debug, Default)]
+pub struct Stages {
+    pub graph: String,
+    pub joint: String,
+    pub simplified: String,
+    pub source: String,
+}
+
+/// The result of [`compile`].
+pub struct Compiled {
+    pub tokens: TokenStream,
+    pub stages: Stages,
+}
+
+/// The straight line: a function's tokens in, the module beside it out.
+pub fn compile(attr: TokenStream, item: TokenStream, definitions: &Definitions) -> Compiled {
+    let mut primal = match front::lower(attr, item.clone(), definitions) {
+        Ok(primal) => primal,
+        Err(errors) => return Compiled { tokens: errors.into_compile_errors(), stages: Stages::default() },
+    };
+    let mut stages = Stages { graph: show_primal(&primal), ..Stages::default() };
+    let roots: Vec<NodeId> = primal.outputs.iter().map(|o| o.node).collect();
+    let (graph, roots) = simplify::recognise(&primal.graph, &roots);
+    primal.graph = graph;
+    primal.outputs.iter_mut().zip(roots).for_each(|(o, r)| o.node = r);
+
+    let mut simplify_program = |program: emit::module::Program| {
+        stages.joint.push_str(&show_program(&program));
+        let program = programs::simplified(program);
+        stages.simplified.push_str(&show_program(&program));
+        program
+    };
+    let gradient = programs::gradient(&primal).map(&mut simplify_program);
+    let vjp = primal.options.vjp.then(|| programs::vjp(&primal)).map(&mut simplify_program);
+    let jvp = primal.options.jvp.then(|| programs::jvp(&primal)).map(&mut simplify_program);
+    let module = emit::face::module(&primal, emit::face::Programs { gradient, vjp, jvp }, "");
+    stages.source = module.source;
+    let bugs: TokenStream = module.bugs.iter().map(|b| diag::internal(b)).collect();
+    let module = module.tokens;
+    Compiled { tokens: quote::quote!(#bugs #module), stages }
+}
+
+fn show_primal(primal: &signature::Primal) -> String {
+    let roots: Vec<(String, NodeId)> =
+        primal.outputs.iter().enumerate().map(|(k, o)| (format!("value_{k}"), o.node)).collect();
+    ir::text::show(&primal.graph, &roots)
+}
+
+fn show_program(program: &emit::module::Program) -> String {
+    let mut roots: Vec<(String, NodeId)> =
+        program.outputs.iter().enumerate().map(|(k, o)| (format!("value_{k}"), o.node)).collect();
+    for g in &program.gradients {
+        roots.push((format!("∂{}", program.graph.input(g.input).name), g.node));
+    }
+    ir::text::show(&program.graph, &roots)
+}

@@ -1,1 +1,27 @@
-//! The procedural macros of `chainrule`.
+//! The procedural macros of `chainrule`: the shell between `proc_macro` and the compiler in `chainrule-core`.
+
+use proc_macro::TokenStream;
+
+/// Generates the derivatives of a function, in a module of the function's name.
+///
+/// See the documentation of `chainrule` for what the module contains and what the body may.
+#[proc_macro_attribute]
+pub fn differentiable(attr: TokenStream, item: TokenStream) -> TokenStream {
+    chainrule_core::expand::attribute(attr.into(), item.into()).into()
+}
+
+/// Derives the trait of the same name for a struct of parameters.
+///
+/// Each field is a parameter (`f32`, `f64`, an array or `Vec` of parameters, an `ndarray::Array`, another derived
+/// struct), all over one scalar type, unless it is marked `#[constant]`.
+#[proc_macro_derive(Differentiable, attributes(constant, dims))]
+pub fn derive_differentiable(input: TokenStream) -> TokenStream {
+    chainrule_core::params::derive_differentiable(input.into()).into()
+}
+
+/// The step of an expansion that definition macros call back into.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __expand(state: TokenStream) -> TokenStream {
+    chainrule_core::expand::resume(state.into()).into()
+}

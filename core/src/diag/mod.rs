@@ -149,3 +149,9 @@ pub fn source(tokens: &dyn ToTokens) -> String {
     }
     text
 }
+
+/// An error of the compiler itself.
+pub fn internal(message: &str) -> TokenStream {
+    let message = format!("chainrule: internal error: {message}. Please report the function that caused it.");
+    quote::quote! { ::core::compile_error! { #message } }
+}

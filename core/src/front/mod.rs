@@ -12,6 +12,7 @@ mod expr;
 mod function;
 mod host;
 mod index;
+mod item;
 mod join;
 mod methods;
 mod nn;
@@ -25,6 +26,7 @@ mod types;
 mod tests;
 
 pub use definitions::{path_key, Definition, Definitions};
+pub use item::{item_name, without_attributes};
 pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};

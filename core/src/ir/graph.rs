@@ -9,7 +9,7 @@
 
 use super::ops::Op;
 use super::size::{Size, Sizes};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct NodeId(pub u32);
@@ -178,6 +178,7 @@ pub struct Graph {
     pub math: Math,
     /// The user's expression that is being lowered: stamped on new nodes.
     pub span: u32,
+    names: BTreeMap<NodeId, String>,
 }
 
 impl Graph {
@@ -190,6 +191,16 @@ impl Graph {
             sizes,
             math,
             span: 0,
+            names: BTreeMap::new(),
+        }
+    }
+
+    /// The same inputs, sizes and axes, without a node.
+    pub fn emptied(&self) -> Graph {
+        Graph {
+            axis_table: self.axis_table.clone(),
+            inputs: self.inputs.clone(),
+            ..Graph::new(self.math, self.sizes.clone())
         }
     }
 
@@ -241,6 +252,18 @@ impl Graph {
     }
     pub fn input(&self, id: InputId) -> &Input {
         &self.inputs[id.0 as usize]
+    }
+
+    /// The user's name for a node's value, or one derived from it.
+    pub fn name(&self, id: NodeId) -> Option<&str> {
+        self.names.get(&id).map(String::as_str)
+    }
+    /// Names a node that has no name yet; constants and inputs keep their own text.
+    pub fn set_name(&mut self, id: NodeId, name: &str) {
+        let own = matches!(self.node(id), Node::Const(_) | Node::Size(_) | Node::Load { .. });
+        if !own && !name.starts_with('_') {
+            self.names.entry(id).or_insert_with(|| name.to_string());
+        }
     }
 
     /// The nodes that a node reads directly.
@@ -510,6 +533,73 @@ impl Graph {
             Node::Const(bits) => f64::from_bits(*bits).is_finite(),
             Node::Size(_) | Node::Position(_) => true,
             _ => self.dtype(id) == Dtype::Int,
+        }
+    }
+}
+
+impl Graph {
+    /// The `k`-th part of a scatter.
+    pub fn part(&self, id: NodeId, k: usize) -> Option<&Part> {
+        match self.node(id) {
+            Node::Scatter { parts, .. } => parts.get(k),
+            _ => None,
+        }
+    }
+}
+
+impl Graph {
+    /// A graph without nodes over the same inputs, sizes and axes.
+    pub fn empty(&self) -> Graph {
+        Graph {
+            entries: vec![],
+            known: HashMap::new(),
+            axis_table: self.axis_table.clone(),
+            inputs: self.inputs.clone(),
+            sizes: self.sizes.clone(),
+            math: self.math,
+            span: 0,
+            names: BTreeMap::new(),
+        }
+    }
+
+    /// A node of another graph over the same inputs and axes, with its operands replaced.
+    pub fn copy_node(&mut self, from: &Graph, id: NodeId, map: &BTreeMap<NodeId, NodeId>) -> NodeId {
+        let new = self.copy_operation(from, id, map);
+        if let Some(name) = from.name(id) {
+            self.set_name(new, name);
+        }
+        new
+    }
+
+    fn copy_operation(&mut self, from: &Graph, id: NodeId, map: &BTreeMap<NodeId, NodeId>) -> NodeId {
+        let to = |n: &NodeId| map.get(n).copied().unwrap_or(*n);
+        let moved = |index: &[Index]| -> Vec<Index> {
+            index.iter().map(|i| Index { gather: i.gather.as_ref().map(to), ..i.clone() }).collect()
+        };
+        match from.node(id) {
+            Node::Const(bits) => self.constant(f64::from_bits(*bits), from.dtype(id)),
+            Node::Size(size) => self.size(size, from.dtype(id)),
+            Node::Position(axis) => self.position(*axis, from.dtype(id)),
+            Node::Load { array, view, index } => {
+                let array = match array {
+                    Array::Input(i) => Array::Input(*i),
+                    Array::Node(n, bound) => Array::Node(to(n), bound.clone()),
+                };
+                self.load(array, view.clone(), moved(index))
+            }
+            Node::Apply(op, args) => {
+                let args: Vec<NodeId> = args.iter().map(to).collect();
+                self.apply(*op, &args)
+            }
+            Node::Cast(x) => self.cast(to(x), from.dtype(id)),
+            Node::Reduce(op, over, x) => self.reduce(*op, over, to(x)),
+            Node::Scatter { dims, view, parts } => {
+                let parts = parts
+                    .iter()
+                    .map(|p| Part { index: moved(&p.index), over: p.over.clone(), value: to(&p.value) })
+                    .collect();
+                self.scatter(dims.clone(), view.clone(), parts, from.dtype(id))
+            }
         }
     }
 }

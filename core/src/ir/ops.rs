@@ -168,11 +168,11 @@ table! {
     Abs "abs" (x) 1 on 0.1..9.0, x.abs() => |g, y, tie| [select(gt(x, 0.0), g, select(lt(x, 0.0), -g, 0.0))];
     /// A tie of two active arguments shares equally; against a constant the constant wins. NaN is ignored.
     Max "max" (a, b) 1 on -9.0..9.0, a.max(b) => |g, y, tie| [
-        select(or(gt(a, b), ne(b, b)), g, select(eq(a, b), g * tie, 0.0)),
-        select(or(gt(b, a), ne(a, a)), g, select(eq(a, b), g * tie, 0.0))];
+        select(or(gt(y, b), ne(b, b)), g, select(eq(a, b), share(g, tie), 0.0)),
+        select(or(gt(y, a), ne(a, a)), g, select(eq(a, b), share(g, tie), 0.0))];
     Min "min" (a, b) 1 on -9.0..9.0, a.min(b) => |g, y, tie| [
-        select(or(lt(a, b), ne(b, b)), g, select(eq(a, b), g * tie, 0.0)),
-        select(or(lt(b, a), ne(a, a)), g, select(eq(a, b), g * tie, 0.0))];
+        select(or(lt(y, b), ne(b, b)), g, select(eq(a, b), share(g, tie), 0.0)),
+        select(or(lt(y, a), ne(a, a)), g, select(eq(a, b), share(g, tie), 0.0))];
     Signum "signum" (x) 2 on 0.1..9.0, x.signum() => |g, y, tie| [zero];
     Floor "floor" (x) 2 on 0.1..0.9, x.floor() => |g, y, tie| [zero];
     Ceil "ceil" (x) 2 on 0.1..0.9, x.ceil() => |g, y, tie| [zero];
@@ -264,6 +264,9 @@ mod num {
     }
     pub fn truth(a: f64) -> bool {
         a != 0.0
+    }
+    pub fn share(g: f64, tie: f64) -> f64 {
+        g * tie
     }
     pub fn select<T>(c: bool, a: T, b: T) -> T {
         if c {
@@ -373,6 +376,13 @@ mod sym {
     functions!(lt Lt, le Le, gt Gt, ge Ge, eq Eq, ne Ne, or Or, powi Powi);
     pub fn truth(a: Ex<'_>) -> Ex<'_> {
         a
+    }
+    pub fn share(g: Ex<'_>, tie: f64) -> Ex<'_> {
+        if tie == 0.0 {
+            g.like(0.0)
+        } else {
+            g * tie
+        }
     }
     pub fn select<'g>(c: Ex<'g>, a: impl Side<'g>, b: impl Side<'g>) -> Ex<'g> {
         // one side at least is a node of the right type

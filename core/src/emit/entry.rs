@@ -1,0 +1,288 @@
+//! What a generated function does before it computes: it names sizes, checks shapes, and takes slices.
+//!
+//! Invariant: every check comes before the first write to memory of the caller.
+
+use super::names::Names;
+use crate::ir::{Array, Graph, Index, Node, NodeId, Size, Sym};
+use crate::schedule::Plan;
+use crate::signature::{Form, Leaf};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The number of dimensions that a form has.
+pub fn rank(form: &Form) -> usize {
+    match form {
+        Form::Scalar(_) | Form::Struct(_) | Form::Host => 0,
+        Form::Array(item, _) | Form::Slice(item) => 1 + rank(item),
+        Form::Nd { rank, .. } => *rank,
+    }
+}
+
+/// Leaves that are arrays need a spare buffer where their memory may not be in row-major order.
+pub fn may_be_strided(form: &Form) -> bool {
+    matches!(form, Form::Nd { .. })
+}
+
+pub struct Entry<'a> {
+    pub function: String,
+    /// One for each input of the graph.
+    pub leaves: &'a [&'a Leaf],
+    pub graph: &'a Graph,
+    pub generics: &'a [String],
+}
+
+impl Entry<'_> {
+    fn shape_ident(leaf: usize) -> Ident {
+        format_ident!("shape_{leaf}")
+    }
+
+    /// `let` statements for shapes and sizes, and checks of all dimensions of the leaves in use.
+    pub fn shapes(&self, names: &mut Names, wanted: &BTreeSet<Sym>) -> TokenStream {
+        let function = &self.function;
+        let mut out = TokenStream::new();
+        let mut bound: BTreeMap<Sym, String> = BTreeMap::new();
+        let mut dims: Vec<(usize, usize, Size)> = vec![];
+        for (k, leaf) in self.leaves.iter().enumerate() {
+            let input = &self.graph.inputs[k];
+            if input.dims.is_empty() {
+                continue;
+            }
+            let (shape, rank, place) = (Self::shape_ident(k), usize_literal(rank(&leaf.form)), &leaf.place);
+            out.extend(quote!(let #shape = ::chainrule::rt::shape::<#rank>(&#place);));
+            for (d, size) in input.dims.iter().enumerate() {
+                dims.push((k, d, self.graph.sizes.resolve(size)));
+            }
+        }
+        let rigid = |s: Sym| self.graph.sizes.syms.get(s.0 as usize).is_some_and(|i| i.rigid);
+        // what the user's inactive integers give
+        let mut all: BTreeSet<Sym> = wanted.clone();
+        dims.iter().for_each(|(_, _, s)| all.extend(s.terms().iter().flat_map(|t| &t.0)));
+        self.graph.sizes.residual.iter().for_each(|s| {
+            all.extend(self.graph.sizes.resolve(s).terms().iter().flat_map(|t| &t.0));
+        });
+        for sym in all.iter().filter(|s| rigid(**s)) {
+            let name = self.graph.sizes.name(*sym);
+            if !self.generics.contains(&name) {
+                let value: TokenStream = name.parse().unwrap_or_default();
+                let var = names.sym(self.graph, *sym, self.generics);
+                out.extend(quote!(let #var = (#value) as usize;));
+            }
+            bound.insert(*sym, format!("`{name}`"));
+        }
+        // a dimension that is a symbol names it; one that is a symbol and known sizes is solved for it
+        let mut used: BTreeSet<(usize, usize)> = BTreeSet::new();
+        loop {
+            let before = bound.len();
+            for (k, d, size) in &dims {
+                let open: Vec<Sym> = size
+                    .terms()
+                    .iter()
+                    .flat_map(|t| t.0.iter().copied())
+                    .filter(|s| !bound.contains_key(s))
+                    .collect();
+                let [sym] = open[..] else { continue };
+                let alone = size.as_sym() == Some(sym);
+                let rest = size.sub(&Size::sym(sym));
+                if !alone && (rest.mentions(sym) || before == 0 && bound.len() < before) {
+                    continue;
+                }
+                if !alone && bound.len() > before {
+                    // plain dimensions first
+                    continue;
+                }
+                let shape = Self::shape_ident(*k);
+                let at = usize_literal(*d);
+                let var = names.sym(self.graph, sym, self.generics);
+                if alone {
+                    out.extend(quote!(let #var = #shape[#at];));
+                } else {
+                    let minus = names.size(self.graph, &rest.scale(-1), self.generics);
+                    out.extend(quote!(let #var = #shape[#at] + #minus;));
+                }
+                bound
+                    .insert(sym, format!("dimension {d} of `{}`", self.leaves[*k].place).replace(" . ", "."));
+                used.insert((*k, *d));
+            }
+            if bound.len() == before {
+                break;
+            }
+        }
+        for (k, d, size) in &dims {
+            if used.contains(&(*k, *d)) || self.fixed(self.leaves[*k], *d) {
+                continue;
+            }
+            let reason = match size.as_sym().and_then(|s| bound.get(&s)) {
+                Some(reason) => reason.clone(),
+                None if size.as_const().is_some() => "`#[dims]` or the other operand".to_string(),
+                None => format!("the size {}", self.graph.sizes.show(size)),
+            };
+            let (shape, expected) = (Self::shape_ident(*k), names.size(self.graph, size, self.generics));
+            let argument = self.leaves[*k].place.to_string().replace(' ', "");
+            let at = usize_literal(*d);
+            out.extend(
+                quote!(::chainrule::rt::check_dim(#function, #argument, &#shape, #at, #expected, #reason);),
+            );
+        }
+        for size in &self.graph.sizes.residual {
+            let size = self.graph.sizes.resolve(size);
+            let (plus, minus) = signed(&size);
+            if plus == minus {
+                continue;
+            }
+            let what =
+                format!("{} must equal {}", self.graph.sizes.show(&plus), self.graph.sizes.show(&minus));
+            let (plus, minus) =
+                (names.size(self.graph, &plus, self.generics), names.size(self.graph, &minus, self.generics));
+            out.extend(quote!(::chainrule::rt::check_size(#function, #what, #plus, #minus);));
+        }
+        out
+    }
+
+    /// The type alone fixes the dimension.
+    fn fixed(&self, leaf: &Leaf, d: usize) -> bool {
+        let mut form = &leaf.form;
+        for _ in 0..d {
+            match form {
+                Form::Array(item, _) | Form::Slice(item) => form = item,
+                _ => return false,
+            }
+        }
+        matches!(form, Form::Array(..))
+    }
+
+    /// Checks that no axis is negative and that every constant position lies inside.
+    pub fn bounds(&self, names: &mut Names, plan: &Plan) -> TokenStream {
+        let function = &self.function;
+        let graph = &plan.graph;
+        let mut out = TokenStream::new();
+        let mut done: BTreeSet<String> = BTreeSet::new();
+        let mut ensure = |names: &mut Names, high: Size, low: Size, what: String| {
+            // high >= low
+            let diff = graph.sizes.resolve(&high.sub(&low));
+            if diff.terms().iter().all(|(_, c)| *c >= 0) {
+                return;
+            }
+            let (plus, minus) = signed(&diff);
+            if !done.insert(format!("{plus:?} {minus:?}")) {
+                return;
+            }
+            let (plus, minus) =
+                (names.size(graph, &plus, self.generics), names.size(graph, &minus, self.generics));
+            out.extend(quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus);));
+        };
+        let roots: Vec<NodeId> = plan.targets.iter().map(|t| t.node).collect();
+        let needed = graph.reachable(&roots);
+        for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+            for axis in graph.axes(id) {
+                let size = graph.axis_size(*axis).clone();
+                let what = format!("a range of {} positions", graph.sizes.show(&size));
+                ensure(names, size, Size::default(), what);
+            }
+            let mut check = |names: &mut Names, dims: &[Size], index: &[Index], of: &str| {
+                for (dim, at) in dims.iter().zip(index).filter(|(_, i)| i.gather.is_none()) {
+                    if at.as_axis().is_some_and(|a| graph.axis_size(a) == dim) {
+                        continue;
+                    }
+                    let (mut high, mut low) = (at.offset.clone(), at.offset.clone());
+                    for (axis, c) in &at.terms {
+                        let reach = c.mul(&graph.axis_size(*axis).sub(&Size::constant(1)));
+                        match c.as_const() {
+                            Some(c) if c < 0 => low = low.add(&reach),
+                            _ => high = high.add(&reach),
+                        }
+                    }
+                    let last = dim.sub(&Size::constant(1));
+                    let shown = graph.sizes.show(&high);
+                    ensure(
+                        names,
+                        last,
+                        high,
+                        format!("{of} is read at {shown}, of {}", graph.sizes.show(dim)),
+                    );
+                    ensure(names, low, Size::default(), format!("{of} is read before its start"));
+                }
+            };
+            match graph.node(id) {
+                Node::Load { array, view, index } => {
+                    let (dims, of) = match array {
+                        Array::Input(i) => {
+                            (graph.input(*i).dims.clone(), format!("`{}`", graph.input(*i).name))
+                        }
+                        Array::Node(_, bound) => (
+                            bound.iter().map(|a| graph.axis_size(*a).clone()).collect(),
+                            "an array".to_string(),
+                        ),
+                    };
+                    check(names, view.as_ref().unwrap_or(&dims), index, &of);
+                }
+                Node::Scatter { dims, view, parts } => {
+                    let own: Vec<Size> = dims.iter().map(|a| graph.axis_size(*a).clone()).collect();
+                    for part in parts {
+                        check(names, view.as_ref().unwrap_or(&own), &part.index, "an array");
+                    }
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// Checks of index arguments that choose positions.
+    pub fn labels(&self, names: &mut Names, plan: &Plan) -> TokenStream {
+        let function = &self.function;
+        let graph = &plan.graph;
+        let mut out = TokenStream::new();
+        let mut done = BTreeSet::new();
+        let roots: Vec<NodeId> = plan.targets.iter().map(|t| t.node).collect();
+        let needed = graph.reachable(&roots);
+        for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+            let Node::Load { array, view, index } = graph.node(id) else { continue };
+            let own: Vec<Size> = match array {
+                Array::Input(i) => graph.input(*i).dims.clone(),
+                Array::Node(_, bound) => bound.iter().map(|a| graph.axis_size(*a).clone()).collect(),
+            };
+            for (dim, at) in view.as_ref().unwrap_or(&own).iter().zip(index) {
+                let Some(Node::Load { array: Array::Input(i), .. }) = at.gather.map(|g| graph.node(g)) else {
+                    continue;
+                };
+                if at.offset.as_const() != Some(0) || !at.terms.is_empty() || !done.insert((*i, dim.clone()))
+                {
+                    continue;
+                }
+                let leaf = self.leaves[i.0 as usize];
+                let name = graph.input(*i).name.clone();
+                let below = names.size(graph, dim, self.generics);
+                let values = names.input(graph, *i);
+                if rank(&leaf.form) > 0 {
+                    out.extend(quote!(::chainrule::rt::check_labels(#function, #name, #values, #below);));
+                } else {
+                    out.extend(quote!(::chainrule::rt::check_labels(#function, #name, &[#values], #below);));
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The terms with positive coefficients, and the others with their sign changed.
+fn signed(size: &Size) -> (Size, Size) {
+    let mut plus = Size::default();
+    let mut minus = Size::default();
+    for (m, c) in size.terms() {
+        let mut term = Size::constant(c.abs());
+        m.iter().for_each(|s| term = term.mul(&Size::sym(*s)));
+        if *c > 0 {
+            plus = plus.add(&term);
+        } else {
+            minus = minus.add(&term);
+        }
+    }
+    (plus, minus)
+}
+
+/// A literal for a number of elements.
+pub fn usize_literal(n: usize) -> TokenStream {
+    let n = Literal::usize_unsuffixed(n);
+    quote!(#n)
+}

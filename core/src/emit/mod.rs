@@ -1,0 +1,21 @@
+//! Plans as Rust: the room that writes code.
+//!
+//! `body` writes loops and expressions, `entry` checks and slices, `module` a kernel with its call, `face` the public
+//! functions. Invariant: with the same plan in, the same tokens out.
+
+mod body;
+mod entry;
+mod expr;
+pub mod face;
+pub mod module;
+mod names;
+mod place;
+mod tidy;
+
+use proc_macro2::TokenStream;
+
+/// Items as formatted text.
+pub fn format(items: TokenStream) -> Option<String> {
+    let file = syn::parse2::<syn::File>(items).ok()?;
+    Some(prettyplease::unparse(&file))
+}

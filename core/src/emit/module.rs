@@ -1,0 +1,305 @@
+//! The module beside a function: its kernels behind the face that API.md describes.
+//!
+//! Invariant: code of the module names only `::core`, `::std` and the support module of `chainrule`.
+
+use super::body::{count, Body};
+use super::entry::{may_be_strided, rank, usize_literal, Entry};
+use super::names::Names;
+use super::place::Slice;
+use crate::derive::Gradient;
+use crate::ir::{Dtype, Graph, Size, Sym};
+use crate::schedule::{schedule, Plan, Target};
+use crate::signature::{Form, Leaf, Output, Primal};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{format_ident, quote};
+use std::collections::BTreeSet;
+
+/// A derivative program, ready to be scheduled: values first, then gradients or tangents.
+pub struct Program {
+    pub graph: Graph,
+    pub outputs: Vec<Output>,
+    pub gradients: Vec<Gradient>,
+    /// Inputs beyond the primal's: tangents or a seed.
+    pub extra: Vec<Leaf>,
+    /// The parameters that these come from: `x_dot: f64`.
+    pub parameters: Vec<TokenStream>,
+}
+
+/// One generated function and what stands beside it.
+pub struct Generated {
+    pub kernel: TokenStream,
+    /// Fields of the workspace: name and element type.
+    pub buffers: Vec<(Ident, Dtype)>,
+    /// From the user's arguments to the kernel's call; writes gradients, yields the scalar results.
+    pub call: TokenStream,
+    pub plan: Plan,
+    pub bugs: Vec<String>,
+}
+
+/// A buffer at most this long and of constant size lies on the stack.
+const STACK: i64 = 1024;
+
+/// Where a target is written: statements before the kernel, the slice, statements after it.
+pub struct Memory {
+    pub before: TokenStream,
+    pub slice: TokenStream,
+    pub after: TokenStream,
+}
+
+impl From<TokenStream> for Memory {
+    fn from(slice: TokenStream) -> Self {
+        Memory { before: TokenStream::new(), slice, after: TokenStream::new() }
+    }
+}
+
+/// The kernel of a program and the code that calls it. `targets[k]` says where output `k` goes: a slice expression.
+pub fn generate(
+    primal: &Primal,
+    program: &Program,
+    name: &str,
+    target_memory: &dyn Fn(usize, &[TokenStream]) -> Memory,
+) -> Generated {
+    let mut targets: Vec<Target> =
+        program.outputs.iter().map(|o| Target { node: o.node, dims: o.dims.clone() }).collect();
+    targets.extend(program.gradients.iter().map(|g| Target { node: g.node, dims: g.dims.clone() }));
+    let plan = schedule(program.graph.clone(), targets);
+    let generics: Vec<String> = primal.signature.generic_args.iter().map(|g| g.to_string()).collect();
+    let mut names = Names::default();
+    generics.iter().for_each(|g| {
+        names.fresh(g);
+    });
+    let mut body = Body::new(&plan, &mut names, &generics);
+    body.target_names = (0..program.outputs.len()).map(|k| format!("value_{k}")).collect();
+    body.target_names
+        .extend(program.gradients.iter().map(|g| format!("{}_bar", program.graph.input(g.input).name)));
+    let code = super::tidy::tidy(body.emit());
+    let (slices, results, bugs) =
+        (std::mem::take(&mut body.slices), std::mem::take(&mut body.results), std::mem::take(&mut body.bugs));
+    drop(body);
+
+    let leaves: Vec<&Leaf> = primal.leaves.iter().chain(&program.extra).collect();
+    let entry = Entry {
+        function: primal.signature.ident.to_string(),
+        leaves: &leaves,
+        graph: &plan.graph,
+        generics: &generics,
+    };
+    let ty = |d: Dtype| format_ident!("{}", d.name());
+    let mut fields = vec![];
+    let mut values = vec![];
+    let mut open = TokenStream::new();
+    let mut stack = TokenStream::new();
+    let mut buffers = vec![];
+    let (mut setup, mut restore) = (TokenStream::new(), TokenStream::new());
+    for (slice, (ident, _)) in &slices {
+        match slice {
+            Slice::Input(i) => {
+                let input = plan.graph.input(*i);
+                let elem = element(input.dtype);
+                if input.dims.is_empty() {
+                    fields.push(quote!(pub #ident: #elem));
+                } else {
+                    fields.push(quote!(pub #ident: &'k [#elem]));
+                }
+                open.extend(quote!(#ident,));
+                values.push(quote!(#ident));
+            }
+            Slice::Buffer(n) => {
+                let storage = &plan.storage[n];
+                let elem = ty(plan.graph.dtype(*n));
+                let sizes: Vec<Size> =
+                    storage.layout.iter().map(|a| plan.graph.axis_size(*a).clone()).collect();
+                match Size::product(&sizes).as_const() {
+                    Some(c) if c <= STACK => {
+                        let c = usize_literal(c as usize);
+                        stack.extend(quote!(let #ident = &mut [0.0 as #elem; #c][..];));
+                    }
+                    _ => {
+                        let len = count(&mut names, &plan, &sizes, &generics);
+                        let field = format_ident!("{name}_{ident}");
+                        fields.push(quote!(pub #ident: &'k mut [#elem]));
+                        open.extend(quote!(#ident,));
+                        values.push(quote!(#ident));
+                        setup
+                            .extend(quote!(let #ident = ::chainrule::rt::room(&mut workspace.#field, #len);));
+                        buffers.push((field, plan.graph.dtype(*n)));
+                    }
+                }
+            }
+            Slice::Target(k) => {
+                let target = &plan.targets[*k];
+                let elem = ty(plan.graph.dtype(target.node));
+                let sizes: Vec<TokenStream> = target
+                    .dims
+                    .iter()
+                    .map(|a| names.size(&plan.graph, &plan.graph.axis_size(*a).clone(), &generics))
+                    .collect();
+                let Memory { before, slice, after } = target_memory(*k, &sizes);
+                restore.extend(after);
+                fields.push(quote!(pub #ident: &'k mut [#elem]));
+                open.extend(quote!(#ident,));
+                values.push(quote!(#ident));
+                setup.extend(quote!(#before let #ident = #slice;));
+            }
+        }
+    }
+    // scalar results in the order of the targets
+    let scalars: Vec<usize> = (0..plan.targets.len()).filter(|k| plan.targets[*k].dims.is_empty()).collect();
+    let mut result_types = vec![];
+    let mut result_values = vec![];
+    let mut bugs = bugs;
+    for k in &scalars {
+        let node = plan.targets[*k].node;
+        result_types.push(ty(plan.graph.dtype(node)));
+        match results.get(k) {
+            Some(t) => result_values.push(quote!(#t.lane(0))),
+            None => bugs.push(format!("target {k} has no value")),
+        }
+    }
+    let wanted: BTreeSet<Sym> = names.syms().map(|s| s.0).collect();
+    let shapes = entry.shapes(&mut names, &wanted);
+    let bounds = entry.bounds(&mut names, &plan);
+    let labels = entry.labels(&mut names, &plan);
+    for (_, var) in names.syms() {
+        let text = var.to_string();
+        if !generics.contains(&text) && uses(&code, &text) {
+            fields.push(quote!(pub #var: usize));
+            open.extend(quote!(#var,));
+            values.push(quote!(#var));
+        }
+    }
+    let inputs = input_slices(&leaves, &plan, &slices, name, &mut buffers);
+    // one result stands alone, several are a tuple
+    let group = |parts: &[TokenStream]| match parts {
+        [one] => one.clone(),
+        _ => quote!((#(#parts),*)),
+    };
+    let result_types: Vec<TokenStream> = result_types.iter().map(|t| quote!(#t)).collect();
+    let (result_type, result_value) = (group(&result_types), group(&result_values));
+    let kernel_name = format_ident!("{}", camel(name));
+    let generic_params: Vec<TokenStream> = const_generics(primal);
+    let args = &primal.signature.generic_args;
+    let kernel = quote! {
+        pub struct #kernel_name<'k, #(#generic_params,)*> { #(#fields,)* pub lifetime: ::core::marker::PhantomData<&'k ()> }
+        impl<'k, #(#generic_params,)*> rt::Kernel for #kernel_name<'k, #(#args,)*> {
+            type Output = #result_type;
+            #[inline(always)]
+            fn run<S: rt::Simd>(self) -> Self::Output {
+                let Self { #open lifetime: _ } = self;
+                #stack
+                #code
+                #result_value
+            }
+        }
+    };
+    let call = quote! {
+        #shapes
+        #bounds
+        #inputs
+        #labels
+        #setup
+        let results = ::chainrule::rt::dispatch(kernel::#kernel_name { #(#values,)* lifetime: ::core::marker::PhantomData });
+        #restore
+        results
+    };
+    Generated { kernel, buffers, call, plan, bugs }
+}
+
+/// The element type of an input.
+fn element(dtype: Dtype) -> TokenStream {
+    match dtype {
+        Dtype::F32 => quote!(f32),
+        Dtype::F64 => quote!(f64),
+        Dtype::Int => quote!(usize),
+        Dtype::Bool => quote!(bool),
+    }
+}
+
+/// Slices of the inputs that the kernel reads.
+fn input_slices(
+    leaves: &[&Leaf],
+    plan: &Plan,
+    slices: &std::collections::BTreeMap<Slice, (Ident, bool)>,
+    name: &str,
+    buffers: &mut Vec<(Ident, Dtype)>,
+) -> TokenStream {
+    let mut out = TokenStream::new();
+    for (slice, (ident, _)) in slices {
+        let Slice::Input(i) = slice else { continue };
+        let input = plan.graph.input(*i);
+        let Some(Leaf { place, form, .. }) = leaves.get(i.0 as usize) else { continue };
+        if input.dims.is_empty() {
+            let elem = element(input.dtype);
+            match input.dtype {
+                Dtype::Int => out.extend(quote!(let #ident = (#place) as usize;)),
+                _ => out.extend(quote!(let #ident: #elem = #place;)),
+            }
+            continue;
+        }
+        let rank = usize_literal(rank(form));
+        if may_be_strided(form) {
+            let field = format_ident!("{name}_{ident}_in_order");
+            out.extend(
+                quote!(let #ident = ::chainrule::rt::elements::<#rank, _>(&#place, &mut workspace.#field);),
+            );
+            buffers.push((field, input.dtype));
+        } else {
+            out.extend(quote! {
+                let spare = &mut ::std::vec::Vec::new();
+                let #ident = ::chainrule::rt::elements::<#rank, _>(&#place, spare);
+            });
+        }
+    }
+    out
+}
+
+/// `const N: usize` for each const generic.
+pub fn const_generics(primal: &Primal) -> Vec<TokenStream> {
+    primal.signature.generic_args.iter().map(|g| quote!(const #g: usize)).collect()
+}
+
+fn uses(code: &TokenStream, name: &str) -> bool {
+    code.clone().into_iter().any(|t| match t {
+        TokenTree::Ident(i) => i == name,
+        TokenTree::Group(g) => uses(&g.stream(), name),
+        _ => false,
+    })
+}
+
+fn camel(name: &str) -> String {
+    name.split('_')
+        .map(|p| {
+            let mut c = p.chars();
+            c.next().map_or(String::new(), |f| f.to_ascii_uppercase().to_string() + c.as_str())
+        })
+        .collect()
+}
+
+/// The owned type of a form: what its gradient is.
+pub fn owned(form: &Form, sizes: &crate::ir::Sizes) -> TokenStream {
+    match form {
+        Form::Scalar(d) => {
+            let d = format_ident!("{}", d.name());
+            quote!(#d)
+        }
+        Form::Array(item, size) => {
+            let (item, n) = (owned(item, sizes), array_len(size, sizes));
+            quote!([#item; #n])
+        }
+        Form::Slice(item) => {
+            let item = owned(item, sizes);
+            quote!(::std::vec::Vec<#item>)
+        }
+        Form::Nd { dtype, rank, .. } => {
+            let (d, array) = (format_ident!("{}", dtype.name()), format_ident!("Array{rank}"));
+            quote!(::chainrule::rt::nd::#array<#d>)
+        }
+        Form::Struct(name) => name.parse().unwrap_or_default(),
+        Form::Host => quote!(()),
+    }
+}
+
+/// The length of an array in a type: a number or a const generic.
+fn array_len(size: &Size, sizes: &crate::ir::Sizes) -> TokenStream {
+    sizes.show(size).parse().unwrap_or_default()
+}

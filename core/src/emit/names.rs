@@ -1,0 +1,127 @@
+//! Names of generated variables: the user's names where there are some, each one once.
+
+use crate::ir::{Graph, InputId, Size, Sym};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Default, Debug)]
+pub struct Names {
+    taken: BTreeSet<String>,
+    inputs: BTreeMap<InputId, Ident>,
+    syms: BTreeMap<Sym, TokenStream>,
+}
+
+impl Names {
+    /// An identifier like the hint that nothing else has.
+    pub fn fresh(&mut self, hint: &str) -> Ident {
+        let mut base = String::new();
+        for c in hint.chars() {
+            match c {
+                c if c.is_ascii_alphanumeric() => base.push(c.to_ascii_lowercase()),
+                _ if base.ends_with('_') || base.is_empty() => {}
+                _ => base.push('_'),
+            }
+        }
+        let base = base.trim_end_matches('_');
+        let base = match base.chars().next() {
+            None => "v".to_string(),
+            Some(c) if c.is_ascii_digit() => format!("n{base}"),
+            _ => base.to_string(),
+        };
+        let mut name = base.clone();
+        let mut k = 2;
+        // `self`, `fn`, … are no names; a keyword gets a number like any name that is taken
+        while syn_keyword(&name) || !self.taken.insert(name.clone()) {
+            name = format!("{base}_{k}");
+            k += 1;
+        }
+        Ident::new(&name, Span::call_site())
+    }
+
+    pub fn input(&mut self, graph: &Graph, input: InputId) -> Ident {
+        if let Some(name) = self.inputs.get(&input) {
+            return name.clone();
+        }
+        let name = self.fresh(&graph.input(input).name);
+        self.inputs.insert(input, name.clone());
+        name
+    }
+
+    /// The variable that holds a symbol's value; const generics are their own.
+    pub fn sym(&mut self, graph: &Graph, sym: Sym, generics: &[String]) -> TokenStream {
+        if let Some(tokens) = self.syms.get(&sym) {
+            return tokens.clone();
+        }
+        let name = graph.sizes.name(sym);
+        let tokens = if generics.contains(&name) {
+            let ident = Ident::new(&name, Span::call_site());
+            quote!(#ident)
+        } else {
+            let ident = self.fresh(&name);
+            quote!(#ident)
+        };
+        self.syms.insert(sym, tokens.clone());
+        tokens
+    }
+
+    /// Symbols that were named, with their names.
+    pub fn syms(&self) -> impl Iterator<Item = (Sym, &TokenStream)> {
+        self.syms.iter().map(|(s, t)| (*s, t))
+    }
+
+    /// A size as a `usize` expression; positive terms come first.
+    pub fn size(&mut self, graph: &Graph, size: &Size, generics: &[String]) -> TokenStream {
+        let size = graph.sizes.resolve(size);
+        let mut positive: Vec<TokenStream> = Vec::new();
+        let mut negative: Vec<TokenStream> = Vec::new();
+        for (syms, c) in size.terms() {
+            let mut factors: Vec<TokenStream> = syms.iter().map(|s| self.sym(graph, *s, generics)).collect();
+            let k = c.unsigned_abs() as usize;
+            if k != 1 || factors.is_empty() {
+                let k = proc_macro2::Literal::usize_unsuffixed(k);
+                factors.insert(0, quote!(#k));
+            }
+            let term = product(&factors);
+            if *c < 0 {
+                negative.push(term);
+            } else {
+                positive.push(term);
+            }
+        }
+        match (positive.as_slice(), negative.as_slice()) {
+            ([], []) => quote!(0),
+            ([one], []) => one.clone(),
+            (p, []) => {
+                let sum = join(p, quote!(+));
+                quote!((#sum))
+            }
+            (p, n) => {
+                let p = if p.is_empty() { quote!(0) } else { join(p, quote!(+)) };
+                let n = join(n, quote!(-));
+                quote!((#p - #n))
+            }
+        }
+    }
+}
+
+pub fn product(factors: &[TokenStream]) -> TokenStream {
+    join(factors, quote!(*))
+}
+
+pub fn join(parts: &[TokenStream], by: TokenStream) -> TokenStream {
+    let mut out = TokenStream::new();
+    for (k, part) in parts.iter().enumerate() {
+        if k > 0 {
+            out.extend(by.clone());
+        }
+        out.extend(part.clone());
+    }
+    out
+}
+
+fn syn_keyword(name: &str) -> bool {
+    const KEYWORDS: &str = " as async await break const continue crate dyn else enum extern false fn for gen if impl in let \
+        loop match mod move mut pub ref return self static struct super trait true try type unsafe use where while yield ";
+    KEYWORDS.contains(&format!(" {name} "))
+}

@@ -1,0 +1,149 @@
+//! Where an element lies: the row-major position in a flat slice, as a linear form over loop variables.
+//!
+//! Invariant: strides are products of sizes, so every position is exact for every size.
+
+use crate::ir::{Array, AxisId, Graph, Index, InputId, Node, NodeId, Size};
+use crate::schedule::{Place, Plan};
+
+/// The slice that an access goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Slice {
+    Input(InputId),
+    Buffer(NodeId),
+    Target(usize),
+}
+
+/// `offset + Σ coefficient·axis + Σ stride·gathered`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Linear {
+    pub offset: Size,
+    pub axes: Vec<(AxisId, Size)>,
+    pub gathers: Vec<(NodeId, Size)>,
+}
+
+impl Linear {
+    fn add(&mut self, index: &Index, stride: &Size) {
+        self.offset = self.offset.add(&index.offset.mul(stride));
+        for (axis, c) in &index.terms {
+            self.add_axis(*axis, c.mul(stride));
+        }
+        if let Some(g) = index.gather {
+            self.gathers.push((g, stride.clone()));
+        }
+    }
+
+    fn add_axis(&mut self, axis: AxisId, c: Size) {
+        match self.axes.iter_mut().find(|a| a.0 == axis) {
+            Some(entry) => entry.1 = entry.1.add(&c),
+            None => self.axes.push((axis, c)),
+        }
+    }
+
+    pub fn coefficient(&self, axis: AxisId) -> Size {
+        self.axes.iter().find(|a| a.0 == axis).map_or(Size::default(), |a| a.1.clone())
+    }
+
+    /// The form without one axis.
+    pub fn without(&self, axis: AxisId) -> Linear {
+        Linear { axes: self.axes.iter().filter(|a| a.0 != axis).cloned().collect(), ..self.clone() }
+    }
+}
+
+/// Row-major position of an index under dimensions.
+pub fn row_major(dims: &[Size], index: &[Index]) -> Linear {
+    let mut out = Linear::default();
+    let mut stride = Size::constant(1);
+    for (dim, index) in dims.iter().zip(index).rev() {
+        out.add(index, &stride);
+        stride = stride.mul(dim);
+    }
+    out
+}
+
+fn sizes(graph: &Graph, axes: &[AxisId]) -> Vec<Size> {
+    axes.iter().map(|a| graph.axis_size(*a).clone()).collect()
+}
+
+/// The slice and position of a stored node at the loops' own position.
+pub fn of_stored(plan: &Plan, node: NodeId) -> Option<(Slice, Linear)> {
+    let storage = plan.storage.get(&node)?;
+    let slice = match storage.place {
+        Place::Local => return None,
+        Place::Buffer => Slice::Buffer(node),
+        Place::Shared(owner) => Slice::Buffer(owner),
+        Place::Target(k) => Slice::Target(k),
+    };
+    let index: Vec<Index> = storage.layout.iter().map(|a| Index::axis(*a)).collect();
+    Some((slice, row_major(&sizes(&plan.graph, &storage.layout), &index)))
+}
+
+/// The slice and position that a load reads.
+pub fn of_load(plan: &Plan, load: NodeId) -> Option<(Slice, Linear)> {
+    let Node::Load { array, view, index } = plan.graph.node(load) else { return None };
+    match array {
+        Array::Input(i) => {
+            let dims = view.as_ref().unwrap_or(&plan.graph.input(*i).dims);
+            Some((Slice::Input(*i), row_major(dims, index)))
+        }
+        Array::Node(n, bound) => {
+            let storage = plan.storage.get(n)?;
+            let slice = match storage.place {
+                Place::Local => return None,
+                Place::Buffer => Slice::Buffer(*n),
+                Place::Shared(owner) => Slice::Buffer(owner),
+                Place::Target(k) => Slice::Target(k),
+            };
+            let at = |a: &AxisId| match bound.iter().position(|b| b == a) {
+                Some(k) if view.is_none() => index.get(k).cloned().unwrap_or_default(),
+                _ => Index::axis(*a),
+            };
+            match view {
+                None => {
+                    let index: Vec<Index> = storage.layout.iter().map(at).collect();
+                    Some((slice, row_major(&sizes(&plan.graph, &storage.layout), &index)))
+                }
+                Some(view) => {
+                    // the layout is (free axes, bound axes): the view covers the bound ones
+                    let free: Vec<AxisId> =
+                        storage.layout.iter().copied().filter(|a| !bound.contains(a)).collect();
+                    let mut dims = sizes(&plan.graph, &free);
+                    dims.extend(view.iter().cloned());
+                    let mut all: Vec<Index> = free.iter().map(|a| Index::axis(*a)).collect();
+                    all.extend(index.iter().cloned());
+                    Some((slice, row_major(&dims, &all)))
+                }
+            }
+        }
+    }
+}
+
+/// The slice and position that a part of a scatter writes.
+pub fn of_part(plan: &Plan, node: NodeId, k: usize) -> Option<(Slice, Linear)> {
+    let Node::Scatter { dims, view, parts } = plan.graph.node(node) else { return None };
+    let part = parts.get(k)?;
+    let (slice, _) = of_stored(plan, node)?;
+    let layout = &plan.storage.get(&node)?.layout;
+    match view {
+        Some(view) => Some((slice, row_major(view, &part.index))),
+        None => {
+            let index: Vec<Index> = layout
+                .iter()
+                .map(|a| {
+                    dims.iter()
+                        .position(|d| d == a)
+                        .and_then(|k| part.index.get(k))
+                        .cloned()
+                        .unwrap_or_default()
+                })
+                .collect();
+            Some((slice, row_major(&sizes(&plan.graph, layout), &index)))
+        }
+    }
+}
+
+/// The position in a target at the loops' own position.
+pub fn of_target(plan: &Plan, k: usize) -> (Slice, Linear) {
+    let dims = plan.targets.get(k).map_or(&[][..], |t| &t.dims);
+    let index: Vec<Index> = dims.iter().map(|a| Index::axis(*a)).collect();
+    (Slice::Target(k), row_major(&sizes(&plan.graph, dims), &index))
+}

@@ -1,0 +1,91 @@
+//! Definitions through the macro namespace: how one expansion learns of items that other expansions left behind.
+//!
+//! Every differentiable item `name` leaves a macro `name!` beside it. `name! { state }` calls
+//! `__expand! { state { definition of name } }`, which adds the definition to the state and asks the next name, until
+//! nothing is missing and the item itself is expanded. The state is three groups: the item, the paths that are still to
+//! be asked, and the definitions that were found.
+//!
+//! Invariant: an item's macro carries the definitions that its own body needs, resolved where the item stands.
+
+use crate::front::{self, Definitions};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{format_ident, quote};
+
+/// `#[differentiable(attr)] item`
+pub fn attribute(attr: TokenStream, item: TokenStream) -> TokenStream {
+    let requests = front::requests(&item, &attr);
+    let primal = front::without_attributes(&item);
+    let rest = next(quote!(fn { #attr } { #item }), requests, TokenStream::new());
+    quote!(#primal #rest)
+}
+
+/// The definition macro of a struct, after the definitions of its fields' types.
+pub fn structure(item: TokenStream, requests: Vec<TokenStream>) -> TokenStream {
+    next(quote!(struct { #item }), requests, TokenStream::new())
+}
+
+/// `__expand! { {item} {pending} {found} {definition of the first pending path} }`
+pub fn resume(state: TokenStream) -> TokenStream {
+    let groups: Vec<TokenStream> = groups(&state);
+    let [item, pending, found, definition] = &groups[..] else {
+        return crate::diag::internal("an expansion was resumed without its state");
+    };
+    let mut pending = self::groups(pending);
+    if pending.is_empty() {
+        return crate::diag::internal("an expansion was resumed without a question");
+    }
+    let path = pending.remove(0);
+    next(item.clone(), pending, quote!(#found #path => { #definition }))
+}
+
+fn groups(tokens: &TokenStream) -> Vec<TokenStream> {
+    tokens
+        .clone()
+        .into_iter()
+        .filter_map(|t| match t {
+            TokenTree::Group(g) => Some(g.stream()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Asks for the next definition, or expands the item where all are known.
+fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> TokenStream {
+    if let Some(path) = pending.first() {
+        return quote!(#path! { { #item } { #({ #pending })* } { #found } });
+    }
+    let mut parts = item.into_iter();
+    let kind = parts.next().map(|t| t.to_string()).unwrap_or_default();
+    let parts = groups(&parts.collect());
+    match (kind.as_str(), &parts[..]) {
+        ("struct", [item]) => definition_macro(front::item_name(item), quote!(struct { #item } { #found })),
+        ("fn", [attr, item]) => {
+            let definition =
+                definition_macro(front::item_name(item), quote!(fn { #attr } { #item } { #found }));
+            let module = match Definitions::parse(found) {
+                Ok(definitions) => crate::compile(attr.clone(), item.clone(), &definitions).tokens,
+                Err(errors) => errors.into_compile_errors(),
+            };
+            quote!(#module #definition)
+        }
+        _ => crate::diag::internal("an expansion of an unknown kind"),
+    }
+}
+
+/// `name!`, which tells the definition to whoever asks.
+fn definition_macro(name: Option<proc_macro2::Ident>, definition: TokenStream) -> TokenStream {
+    let Some(name) = name else { return TokenStream::new() };
+    let hidden = format_ident!("__def_{name}");
+    // `$` of the user's own macros would be read as a fragment: such items cannot be inlined, and say so
+    let definition = Group::new(Delimiter::Brace, definition);
+    quote! {
+        #[doc(hidden)]
+        #[allow(unused_macros)]
+        macro_rules! #hidden {
+            ($($state:tt)*) => { ::chainrule::__expand! { $($state)* #definition } };
+        }
+        #[doc(hidden)]
+        #[allow(unused_imports)]
+        pub(crate) use #hidden as #name;
+    }
+}

@@ -1,0 +1,113 @@
+//! The derivative programs of a primal: gradient, vector-Jacobian and Jacobian-vector product.
+//!
+//! Invariant: a program's inputs are the primal's, followed by its own.
+
+use crate::derive;
+use crate::emit::module::Program;
+use crate::ir::{Array, Dtype, Graph, Index, Input, InputId, NodeId};
+use crate::signature::{Form, Leaf, Output, Primal};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+
+fn wrt(primal: &Primal) -> Vec<InputId> {
+    (0..primal.graph.inputs.len() as u32).map(InputId).filter(|i| primal.graph.input(*i).active).collect()
+}
+
+/// The value and the gradient of a scalar function.
+pub fn gradient(primal: &Primal) -> Option<Program> {
+    let [output] = &primal.outputs[..] else { return None };
+    if !output.dims.is_empty() {
+        return None;
+    }
+    let mut graph = primal.graph.clone();
+    let one = graph.constant(1.0, graph.dtype(output.node));
+    let gradients = derive::reverse(&mut graph, &[(output.node, one)], &wrt(primal));
+    Some(Program { graph, outputs: primal.outputs.clone(), gradients, extra: vec![], parameters: vec![] })
+}
+
+/// The value, and the gradient of its inner product with a given cotangent.
+pub fn vjp(primal: &Primal) -> Program {
+    let mut graph = primal.graph.clone();
+    let mut seeds = vec![];
+    let (mut extra, mut parameters) = (vec![], vec![]);
+    for (k, output) in primal.outputs.iter().enumerate() {
+        let name = if primal.outputs.len() == 1 {
+            format_ident!("cotangent")
+        } else {
+            format_ident!("cotangent_{k}")
+        };
+        let (seed, leaf, parameter) = like(&mut graph, output, &name);
+        seeds.push((output.node, seed));
+        extra.push(leaf);
+        parameters.push(parameter);
+    }
+    let gradients = derive::reverse(&mut graph, &seeds, &wrt(primal));
+    Program { graph, outputs: primal.outputs.clone(), gradients, extra, parameters }
+}
+
+/// A new input of an output's shape, and the node that reads it.
+fn like(graph: &mut Graph, output: &Output, name: &Ident) -> (NodeId, Leaf, TokenStream) {
+    let dtype = graph.dtype(output.node);
+    let dims: Vec<_> = output.dims.iter().map(|a| graph.axis_size(*a).clone()).collect();
+    let input = graph.add_input(Input { name: name.to_string(), dtype, dims, active: false });
+    let index = output.dims.iter().map(|a| Index::axis(*a)).collect();
+    let node = graph.load(Array::Input(input), None, index);
+    let ty = elem(dtype);
+    let rank = output.dims.len();
+    let (parameter, form) = match rank {
+        0 => (quote!(#name: #ty), Form::Scalar(dtype)),
+        _ => (
+            quote!(#name: &(impl ::chainrule::rt::Tensor<#rank, Elem = #ty> + ?Sized)),
+            Form::Nd { dtype, rank, view: true },
+        ),
+    };
+    (node, Leaf { arg: None, place: quote!(#name), form }, parameter)
+}
+
+fn elem(dtype: Dtype) -> Ident {
+    Ident::new(dtype.name(), Span::call_site())
+}
+
+/// The value and its derivative along tangents of the differentiated arguments.
+pub fn jvp(primal: &Primal) -> Program {
+    let mut graph = primal.graph.clone();
+    let wrt = wrt(primal);
+    let nodes: Vec<NodeId> = primal.outputs.iter().map(|o| o.node).collect();
+    let (dots, tangents) = derive::forward(&mut graph, &nodes, &wrt);
+    let mut outputs = primal.outputs.clone();
+    for (output, tangent) in primal.outputs.iter().zip(tangents) {
+        let node = tangent.unwrap_or_else(|| graph.constant(0.0, graph.dtype(output.node)));
+        outputs.push(Output { node, ..output.clone() });
+    }
+    let mut extra = vec![];
+    for (input, _) in wrt.iter().zip(&dots) {
+        let leaf = &primal.leaves[input.0 as usize];
+        let root =
+            leaf.arg.and_then(|a| primal.signature.args.get(a)).map(|a| format_ident!("{}_dot", a.ident));
+        let rest: TokenStream = leaf.place.clone().into_iter().skip(1).collect();
+        extra.push(Leaf { arg: leaf.arg, place: quote!(#root #rest), form: leaf.form.clone() });
+    }
+    let parameters = primal
+        .signature
+        .args
+        .iter()
+        .filter(|a| a.differentiated)
+        .map(|a| {
+            let (name, ty) = (format_ident!("{}_dot", a.ident), &a.ty);
+            quote!(#name: #ty)
+        })
+        .collect();
+    Program { graph, outputs, gradients: vec![], extra, parameters }
+}
+
+/// The same program with its graph simplified.
+pub fn simplified(program: Program) -> Program {
+    let roots: Vec<NodeId> =
+        program.outputs.iter().map(|o| o.node).chain(program.gradients.iter().map(|g| g.node)).collect();
+    let (graph, new, _) = crate::simplify::simplify(&program.graph, &roots);
+    let mut program = Program { graph, ..program };
+    let mut new = new.into_iter();
+    program.outputs.iter_mut().zip(&mut new).for_each(|(o, n)| o.node = n);
+    program.gradients.iter_mut().zip(new).for_each(|(g, n)| g.node = n);
+    program
+}

@@ -1,0 +1,185 @@
+//! Matrix products among the sums of products: `Σ_k a[i,k]·b[k,j]`.
+//!
+//! Factors that do not depend on the summed axes are pulled out of the sum first. Invariant: each axis of a product is
+//! exactly one of batch (in both operands and the result), row (only in the left operand), column (only in the
+//! right operand) or summed (in both operands, not in the result).
+
+use super::Target;
+use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op, RedOp};
+use std::collections::BTreeMap;
+
+/// `node[batch, rows, cols] = Σ_summed a[batch, rows, summed] · b[batch, summed, cols]`
+#[derive(Clone, Debug)]
+pub struct Gemm {
+    pub node: NodeId,
+    pub a: Operand,
+    pub b: Operand,
+    pub batch: Vec<AxisId>,
+    pub rows: AxisId,
+    pub cols: AxisId,
+    pub summed: AxisId,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Operand {
+    pub node: NodeId,
+}
+
+/// The graph with its sums of products in a form that shows the matrix products, and those.
+pub fn find(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>, Vec<Gemm>) {
+    let (mut graph, targets) = pull_out(graph, targets);
+    let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
+    let needed = graph.reachable(&roots);
+    let mut gemms = Vec::new();
+    let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.0 as usize]).collect();
+    for id in ids {
+        if let Some(gemm) = product(&mut graph, id) {
+            gemms.push(gemm);
+        }
+    }
+    (graph, targets, gemms)
+}
+
+/// The factors of a product, left to right.
+fn factors(graph: &Graph, id: NodeId) -> Vec<NodeId> {
+    let mut out = Vec::new();
+    let mut stack = vec![id];
+    while let Some(id) = stack.pop() {
+        match graph.node(id) {
+            Node::Apply(Op::Mul, args) => stack.extend(args.iter().rev()),
+            _ => out.push(id),
+        }
+    }
+    out
+}
+
+fn multiply(graph: &mut Graph, factors: &[NodeId]) -> Option<NodeId> {
+    let mut total = None;
+    for f in factors {
+        total = Some(match total {
+            None => *f,
+            Some(t) => graph.apply(Op::Mul, &[t, *f]),
+        });
+    }
+    total
+}
+
+/// A matrix product that the sum computes, where it has the form of one.
+fn product(graph: &mut Graph, id: NodeId) -> Option<Gemm> {
+    let Node::Reduce(RedOp::Sum, over, body) = graph.node(id).clone() else { return None };
+    let [summed] = over[..] else { return None };
+    if !graph.dtype(id).is_float() {
+        return None;
+    }
+    // as it is written first: products that others use too stay whole
+    let written = match graph.node(body) {
+        Node::Apply(Op::Mul, args) => args.clone(),
+        _ => return None,
+    };
+    split(graph, id, summed, &written).or_else(|| {
+        let all = factors(graph, body);
+        split(graph, id, summed, &all)
+    })
+}
+
+/// Factors divided into the operands of a matrix product, where they can be.
+fn split(graph: &mut Graph, id: NodeId, summed: AxisId, factors: &[NodeId]) -> Option<Gemm> {
+    if factors.len() < 2 || factors.len() > 6 {
+        return None;
+    }
+    let out = graph.axes(id).to_vec();
+    // each factor goes left or right; the first one left
+    for choice in 0..(1u32 << (factors.len() - 1)) {
+        let right_bits = choice << 1;
+        let side = |k: usize| right_bits >> k & 1 == 1;
+        let part = |right: bool| -> Vec<NodeId> {
+            factors.iter().enumerate().filter(|(k, _)| side(*k) == right).map(|(_, f)| *f).collect()
+        };
+        let (left, right) = (part(false), part(true));
+        let axes_of = |part: &[NodeId]| -> Vec<AxisId> {
+            let mut axes: Vec<AxisId> = part.iter().flat_map(|f| graph.axes(*f).to_vec()).collect();
+            axes.sort();
+            axes.dedup();
+            axes
+        };
+        let (la, ra) = (axes_of(&left), axes_of(&right));
+        if !(la.contains(&summed) && ra.contains(&summed)) {
+            continue;
+        }
+        let only = |a: &[AxisId], b: &[AxisId]| -> Vec<AxisId> {
+            out.iter().copied().filter(|x| a.contains(x) && !b.contains(x)).collect()
+        };
+        // what scales the product joins an operand that is computed anyway
+        let computed = |part: &[NodeId]| part.len() > 1 || !matches!(graph.node(part[0]), Node::Load { .. });
+        let scalars = |part: &[NodeId]| part.len() > 1 && part.iter().any(|f| graph.axes(*f).is_empty());
+        let loads_only = |part: &[NodeId]| {
+            part.iter()
+                .filter(|f| !graph.axes(**f).is_empty())
+                .all(|f| matches!(graph.node(*f), Node::Load { .. }))
+        };
+        if (scalars(&left) && loads_only(&left) && computed(&right))
+            || (scalars(&right) && loads_only(&right) && computed(&left))
+        {
+            continue;
+        }
+        let (rows, cols) = (only(&la, &ra), only(&ra, &la));
+        let batch: Vec<AxisId> = out.iter().copied().filter(|x| la.contains(x) && ra.contains(x)).collect();
+        if let ([i], [j]) = (&rows[..], &cols[..]) {
+            let (Some(a), Some(b)) = (multiply(graph, &left), multiply(graph, &right)) else { continue };
+            return Some(Gemm {
+                node: id,
+                a: Operand { node: a },
+                b: Operand { node: b },
+                batch,
+                rows: *i,
+                cols: *j,
+                summed,
+            });
+        }
+    }
+    None
+}
+
+/// Rebuilds the graph with factors that do not depend on a summed axis outside of the sum, where that is cheaper: for a
+/// sum to a number, and where the other factors are plain loads. Otherwise such a factor scales a computed operand.
+fn pull_out(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>) {
+    let mut out = graph.empty();
+    let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
+    let needed = graph.reachable(&roots);
+    let mut map: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        out.span = graph.span_of(id);
+        let new = match graph.node(id) {
+            Node::Reduce(RedOp::Sum, over, body) => {
+                let body = map[body];
+                let (inside, outside): (Vec<NodeId>, Vec<NodeId>) = factors(&out, body)
+                    .into_iter()
+                    .partition(|f| out.axes(*f).iter().any(|a| over.contains(a)));
+                let plain = |f: &NodeId| matches!(out.node(*f), Node::Load { .. });
+                let scales_an_operand = !inside.iter().all(plain)
+                    && inside.iter().any(|f| out.axes(*f).iter().any(|a| !over.contains(a)));
+                if outside.is_empty() || inside.is_empty() || scales_an_operand {
+                    out.reduce(RedOp::Sum, over, body)
+                } else {
+                    let inner = multiply(&mut out, &inside).unwrap_or(body);
+                    let sum = out.reduce(RedOp::Sum, over, inner);
+                    let mut all = vec![sum];
+                    all.extend(outside);
+                    multiply(&mut out, &all).unwrap_or(sum)
+                }
+            }
+            _ => out.copy_node(&graph, id, &map),
+        };
+        map.insert(id, new);
+    }
+    let targets = targets.into_iter().map(|t| Target { node: map[&t.node], ..t }).collect();
+    (out, targets)
+}
+
+/// The array behind an operand and the position that is read, where the operand is nothing but a load.
+pub fn as_load(graph: &Graph, id: NodeId) -> Option<(&Array, &[crate::ir::Index])> {
+    match graph.node(id) {
+        Node::Load { array, view: None, index } => Some((array, index)),
+        _ => None,
+    }
+}

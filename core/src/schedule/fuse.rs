@@ -1,0 +1,126 @@
+//! Statements in topological order in, a tree of loops out.
+//!
+//! A statement joins a loop over its own outermost axis where everything that it reads there is read at the loop's
+//! position and is complete by then; otherwise it opens loops of its own. Invariant: what a statement reads comes
+//! before it in the tree.
+
+use super::{Plan, Step};
+use crate::ir::{Array, AxisId, Node, NodeId};
+
+pub fn fuse(plan: &Plan) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for s in 0..plan.statements.len() {
+        let reads = plan.accesses(s);
+        insert(plan, &mut steps, s, 0, &reads);
+    }
+    steps
+}
+
+/// A read of a stored node: directly, or by a load at some position.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    pub node: NodeId,
+    pub load: Option<NodeId>,
+}
+
+impl Plan {
+    /// Stored nodes that a statement's expressions read.
+    pub fn accesses(&self, statement: usize) -> Vec<Access> {
+        let mut out = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        let mut stack: Vec<(NodeId, Option<NodeId>)> =
+            self.expression(&self.statements[statement].work).into_iter().map(|n| (n, None)).collect();
+        while let Some((id, load)) = stack.pop() {
+            if !seen.insert((id, load)) {
+                continue;
+            }
+            if self.storage.contains_key(&id) {
+                out.push(Access { node: id, load });
+                continue;
+            }
+            match self.graph.node(id) {
+                Node::Load { array, index, .. } => {
+                    if let Array::Node(n, _) = array {
+                        stack.push((*n, Some(id)));
+                    }
+                    stack.extend(index.iter().filter_map(|i| i.gather).map(|g| (g, None)));
+                }
+                _ => stack.extend(self.graph.operands(id).into_iter().map(|o| (o, None))),
+            }
+        }
+        out
+    }
+
+    /// The access reads the element that the loop over `axis` is at.
+    fn pointwise(&self, access: &Access, axis: AxisId) -> bool {
+        if !self.graph.axes(access.node).contains(&axis) {
+            return false;
+        }
+        let Some(load) = access.load else { return true };
+        match self.graph.node(load) {
+            Node::Load { array: Array::Node(_, bound), view: None, index } => {
+                match bound.iter().position(|b| *b == axis) {
+                    Some(k) => index.get(k).and_then(|i| i.as_axis()) == Some(axis),
+                    None => true,
+                }
+            }
+            _ => false,
+        }
+    }
+}
+
+fn statements_in(step: &Step, out: &mut Vec<usize>) {
+    match step {
+        Step::Run(s) => out.push(*s),
+        Step::Loop { body, .. } => body.iter().for_each(|s| statements_in(s, out)),
+    }
+}
+
+fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[Access]) {
+    let loops = &plan.statements[s].loops;
+    let Some(axis) = loops.get(depth).copied() else {
+        steps.push(Step::Run(s));
+        return;
+    };
+    let innermost = depth + 1 == loops.len() && !matches!(plan.statements[s].work, super::Work::Gemm(_));
+    let mut candidate = None;
+    for k in (0..steps.len()).rev() {
+        let mut inside = Vec::new();
+        statements_in(&steps[k], &mut inside);
+        let needed: Vec<&Access> = reads
+            .iter()
+            .filter(|r| inside.iter().any(|i| plan.statements[*i].work.node() == Some(r.node)))
+            .collect();
+        let joins = match &steps[k] {
+            Step::Loop { axis: a, body } if *a == axis => {
+                let pure = body.iter().all(|b| matches!(b, Step::Run(_)));
+                let complete = needed.iter().all(|r| {
+                    !matches!(plan.graph.node(r.node), Node::Scatter { .. }) && plan.pointwise(r, axis)
+                });
+                // parts of one scatter write the same array: each has an innermost loop of its own
+                let twin = innermost
+                    && matches!(plan.statements[s].work, super::Work::Part(n, _) if inside.iter().any(|i| {
+                        matches!(plan.statements[*i].work, super::Work::Part(m, _) if m == n)
+                    }));
+                complete && !twin && (pure == innermost || !needed.is_empty())
+            }
+            _ => false,
+        };
+        if joins {
+            candidate = Some(k);
+        }
+        if !needed.is_empty() {
+            break;
+        }
+    }
+    match candidate.and_then(|k| steps.get_mut(k)) {
+        Some(Step::Loop { body, .. }) => insert(plan, body, s, depth + 1, reads),
+        _ => {
+            let mut step = Step::Run(s);
+            for axis in loops[depth..].iter().rev() {
+                step = Step::Loop { axis: *axis, body: vec![step] };
+            }
+            steps.push(step);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What is stored, in which loops, in which order: a graph with its targets in, a [`Plan`] out.
+//!
+//! Stations: `contract` finds matrix products, `statements` decides what is stored, `fuse` builds the tree of loops,
+//! `storage` shrinks what need not be an array. Invariant: a plan computes each stored value exactly once.
+
+mod contract;
+mod fuse;
+mod statements;
+mod storage;
+
+use crate::ir::{AxisId, Graph, NodeId};
+use std::collections::BTreeMap;
+
+pub use contract::Gemm;
+
+/// A node that the caller wants, and the order of its dimensions.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub node: NodeId,
+    pub dims: Vec<AxisId>,
+}
+
+#[derive(Debug)]
+pub struct Plan {
+    pub graph: Graph,
+    pub targets: Vec<Target>,
+    pub statements: Vec<Statement>,
+    /// Where each stored node lives.
+    pub storage: BTreeMap<NodeId, Storage>,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Loop {
+        axis: AxisId,
+        body: Vec<Step>,
+    },
+    /// An index into [`Plan::statements`].
+    Run(usize),
+}
+
+#[derive(Clone, Debug)]
+pub struct Statement {
+    pub work: Work,
+    /// Loops around the statement, outermost first.
+    pub loops: Vec<AxisId>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// The node's value at each point.
+    Map(NodeId),
+    /// A reduction; the loops are the node's axes and the reduced ones.
+    Reduce(NodeId),
+    /// One part of a scatter.
+    Part(NodeId, usize),
+    /// A matrix product; the loops are its batch axes.
+    Gemm(Box<Gemm>),
+    /// A target that is not stored as a node of its own is written.
+    Store(usize),
+}
+
+impl Work {
+    /// The node that the statement gives its value.
+    pub fn node(&self) -> Option<NodeId> {
+        match self {
+            Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) => Some(*n),
+            Work::Gemm(g) => Some(g.node),
+            Work::Store(_) => None,
+        }
+    }
+}
+
+/// Where a stored node lives, and its axes in the order of memory.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    pub place: Place,
+    pub layout: Vec<AxisId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A variable inside the loops that compute it.
+    Local,
+    /// An array of the workspace.
+    Buffer,
+    /// The array of the workspace that another node had before.
+    Shared(NodeId),
+    /// The memory of a target.
+    Target(usize),
+}
+
+/// Schedules the targets.
+pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
+    let (graph, targets, gemms) = contract::find(graph, targets);
+    let mut plan = statements::choose(graph, targets, gemms);
+    plan.steps = fuse::fuse(&plan);
+    storage::shrink(&mut plan);
+    plan
+}
+
+impl Plan {
+    /// The roots of the expressions that a statement evaluates.
+    pub fn expression(&self, work: &Work) -> Vec<NodeId> {
+        match work {
+            Work::Map(n) | Work::Reduce(n) => self.graph.operands(*n),
+            Work::Part(n, k) => self.graph.part(*n, *k).map_or(vec![], |p| {
+                std::iter::once(p.value).chain(p.index.iter().filter_map(|i| i.gather)).collect()
+            }),
+            Work::Gemm(g) => vec![g.a.node, g.b.node],
+            Work::Store(k) => self.targets.get(*k).map_or(vec![], |t| vec![t.node]),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Which nodes are stored, and the statement, loop order and memory layout of each.
+//!
+//! Stored are targets, reductions, scatters, operands of matrix products, whatever is read at other positions than its
+//! own, and what is dear and used by several statements. Invariant: statements come in topological order.
+
+use super::{contract, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use crate::ir::{Array, AxisId, Graph, Node, NodeId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An expression at least this dear is stored rather than computed by each of its users.
+const DEAR: u32 = 6;
+
+pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
+    let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
+    let needed = graph.reachable(&roots);
+    let order = axis_order(&graph, &targets, &needed);
+    let gemms: BTreeMap<NodeId, Gemm> =
+        gemms.into_iter().map(|g| (g.node, oriented(g, &order, &graph, &targets))).collect();
+
+    let mut stored: BTreeSet<NodeId> = BTreeSet::new();
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        match graph.node(id) {
+            Node::Reduce(..) | Node::Scatter { .. } => {
+                stored.insert(id);
+            }
+            Node::Load { array: Array::Node(n, _), .. } => {
+                stored.insert(*n);
+            }
+            _ => {}
+        }
+        if let Some(gemm) = gemms.get(&id) {
+            for operand in [gemm.a.node, gemm.b.node] {
+                let direct = contract::as_load(&graph, operand)
+                    .is_some_and(|(_, index)| index.iter().all(|i| i.gather.is_none()));
+                if !direct {
+                    stored.insert(operand);
+                }
+            }
+        }
+    }
+    for target in &targets {
+        if matches!(graph.node(target.node), Node::Apply(..))
+            && covers(&graph, target)
+            && !target.dims.is_empty()
+        {
+            stored.insert(target.node);
+        }
+    }
+    stored.retain(|n| !matches!(graph.node(*n), Node::Const(_) | Node::Size(_)));
+    store_shared(&graph, &needed, &targets, &gemms, &mut stored);
+
+    let mut plan = Plan { graph, targets, statements: vec![], storage: BTreeMap::new(), steps: vec![] };
+    for id in &stored {
+        let graph = &plan.graph;
+        let place = plan.targets.iter().position(|t| t.node == *id && covers(graph, t));
+        let sorted = |axes: &[AxisId]| {
+            let mut axes = axes.to_vec();
+            axes.sort_by_key(|a| order[a.0 as usize]);
+            axes
+        };
+        let own = graph.axes(*id).to_vec();
+        let layout = match (place, gemms.get(id), viewed(graph, &needed, *id)) {
+            (Some(k), ..) => plan.targets[k].dims.clone(),
+            (None, _, Some(layout)) => layout,
+            (None, Some(g), None) => g.batch.iter().copied().chain([g.rows, g.cols]).collect(),
+            (None, None, None) => sorted(&own),
+        };
+        // a matrix product writes rows that lie in one piece
+        let gemm = gemms.get(id).and_then(|g| match layout.last() {
+            Some(last) if *last == g.cols => Some(g.clone()),
+            Some(last) if *last == g.rows => {
+                let g = g.clone();
+                Some(Gemm { a: g.b, b: g.a, rows: g.cols, cols: g.rows, ..g })
+            }
+            _ => None,
+        });
+        let node = graph.node(*id).clone();
+        let works: Vec<(Work, Vec<AxisId>)> = match (gemm, node) {
+            (Some(g), _) => {
+                let loops = sorted(&g.batch);
+                vec![(Work::Gemm(Box::new(g)), loops)]
+            }
+            (None, Node::Reduce(_, over, _)) => {
+                let mut axes = own.clone();
+                axes.extend(over);
+                vec![(Work::Reduce(*id), sorted(&axes))]
+            }
+            (None, Node::Scatter { parts, .. }) => {
+                parts.iter().enumerate().map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).collect()
+            }
+            _ => vec![(Work::Map(*id), sorted(&own))],
+        };
+        plan.statements.extend(works.into_iter().map(|(work, loops)| Statement { work, loops }));
+        let place = place.map_or(Place::Buffer, Place::Target);
+        plan.storage.insert(*id, Storage { place, layout });
+    }
+    for k in 0..plan.targets.len() {
+        let target = &plan.targets[k];
+        let written = plan.storage.get(&target.node).is_some_and(|s| s.place == Place::Target(k));
+        if !written {
+            let mut loops = target.dims.clone();
+            loops.sort_by_key(|a| order[a.0 as usize]);
+            plan.statements.push(Statement { work: Work::Store(k), loops });
+        }
+    }
+    plan
+}
+
+/// The target's dimensions are exactly the node's axes.
+fn covers(graph: &Graph, target: &Target) -> bool {
+    let mut dims = target.dims.clone();
+    dims.sort();
+    dims == graph.axes(target.node)
+}
+
+/// The order that memory must have because the elements are read under another shape.
+fn viewed(graph: &Graph, needed: &[bool], id: NodeId) -> Option<Vec<AxisId>> {
+    graph.ids().filter(|n| needed[n.0 as usize]).find_map(|n| match graph.node(n) {
+        Node::Load { array: Array::Node(m, bound), view: Some(_), .. } if *m == id => {
+            let mut layout: Vec<AxisId> =
+                graph.axes(id).iter().copied().filter(|a| !bound.contains(a)).collect();
+            layout.extend(bound);
+            Some(layout)
+        }
+        Node::Scatter { dims, view: Some(_), .. } if n == id => Some(dims.clone()),
+        _ => None,
+    })
+}
+
+/// A rank for each axis: axes that lie further left in the arrays of the function come first.
+fn axis_order(graph: &Graph, targets: &[Target], needed: &[bool]) -> Vec<usize> {
+    // (sum of distances from the last dimension, number of occurrences)
+    let mut score = vec![(0u64, 0u64); graph.axis_count()];
+    let mut note = |dims: &[Option<AxisId>]| {
+        for (distance, axis) in dims.iter().rev().enumerate() {
+            if let Some(axis) = axis {
+                score[axis.0 as usize].0 += distance as u64;
+                score[axis.0 as usize].1 += 1;
+            }
+        }
+    };
+    for target in targets {
+        note(&target.dims.iter().map(|a| Some(*a)).collect::<Vec<_>>());
+    }
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        if let Node::Load { array: Array::Input(_), index, .. } = graph.node(id) {
+            let dims: Vec<Option<AxisId>> = index.iter().map(|i| i.terms.last().map(|t| t.0)).collect();
+            note(&dims);
+        }
+    }
+    let mut axes: Vec<usize> = (0..score.len()).collect();
+    axes.sort_by(|a, b| {
+        let (x, y) = (score[*a], score[*b]);
+        // larger mean distance first, compared as fractions
+        (y.0 * x.1.max(1)).cmp(&(x.0 * y.1.max(1))).then(a.cmp(b))
+    });
+    let mut rank = vec![0; axes.len()];
+    axes.iter().enumerate().for_each(|(r, a)| rank[*a] = r);
+    rank
+}
+
+/// Rows and columns as the result's memory wants them.
+fn oriented(gemm: Gemm, order: &[usize], graph: &Graph, targets: &[Target]) -> Gemm {
+    let target = targets.iter().find(|t| t.node == gemm.node && covers(graph, t));
+    let swap = match target {
+        Some(t) => {
+            let at = |a: AxisId| t.dims.iter().position(|d| *d == a);
+            at(gemm.rows) > at(gemm.cols)
+        }
+        None => order[gemm.rows.0 as usize] > order[gemm.cols.0 as usize],
+    };
+    if swap {
+        Gemm { a: gemm.b, b: gemm.a, rows: gemm.cols, cols: gemm.rows, ..gemm }
+    } else {
+        gemm
+    }
+}
+
+/// Adds the dear nodes that several statements use.
+fn store_shared(
+    graph: &Graph,
+    needed: &[bool],
+    targets: &[Target],
+    gemms: &BTreeMap<NodeId, Gemm>,
+    stored: &mut BTreeSet<NodeId>,
+) {
+    // users[n]: the statements (by their stored node; targets behind all nodes) whose expression contains n
+    let mut users: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); graph.len()];
+    let mut cost: Vec<u32> = vec![0; graph.len()];
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        let own = match graph.node(id) {
+            Node::Apply(op, _) => op.info().cost,
+            _ => 0,
+        };
+        let operands = graph.operands(id);
+        let inside = operands.iter().filter(|o| !stored.contains(o)).map(|o| cost[o.0 as usize]);
+        cost[id.0 as usize] = inside.fold(own, u32::saturating_add);
+    }
+    for (k, target) in targets.iter().enumerate() {
+        if !stored.contains(&target.node) {
+            users[target.node.0 as usize].insert(graph.len() as u32 + k as u32);
+        }
+    }
+    for id in (0..graph.len() as u32).rev().map(NodeId).filter(|id| needed[id.0 as usize]) {
+        let is_stored = stored.contains(&id);
+        if !is_stored && users[id.0 as usize].len() > 1 {
+            let worth =
+                cost[id.0 as usize] >= DEAR && !graph.axes(id).is_empty() && graph.dtype(id).is_float();
+            if worth && matches!(graph.node(id), Node::Apply(..)) {
+                stored.insert(id);
+            }
+        }
+        let mine: BTreeSet<u32> =
+            if stored.contains(&id) { BTreeSet::from([id.0]) } else { users[id.0 as usize].clone() };
+        if gemms.contains_key(&id) {
+            continue;
+        }
+        for operand in graph.operands(id) {
+            if !stored.contains(&operand) {
+                users[operand.0 as usize].extend(&mine);
+            }
+        }
+    }
+}

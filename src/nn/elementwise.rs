@@ -1,0 +1,154 @@
+//! Functions that turn each element into one element: activations and dropout.
+
+use super::assert_same_shape;
+use super::operand::{Operand, Tensor};
+use crate::Real;
+
+/// Applies a function of one `f64` to each element.
+fn map<X: Operand>(x: X, f: impl Fn(f64) -> f64) -> X::Owned {
+    let mut out = x.into_owned();
+    out.each(&mut |x| *x = X::Scalar::from_f64(f(x.to_f64())));
+    out
+}
+
+/// The rectifier, max(x, 0).
+///
+/// *Shapes:* any; the result has the shape of `x`. A NaN becomes 0, as by [`f64::max`]. The derivative at 0 is 0.
+///
+/// ```
+/// assert_eq!(chainrule::nn::relu([-1.0, 0.0, 2.0]), [0.0, 0.0, 2.0]);
+/// ```
+pub fn relu<X: Operand>(x: X) -> X::Owned {
+    let mut out = x.into_owned();
+    out.each(&mut |x| *x = x.max(X::Scalar::ZERO));
+    out
+}
+
+/// The leaky rectifier: x where x > 0, `slope` · x elsewhere.
+///
+/// *Shapes:* `x` any, `slope` a scalar; the result has the shape of `x`. The derivative at 0 is the smaller of 1 and
+/// `slope` in magnitude.
+///
+/// *Source:* Maas, Hannun, Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models" (2013), eq. 2.
+///
+/// ```
+/// assert_eq!(chainrule::nn::leaky_relu([-1.0, 2.0], 0.5), [-0.5, 2.0]);
+/// ```
+pub fn leaky_relu<X: Operand>(x: X, slope: X::Scalar) -> X::Owned {
+    let mut out = x.into_owned();
+    out.each(&mut |x| {
+        if *x <= X::Scalar::ZERO {
+            *x *= slope;
+        }
+    });
+    out
+}
+
+/// The logistic function, 1 / (1 + e⁻ˣ).
+///
+/// *Shapes:* any; the result has the shape of `x`. Small values keep their relative accuracy: `sigmoid(-700.0)` is
+/// e⁻⁷⁰⁰ to the last digits.
+///
+/// ```
+/// assert_eq!(chainrule::nn::sigmoid(0.0), 0.5);
+/// ```
+pub fn sigmoid<X: Operand>(x: X) -> X::Owned {
+    map(x, sigmoid_f64)
+}
+
+fn sigmoid_f64(x: f64) -> f64 {
+    let e = (-x.abs()).exp();
+    if x < 0.0 {
+        e / (1.0 + e)
+    } else {
+        1.0 / (1.0 + e)
+    }
+}
+
+/// The sigmoid-weighted linear unit, x · sigmoid(x), also known as swish.
+///
+/// *Shapes:* any; the result has the shape of `x`. `silu(-inf)` is the limit 0.
+///
+/// *Source:* Elfwing, Uchibe, Doya, arXiv:1702.03118, eq. 1.
+///
+/// ```
+/// assert_eq!(chainrule::nn::silu([0.0, 1000.0, -1000.0]), [0.0, 1000.0, 0.0]);
+/// ```
+pub fn silu<X: Operand>(x: X) -> X::Owned {
+    map(x, |x| weighted(x, sigmoid_f64(x)))
+}
+
+/// x · weight, with 0 where the weight vanishes, also at x = -inf.
+fn weighted(x: f64, weight: f64) -> f64 {
+    if weight == 0.0 {
+        0.0
+    } else {
+        x * weight
+    }
+}
+
+/// The Gaussian error linear unit, x · Φ(x) with Φ the normal distribution function, in its exact form.
+///
+/// Φ(x) is computed as erfc(-x/√2) / 2, so that the tail at negative x keeps its relative accuracy.
+///
+/// *Shapes:* any; the result has the shape of `x`. `gelu(-inf)` is the limit 0.
+///
+/// *Source:* Hendrycks, Gimpel, arXiv:1606.08415, section 2; Φ by DLMF 7.1.2 and 7.2.2.
+///
+/// ```
+/// assert_eq!(chainrule::nn::gelu(1.0_f32), 0.8413447);
+/// ```
+pub fn gelu<X: Operand>(x: X) -> X::Owned {
+    map(x, |x| weighted(x, 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)))
+}
+
+/// The Gaussian error linear unit in the approximation x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))).
+///
+/// Computed as x · sigmoid(2u) with the same u, which is the same function without cancellation at negative x.
+///
+/// *Shapes:* any; the result has the shape of `x`. `gelu_tanh(-inf)` is the limit 0.
+///
+/// *Source:* Hendrycks, Gimpel, arXiv:1606.08415, section 2.
+///
+/// ```
+/// assert_eq!(chainrule::nn::gelu_tanh(1.0_f32), 0.841192);
+/// ```
+pub fn gelu_tanh<X: Operand>(x: X) -> X::Owned {
+    let scale = (2.0 / std::f64::consts::PI).sqrt();
+    map(x, |x| weighted(x, sigmoid_f64(2.0 * scale * (x + 0.044715 * x * x * x))))
+}
+
+/// The smooth rectifier, ln(1 + eˣ), computed as max(x, 0) + ln(1 + e^-|x|).
+///
+/// *Shapes:* any; the result has the shape of `x`. Exact to rounding everywhere: there is no threshold above which it
+/// becomes x.
+///
+/// *Source:* Dugas et al., "Incorporating Second-Order Functional Knowledge" (2001), section 3.
+///
+/// ```
+/// assert_eq!(chainrule::nn::softplus([0.0, 1000.0]), [std::f64::consts::LN_2, 1000.0]);
+/// ```
+pub fn softplus<X: Operand>(x: X) -> X::Owned {
+    map(x, |x| x.max(0.0) + (-x.abs()).exp().ln_1p())
+}
+
+/// Dropout with a given mask: x · mask, element by element.
+///
+/// The mask carries the scale: to drop elements with probability p, it holds 0 with probability p and 1 / (1 - p)
+/// otherwise. For inference leave the call out, or pass ones. The mask is data: drawing it is the caller's business,
+/// so the function has no hidden state.
+///
+/// *Shapes:* `x` and `mask` have the same shape and the same owned type, and so has the result. *Panics* if the shapes
+/// differ.
+///
+/// *Source:* Srivastava et al., "Dropout", JMLR 15 (2014), section 10, "inverted" scaling at training time.
+///
+/// ```
+/// assert_eq!(chainrule::nn::dropout([1.0, 2.0, 3.0], [2.0, 0.0, 2.0]), [2.0, 0.0, 6.0]);
+/// ```
+pub fn dropout<X: Operand, M: Operand<Scalar = X::Scalar, Owned = X::Owned>>(x: X, mask: M) -> X::Owned {
+    let (mut out, mask) = (x.into_owned(), mask.into_owned());
+    assert_same_shape("dropout", ["x", "mask"], [&out.shape(), &mask.shape()]);
+    out.each_pair(&mask, &mut |x, m| *x *= m);
+    out
+}

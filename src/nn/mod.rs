@@ -1,0 +1,55 @@
+//! The functions that neural networks are made of, for scalars and arrays alike.
+//!
+//! Each is an ordinary function: it needs no macro, runs on `f32` and `f64`, takes scalars, `ndarray` arrays and
+//! views, slices, `Vec`s and fixed-size arrays, owned or borrowed (see [`Operand`]), and returns an owned result.
+//! Inside a `#[differentiable]` function the same names are differentiated and fused; what these functions return is
+//! the reference that the generated code is tested against.
+//!
+//! ```
+//! use chainrule::nn::{relu, softmax};
+//! # #[cfg(feature = "ndarray")] {
+//! use ndarray::array;
+//!
+//! let h = array![[1.0_f32, -1.0], [0.0, 2.0]];
+//! assert_eq!(relu(&h), array![[1.0, 0.0], [0.0, 2.0]]);
+//! assert_eq!(relu(h.row(1)), array![0.0, 2.0]);
+//! assert_eq!(softmax(array![[0.0, 0.0]]), array![[0.5, 0.5]]);
+//! # }
+//! assert_eq!(relu(-0.3), 0.0);
+//! assert_eq!(relu(&[1.0, -1.0][..]), vec![1.0, 0.0]);
+//! ```
+//!
+//! Invariants: every formula is evaluated in `f64`, so an `f32` result is the `f64` result rounded once; nothing
+//! overflows that has a finite result; at infinite arguments the value is the limit, where there is one; a NaN among
+//! the elements gives NaN, with the one exception that is documented at [`relu`].
+
+mod elementwise;
+mod labels;
+mod losses;
+mod names;
+mod operand;
+mod rows;
+
+#[cfg(feature = "ndarray")]
+mod arrays;
+
+pub use elementwise::{dropout, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus};
+pub use labels::Labels;
+pub use losses::{cross_entropy, mse};
+pub use operand::{Fixed, Operand, Rows, Tensor};
+pub use rows::{log_softmax, logsumexp, softmax};
+
+#[doc(hidden)]
+pub use names::*;
+
+/// Panics unless the shapes are equal, naming the function, both arguments and both shapes.
+fn assert_same_shape(function: &str, names: [&str; 2], shapes: [&[usize]; 2]) {
+    assert!(
+        shapes[0] == shapes[1],
+        "{function}: `{}` has shape {:?}, but `{}` has shape {:?}",
+        names[0],
+        shapes[0],
+        names[1],
+        shapes[1],
+    );
+}

@@ -1,0 +1,73 @@
+//! What generated code checks on entry, before anything is written, and the messages of what it finds.
+
+/// One dimension of an argument must have a size that another argument or a type gives.
+///
+/// *Panics* with the function, the arguments and both sizes.
+#[inline]
+#[track_caller]
+pub fn check_dim(function: &str, argument: &str, shape: &[usize], dim: usize, expected: usize, reason: &str) {
+    if shape[dim] != expected {
+        dim_mismatch(function, argument, shape, dim, expected, reason);
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn dim_mismatch(
+    function: &str,
+    argument: &str,
+    shape: &[usize],
+    dim: usize,
+    expected: usize,
+    reason: &str,
+) -> ! {
+    panic!(
+        "{function}: `{argument}` has shape {shape:?}: its dimension {dim} is {}, but {reason} makes it {expected}",
+        shape[dim]
+    )
+}
+
+/// Two sizes that must be equal.
+#[inline]
+#[track_caller]
+pub fn check_size(function: &str, what: &str, left: usize, right: usize) {
+    if left != right {
+        panic!("{function}: {what}: {left} is not {right}");
+    }
+}
+
+/// A size that is a difference must not be negative.
+#[inline]
+#[track_caller]
+pub fn nothing_below_zero(function: &str, what: &str, plus: usize, minus: usize) {
+    if plus < minus {
+        panic!("{function}: {what}, but {plus} is less than {minus}");
+    }
+}
+
+/// Each index of an argument must be below a size.
+#[track_caller]
+pub fn check_labels<I: Copy + TryInto<usize> + std::fmt::Display>(
+    function: &str,
+    argument: &str,
+    values: &[I],
+    below: usize,
+) {
+    for (at, value) in values.iter().enumerate() {
+        let inside = (*value).try_into().is_ok_and(|v| v < below);
+        if !inside {
+            panic!(
+                "{function}: `{argument}[{at}]` is {value}, but there are {below} positions to choose from"
+            );
+        }
+    }
+}
+
+/// An index that is computed where it is used.
+#[inline(always)]
+#[track_caller]
+pub fn bounded(index: usize, below: usize) -> usize {
+    assert!(index < below, "index {index} is out of range for {below} positions");
+    index
+}
