@@ -273,9 +273,10 @@ macro_rules! fixture {
                     if memory.is_none() {
                         memory = Some(call!(module::gradient, $pass));
                     }
-                    let Some(g) = &mut memory else { unreachable!() };
-                    let value = call!(module::value_and_gradient_into, $pass, g, &mut workspace);
+                    let Some(mut g) = memory.take() else { unreachable!() };
+                    let value = call!(module::value_and_gradient_into, $pass, &mut g, &mut workspace);
                     out.push(($crate::fixture::Flat::read(&value), flat_gradient!(g, $wrt)));
+                    memory = Some(g);
                 }
                 out
             });

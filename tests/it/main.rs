@@ -5,3 +5,5 @@ mod fixtures;
 
 #[macro_use]
 mod fixture;
+mod gradients;
+mod source;
