@@ -81,3 +81,39 @@ mod net {
         println!("{v} {:?}", g.w1);
     }
 }
+
+mod digits {
+    use super::net::Mlp;
+    use chainrule::nn::{cross_entropy, relu};
+    use chainrule::{differentiable, Differentiable};
+    use ndarray::{Array1, Array2, ArrayView2};
+
+    #[differentiable(wrt(net))]
+    pub fn loss(net: &Mlp, x: ArrayView2<f32>, labels: &[usize]) -> f32 {
+        let hidden = relu(x.dot(&net.w1) + &net.b1);
+        cross_entropy(hidden.dot(&net.w2) + &net.b2, labels)
+    }
+    #[test]
+    fn classes() {
+        println!("{}", loss::SOURCE);
+        let net = Mlp {
+            w1: Array2::from_elem((4, 8), 0.1),
+            b1: Array1::zeros(8),
+            w2: Array2::from_shape_fn((8, 3), |(i, j)| (i + 2 * j) as f32 * 0.1),
+            b2: Array1::zeros(3),
+        };
+        let x = Array2::from_shape_fn((5, 4), |(i, j)| (i as f32) * 0.1 - j as f32 * 0.2 + 0.3);
+        let labels = [0, 1, 2, 1, 0];
+        let (v, g) = loss::value_and_gradient(&net, x.view(), &labels);
+        assert!((v - loss(&net, x.view(), &labels)).abs() < 1e-5, "{v}");
+        println!("{v} {:?}", g.b2);
+        for j in 0..3 {
+            let mut p = net.clone();
+            p.b2[j] += 1e-2;
+            let mut m = net.clone();
+            m.b2[j] -= 1e-2;
+            let d = (loss(&p, x.view(), &labels) - loss(&m, x.view(), &labels)) / 2e-2;
+            assert!((d - g.b2[j]).abs() < 1e-3, "{d} {}", g.b2[j]);
+        }
+    }
+}

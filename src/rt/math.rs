@@ -198,3 +198,16 @@ pub fn fract<V: Vector>(x: V) -> V {
 pub fn clamp<V: Vector>(x: V, low: V, high: V) -> V {
     high.lesser(low.greater(x))
 }
+
+/// `a - b`, and 0 where both are equal, infinite or not: the argument of `exp` in a softmax.
+#[inline(always)]
+pub fn diff<V: Vector>(a: V, b: V) -> V {
+    V::select(a.eq(b), V::of(0.0), a - b)
+}
+
+/// `x ln(y)`, and 0 at `x = 0` unless `y` is NaN: the entropy form.
+#[inline(always)]
+pub fn xlogy<V: Vector>(x: V, y: V) -> V {
+    let product = x * ln(y);
+    V::select(x.eq(V::of(0.0)) & y.eq(y), V::of(0.0), product)
+}

@@ -57,6 +57,9 @@ pub fn forward(
             }
             Node::Const(_) | Node::Size(_) | Node::Position(_) => None,
         };
+        if let (Some(t), Some(name)) = (tangent, graph.name(id).map(|n| format!("{n}_dot"))) {
+            graph.set_name(t, &name);
+        }
         tangents[id.0 as usize] = tangent;
     }
     let out = outputs.iter().map(|o| tangents[o.0 as usize]).collect();

@@ -49,6 +49,9 @@ pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -
         graph.span = graph.span_of(id);
         let axes = graph.axes(id).to_vec();
         let g = gather_up(graph, mine, &axes, graph.dtype(id));
+        if let Some(name) = graph.name(id).map(|n| format!("{n}_bar")) {
+            graph.set_name(g, &name);
+        }
         match graph.node(id).clone() {
             Node::Apply(_, args) => {
                 let pulls = pull(graph, id, &|_| g, &active);

@@ -72,6 +72,8 @@ pub struct Body<'a> {
     pub results: BTreeMap<usize, TokenStream>,
     /// What cannot happen; reported as a compile error.
     pub bugs: Vec<String>,
+    /// Names of the targets' memory.
+    pub target_names: Vec<String>,
     frames: Vec<Frame>,
     uses: Vec<u32>,
 }
@@ -93,6 +95,7 @@ impl<'a> Body<'a> {
             slices: BTreeMap::new(),
             results: BTreeMap::new(),
             bugs: vec![],
+            target_names: vec![],
             frames: vec![Frame::new(None, None, Lanes::One)],
             uses,
         }
@@ -148,11 +151,22 @@ impl<'a> Body<'a> {
         }
         let name = match slice {
             Slice::Input(i) => self.names.input(&self.plan.graph, i),
-            Slice::Buffer(n) => self.names.fresh(&format!("t{}", n.0)),
-            Slice::Target(k) => self.names.fresh(&format!("out{k}")),
+            Slice::Buffer(n) => self.node_name(n, "t"),
+            Slice::Target(k) => {
+                let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));
+                self.names.fresh(&name)
+            }
         };
         self.slices.insert(slice, (name.clone(), mutable));
         name
+    }
+
+    /// A variable for a node: the user's name for it, or a letter and its number.
+    fn node_name(&mut self, id: NodeId, letter: &str) -> Ident {
+        match self.plan.graph.name(id) {
+            Some(name) => self.names.fresh(name),
+            None => self.names.fresh(&format!("{letter}{}", id.0)),
+        }
     }
 
     // ---- positions ----
@@ -402,7 +416,7 @@ impl<'a> Body<'a> {
             self.frames[frame].memo.insert(id, tokens);
             return;
         }
-        let name = self.names.fresh(&format!("v{}", id.0));
+        let name = self.node_name(id, "v");
         self.frames[frame].out.extend(quote!(let #name = #tokens;));
         self.frames[frame].memo.insert(id, quote!(#name));
     }
@@ -695,7 +709,7 @@ impl<'a> Body<'a> {
         } else {
             quote!(#name)
         };
-        let done = self.names.fresh(&format!("v{}", node.0));
+        let done = self.node_name(node, "v");
         self.push(quote!(let #done = #value;));
         let value = quote!(#done);
         if let Some((slice, at)) = place::of_stored(self.plan, node) {
@@ -941,7 +955,7 @@ impl<'a> Body<'a> {
             }
             _ => return self.bugs.push(format!("%{} cannot be mapped", node.0)),
         };
-        let name = self.names.fresh(&format!("v{}", node.0));
+        let name = self.node_name(node, "v");
         self.push(quote!(let #name = #tokens;));
         self.top().memo.insert(node, quote!(#name));
         if let Some((slice, at)) = place::of_stored(self.plan, node) {

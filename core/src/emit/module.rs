@@ -56,6 +56,9 @@ pub fn generate(
         names.fresh(g);
     });
     let mut body = Body::new(&plan, &mut names, &generics);
+    body.target_names = (0..program.outputs.len()).map(|k| format!("value_{k}")).collect();
+    body.target_names
+        .extend(program.gradients.iter().map(|g| format!("{}_bar", program.graph.input(g.input).name)));
     let code = super::tidy::tidy(body.emit());
     let (slices, results, bugs) =
         (std::mem::take(&mut body.slices), std::mem::take(&mut body.results), std::mem::take(&mut body.bugs));

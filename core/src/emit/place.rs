@@ -70,6 +70,7 @@ pub fn of_stored(plan: &Plan, node: NodeId) -> Option<(Slice, Linear)> {
     let slice = match storage.place {
         Place::Local => return None,
         Place::Buffer => Slice::Buffer(node),
+        Place::Shared(owner) => Slice::Buffer(owner),
         Place::Target(k) => Slice::Target(k),
     };
     let index: Vec<Index> = storage.layout.iter().map(|a| Index::axis(*a)).collect();
@@ -89,6 +90,7 @@ pub fn of_load(plan: &Plan, load: NodeId) -> Option<(Slice, Linear)> {
             let slice = match storage.place {
                 Place::Local => return None,
                 Place::Buffer => Slice::Buffer(*n),
+                Place::Shared(owner) => Slice::Buffer(owner),
                 Place::Target(k) => Slice::Target(k),
             };
             let at = |a: &AxisId| match bound.iter().position(|b| b == a) {

@@ -174,7 +174,7 @@ impl Lower<'_> {
     }
 
     /// The float type of the function's inputs, where there is just one.
-    fn only_float(&self) -> Option<Dtype> {
+    pub fn only_float(&self) -> Option<Dtype> {
         let mut floats = self.graph.inputs.iter().map(|i| i.dtype).filter(|d| d.is_float());
         let first = floats.next()?;
         floats.all(|d| d == first).then_some(first)

@@ -85,6 +85,19 @@ impl Lower<'_> {
                 self.index(base, &i.index, e)
             }
             Expr::Macro(m) => self.macro_call(m),
+            Expr::Range(r) => self.range(r, e),
+            _ => self.refused(e),
+        }
+    }
+
+    fn range(&mut self, r: &syn::ExprRange, e: &Expr) -> Value {
+        let (Some(start), Some(end)) = (&r.start, &r.end) else { return self.refused(e) };
+        match (self.expr(start), self.expr(end)) {
+            (Value::Int(a), Value::Int(b)) => {
+                let closed = matches!(r.limits, syn::RangeLimits::Closed(_));
+                let b = if closed { b.add(&self.int(1)) } else { b };
+                self.counted(&a, &b)
+            }
             _ => self.refused(e),
         }
     }

@@ -164,6 +164,9 @@ impl Lower<'_> {
             Pat::Ident(p) if p.subpat.is_none() => {
                 let name = p.ident.to_string();
                 let host = host_of(&name);
+                if let Value::Tensor(tensor) = &value {
+                    self.graph.set_name(tensor.node, &name);
+                }
                 self.env.bind(name, value, host);
             }
             Pat::Wild(_) => {}

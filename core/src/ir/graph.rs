@@ -178,6 +178,7 @@ pub struct Graph {
     pub math: Math,
     /// The user's expression that is being lowered: stamped on new nodes.
     pub span: u32,
+    names: BTreeMap<NodeId, String>,
 }
 
 impl Graph {
@@ -190,6 +191,7 @@ impl Graph {
             sizes,
             math,
             span: 0,
+            names: BTreeMap::new(),
         }
     }
 
@@ -250,6 +252,18 @@ impl Graph {
     }
     pub fn input(&self, id: InputId) -> &Input {
         &self.inputs[id.0 as usize]
+    }
+
+    /// The user's name for a node's value, or one derived from it.
+    pub fn name(&self, id: NodeId) -> Option<&str> {
+        self.names.get(&id).map(String::as_str)
+    }
+    /// Names a node that has no name yet; constants and inputs keep their own text.
+    pub fn set_name(&mut self, id: NodeId, name: &str) {
+        let own = matches!(self.node(id), Node::Const(_) | Node::Size(_) | Node::Load { .. });
+        if !own && !name.starts_with('_') {
+            self.names.entry(id).or_insert_with(|| name.to_string());
+        }
     }
 
     /// The nodes that a node reads directly.
@@ -544,11 +558,20 @@ impl Graph {
             sizes: self.sizes.clone(),
             math: self.math,
             span: 0,
+            names: BTreeMap::new(),
         }
     }
 
     /// A node of another graph over the same inputs and axes, with its operands replaced.
     pub fn copy_node(&mut self, from: &Graph, id: NodeId, map: &BTreeMap<NodeId, NodeId>) -> NodeId {
+        let new = self.copy_operation(from, id, map);
+        if let Some(name) = from.name(id) {
+            self.set_name(new, name);
+        }
+        new
+    }
+
+    fn copy_operation(&mut self, from: &Graph, id: NodeId, map: &BTreeMap<NodeId, NodeId>) -> NodeId {
         let to = |n: &NodeId| map.get(n).copied().unwrap_or(*n);
         let moved = |index: &[Index]| -> Vec<Index> {
             index.iter().map(|i| Index { gather: i.gather.as_ref().map(to), ..i.clone() }).collect()

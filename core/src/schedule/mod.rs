@@ -85,6 +85,8 @@ pub enum Place {
     Local,
     /// An array of the workspace.
     Buffer,
+    /// The array of the workspace that another node had before.
+    Shared(NodeId),
     /// The memory of a target.
     Target(usize),
 }

@@ -1,9 +1,11 @@
-//! Arrays shrink to what lives at one time: axes of loops that contain the producer and all readers are dropped.
+//! Arrays shrink to what lives at one time, and share memory where they do not live at the same time.
 //!
-//! Invariant: a node whose layout becomes empty is a local variable.
+//! Axes of loops that contain the producer and all readers are dropped; a value that is computed point by point from
+//! an array that nobody reads afterwards takes that array's place. Invariant: a node whose layout becomes empty is a
+//! local variable.
 
 use super::{Place, Plan, Step, Work};
-use crate::ir::{AxisId, NodeId};
+use crate::ir::{AxisId, NodeId, Size};
 use std::collections::BTreeMap;
 
 pub fn shrink(plan: &mut Plan) {
@@ -38,6 +40,107 @@ pub fn shrink(plan: &mut Plan) {
         if storage.layout.is_empty() {
             storage.place = Place::Local;
         }
+    }
+    share(plan, &paths);
+}
+
+/// When an array lives, in steps of the outermost level.
+struct Life {
+    first: usize,
+    last: usize,
+}
+
+/// Gives arrays the memory of arrays of the same size that are not read any more.
+fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
+    let mut step_of = vec![0; plan.statements.len()];
+    for (k, step) in plan.steps.iter().enumerate() {
+        let mut stack = vec![step];
+        while let Some(step) = stack.pop() {
+            match step {
+                Step::Run(s) => step_of[*s] = k,
+                Step::Loop { body, .. } => stack.extend(body),
+            }
+        }
+    }
+    let mut lives: BTreeMap<NodeId, Life> = BTreeMap::new();
+    let mut readers: BTreeMap<NodeId, Vec<(usize, bool)>> = BTreeMap::new();
+    for (s, step) in step_of.iter().enumerate() {
+        let mut touch = |node: NodeId| {
+            let life = lives.entry(node).or_insert(Life { first: *step, last: *step });
+            life.first = life.first.min(*step);
+            life.last = life.last.max(*step);
+        };
+        if let Some(node) = plan.statements[s].work.node() {
+            touch(node);
+        }
+        for read in plan.accesses(s) {
+            touch(read.node);
+            readers.entry(read.node).or_default().push((s, read.load.is_none()));
+        }
+    }
+    let buffers: Vec<NodeId> =
+        plan.storage.iter().filter(|(_, st)| st.place == Place::Buffer).map(|(n, _)| *n).collect();
+    let mut shared: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+    // the arrays that hold memory, with the node that lives there now
+    let mut owners: Vec<(NodeId, NodeId)> = vec![];
+    let mut order = buffers;
+    order.sort_by_key(|n| (lives.get(n).map_or(0, |l| l.first), *n));
+    for node in order {
+        let Some(life) = lives.get(&node) else { continue };
+        let found = owners.iter().position(|(owner, now)| {
+            let fits = plan.same_memory(*owner, node);
+            let Some(old) = lives.get(now) else { return false };
+            fits && (old.last < life.first
+                || (old.last == life.first && in_place(plan, paths, &readers, *now, node)))
+        });
+        match found {
+            Some(k) => {
+                shared.insert(node, owners[k].0);
+                owners[k].1 = node;
+            }
+            None => owners.push((node, node)),
+        }
+    }
+    for (node, owner) in shared {
+        if let Some(storage) = plan.storage.get_mut(&node) {
+            storage.place = Place::Shared(owner);
+        }
+    }
+}
+
+/// `new` is computed point by point from `old`, which has no other reader in this step but at the same points.
+fn in_place(
+    plan: &Plan,
+    paths: &[Vec<(usize, AxisId)>],
+    readers: &BTreeMap<NodeId, Vec<(usize, bool)>>,
+    old: NodeId,
+    new: NodeId,
+) -> bool {
+    let Some(writer) = plan.statements.iter().position(|s| matches!(s.work, Work::Map(n) if n == new)) else {
+        return false;
+    };
+    let layouts = (plan.storage.get(&old), plan.storage.get(&new));
+    let same_layout = matches!(layouts, (Some(a), Some(b)) if a.layout == b.layout);
+    let Some(reads) = readers.get(&old) else { return false };
+    let last = reads.iter().map(|r| r.0).max();
+    let here = reads.iter().filter(|(s, _)| paths[*s].first() == paths[writer].first());
+    same_layout
+        && last.is_some_and(|l| l <= writer)
+        && reads.iter().any(|(s, direct)| *s == writer && *direct)
+        && here.into_iter().all(|(s, direct)| *direct && paths[*s] == paths[writer])
+}
+
+impl Plan {
+    /// Two nodes' arrays have as many elements of the same type.
+    fn same_memory(&self, a: NodeId, b: NodeId) -> bool {
+        let count = |n: NodeId| {
+            let sizes: Vec<_> = self
+                .storage
+                .get(&n)
+                .map_or(vec![], |s| s.layout.iter().map(|x| self.graph.axis_size(*x).clone()).collect());
+            Size::product(&sizes)
+        };
+        self.graph.dtype(a) == self.graph.dtype(b) && count(a) == count(b)
     }
 }
 

@@ -4,17 +4,24 @@
 //! Invariant: the result has the same inputs, sizes and axes, is a function of the argument alone, and never costs
 //! more than what came in.
 
+mod collect;
 mod cost;
+mod expand;
 mod extract;
 mod facts;
+#[cfg(test)]
+mod fixtures;
+mod inline;
 mod lang;
 mod pattern;
 #[cfg(test)]
 mod proof;
 mod saturate;
 mod table;
+#[cfg(test)]
+mod tests;
 
-use crate::ir::{Graph, NodeId};
+use crate::ir::{Graph, Math, NodeId};
 
 /// What simplification did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,30 +31,75 @@ pub struct Report {
     /// In quarters of an addition.
     pub cost_before: u64,
     pub cost_after: u64,
-    /// Names of the rules that fired, in the order of the table.
+    /// Names of the rules that fired, sorted.
     pub fired: Vec<&'static str>,
+}
+
+/// Times that collection and saturation follow each other while the cost falls.
+const ROUNDS: usize = 3;
+
+type Rooted = (Graph, Vec<NodeId>);
+
+fn cost_of(graph: &Rooted) -> u64 {
+    cost::total(&graph.0, &graph.1).1
 }
 
 /// An equal graph that costs no more, with the roots in it.
 pub fn simplify(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>, Report) {
-    let (ops_before, cost_before) = cost::total(graph, roots);
+    let mut best = expand::expand(graph, roots);
+    let (ops_before, cost_before) = cost::total(&best.0, &best.1);
     let mut report = Report { ops_before, cost_before, ..Report::default() };
-    let mut best = (graph.clone(), roots.to_vec());
-    if let Some(found) = saturate::saturate(&best.0, &best.1, table::all()) {
-        if let Some(next) = extract::extract(&best.0, &found) {
-            if cost::total(&next.0, &next.1).1 < cost::total(&best.0, &best.1).1 {
-                best = next;
-                report.fired = found.fired;
-            }
+    keep_cheaper(&mut best, |g, r| Some(inline::inline(g, r)), true);
+    for round in 0..ROUNDS {
+        let mut fell =
+            graph.math == Math::Real && keep_cheaper(&mut best, |g, r| Some(collect::collect(g, r)), false);
+        if round > 0 && !fell {
+            break;
+        }
+        let mut fired = Vec::new();
+        let saturated = keep_cheaper(
+            &mut best,
+            |g, r| {
+                let found = saturate::saturate(g, r, table::all())?;
+                let (g, r) = extract::extract(g, &found)?;
+                fired = found.fired;
+                Some(expand::expand(&g, &r))
+            },
+            false,
+        );
+        if saturated {
+            fell = true;
+            report.fired.extend(fired);
+        }
+        if !fell {
+            break;
         }
     }
+    report.fired.sort();
+    report.fired.dedup();
     (report.ops_after, report.cost_after) = cost::total(&best.0, &best.1);
     (best.0, best.1, report)
 }
 
+/// Takes what the pass gives where it costs less, or no more where `ties` are welcome; whether it did.
+fn keep_cheaper(
+    best: &mut Rooted,
+    pass: impl FnOnce(&Graph, &[NodeId]) -> Option<Rooted>,
+    ties: bool,
+) -> bool {
+    let Some(next) = pass(&best.0, &best.1) else { return false };
+    let (new, old) = (cost_of(&next), cost_of(best));
+    let take = new < old || (ties && new == old);
+    if take {
+        *best = next;
+    }
+    take
+}
+
 /// An equal graph in which idioms are primitives, to be differentiated.
 pub fn recognise(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
-    let (graph, roots) = saturate::rewrite(graph, roots, table::idioms());
+    let (graph, roots) = inline::inline(graph, roots);
+    let (graph, roots) = saturate::rewrite(&graph, &roots, table::idioms());
     saturate::rewrite(&graph, &roots, table::late_idioms())
 }
 

@@ -203,12 +203,10 @@ fn keeps(name: &str) -> bool {
             | "borrow"
             | "as_ref"
             | "into"
-            | "into_dyn_view"
             | "as_standard_layout"
             | "copied"
             | "cloned"
             | "by_ref"
-            | "into_iter_keep"
     )
 }
 

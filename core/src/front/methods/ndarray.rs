@@ -3,9 +3,9 @@
 //! Invariant: dimensions and defaults are those of ndarray 0.17.
 
 use crate::diag::{source, Kind};
-use crate::front::env::{Tensor, Value};
+use crate::front::env::{Iter, Tensor, Value};
 use crate::front::Lower;
-use crate::ir::{Op, RedOp};
+use crate::ir::RedOp;
 use syn::{Expr, ExprMethodCall};
 
 /// For suggestions.
@@ -75,7 +75,7 @@ impl Lower<'_> {
                     return Some(Value::Poison);
                 }
                 if !t.nd && t.rank() > 1 {
-                    return self.map_rows(t, f);
+                    return Some(self.map_rows(t, f, m));
                 }
                 let Some(f) = self.callable(f) else { return Some(Value::Poison) };
                 self.mapped(t, &f, m)
@@ -84,10 +84,10 @@ impl Lower<'_> {
                 self.errors.push(Kind::Mutation, m, &[name, "write the new value as an expression"]);
                 Value::Poison
             }
-            ("fold", [init, f]) => return Some(self.fold(t, init, f, m)),
+            ("fold", [init, f]) => return Some(self.fold(t, &all, init, f, m)),
             ("fold_axis", [axis, init, f]) => {
                 let Some(k) = self.axis_arg(t, axis) else { return Some(Value::Poison) };
-                return Some(self.fold_over(t, &[k], init, f, m));
+                return Some(self.fold(t, &[k], init, f, m));
             }
             ("map_axis", [axis, f]) => {
                 let Some(k) = self.axis_arg(t, axis) else { return Some(Value::Poison) };
@@ -150,68 +150,26 @@ impl Lower<'_> {
         }
     }
 
-    fn fold(&mut self, t: &Tensor, init: &Expr, f: &Expr, m: &ExprMethodCall) -> Value {
-        let all: Vec<usize> = (0..t.rank()).collect();
-        self.fold_over(t, &all, init, f, m)
-    }
-
-    /// A fold whose step is one of `+`, `*`, `max`, `min`: a reduction, and the start value beside it.
-    fn fold_over(&mut self, t: &Tensor, over: &[usize], init: &Expr, f: &Expr, m: &ExprMethodCall) -> Value {
+    fn fold(&mut self, t: &Tensor, over: &[usize], init: &Expr, f: &Expr, m: &ExprMethodCall) -> Value {
         let start = self.expr(init);
         let Some(f) = self.callable(f) else { return Value::Poison };
-        if start.is_poison() {
-            return Value::Poison;
-        }
-        let dtype = self.graph.dtype(t.node);
-        let Some(start) = self.tensor(start, Some(dtype), init) else { return Value::Poison };
-        let Some(op) = self.step_of(&f, m, dtype) else {
-            let help =
-                "the step may be `+`, `*`, `max` or `min` of both arguments; loops come with a later version";
-            return self.unsupported(m, "this `fold`", help);
-        };
-        let red = match op {
-            Op::Add => RedOp::Sum,
-            Op::Mul => RedOp::Prod,
-            Op::Max => RedOp::Max,
-            _ => RedOp::Min,
-        };
-        let result = self.reduce(red, t, over);
-        let neutral = match red {
-            RedOp::Sum => 0.0,
-            RedOp::Prod => 1.0,
-            RedOp::Max => f64::NEG_INFINITY,
-            _ => f64::INFINITY,
-        };
-        if self.graph.as_const(start.node) == Some(neutral) {
-            return Value::Tensor(result);
-        }
-        self.elementwise(op, &[start, result], "`fold`", m).map_or(Value::Poison, Value::Tensor)
-    }
-
-    /// The operation that a two-argument function is, found by applying it to two stand-ins.
-    pub fn step_of(&mut self, f: &Value, m: &ExprMethodCall, dtype: crate::ir::Dtype) -> Option<Op> {
-        // stand-ins are positions along axes that nothing else uses
-        let axes: Vec<_> = (0..2)
-            .map(|k| {
-                let size = crate::ir::Size::constant(2);
-                self.graph.axis_of(&size, 1000 + k)
-            })
-            .collect();
-        let nodes: Vec<_> = axes.iter().map(|a| self.graph.position(*a, dtype)).collect();
-        let args = nodes.iter().map(|n| Value::Tensor(self.scalar(*n, true))).collect();
-        let before = self.errors.len();
-        let value = self.apply(f, args, m);
-        self.errors.list.truncate(before);
-        let Value::Tensor(t) = value else { return None };
-        match self.graph.node(t.node) {
-            crate::ir::Node::Apply(op @ (Op::Add | Op::Mul | Op::Max | Op::Min), args) => {
-                let mut args = args.clone();
-                args.sort();
-                let mut wanted = nodes;
-                wanted.sort();
-                (args == wanted).then_some(*op)
+        // the folded dimensions last: what remains is a map over the others
+        let mut order: Vec<usize> = (0..t.rank()).filter(|k| !over.contains(k)).collect();
+        let kept = order.len();
+        order.extend(over);
+        let t = self.permute(t, &order);
+        let (dims, axes) = (t.dims[kept..].to_vec(), t.axes[kept..].to_vec());
+        let item = Value::Tensor(self.scalar(t.node, t.active));
+        let mark = self.outer.len();
+        self.outer.extend(t.axes[..kept].iter().flatten());
+        let value = self.folded(&Iter { item, dims, axes }, Some(start), &f, m);
+        self.outer.truncate(mark);
+        match value {
+            Value::Tensor(r) => {
+                let (dims, axes) = (t.dims[..kept].to_vec(), t.axes[..kept].to_vec());
+                Value::Tensor(Tensor { node: r.node, dims, axes, active: r.active, nd: true })
             }
-            _ => None,
+            other => other,
         }
     }
 }

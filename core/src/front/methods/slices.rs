@@ -1,22 +1,390 @@
-//! Iterators over slices and arrays.
+//! Iterators over slices, arrays and ranges.
 //!
 //! Invariant: an iterator is one item that depends on axes; nothing is unrolled.
 
+use crate::diag::{source, Kind};
 use crate::front::env::{Iter, Tensor, Value};
+use crate::front::index::along;
+use crate::front::types::scalar_type;
 use crate::front::Lower;
+use crate::ir::{AxisId, Dtype, Index, Node, Op, RedOp, Size};
+use quote::ToTokens;
+use std::rc::Rc;
 use syn::{Expr, ExprMethodCall};
 
 impl Lower<'_> {
-    pub fn slice_method(&mut self, _t: &Tensor, _name: &str, _m: &ExprMethodCall) -> Option<Value> {
-        None
+    pub fn slice_method(&mut self, t: &Tensor, name: &str, m: &ExprMethodCall) -> Option<Value> {
+        let args: Vec<&Expr> = m.args.iter().collect();
+        if t.rank() == 0 {
+            return None;
+        }
+        let t = &self.canonical(t);
+        Some(match (name, args.as_slice()) {
+            ("iter" | "into_iter", []) => {
+                let over = if t.nd { t.rank() } else { 1 };
+                self.walked(t, over)
+            }
+            ("outer_iter", []) => self.walked(t, 1),
+            ("rows", []) => self.walked(t, t.rank() - 1),
+            ("columns", []) if t.rank() == 2 => {
+                let t = self.permute(t, &[1, 0]);
+                self.walked(&t, 1)
+            }
+            ("axis_iter", [e]) => {
+                let Some(k) = self.axis_arg(t, e) else { return Some(Value::Poison) };
+                let mut order: Vec<usize> = (0..t.rank()).filter(|j| *j != k).collect();
+                order.insert(0, k);
+                let t = self.permute(t, &order);
+                self.walked(&t, 1)
+            }
+            ("windows" | "chunks_exact", [k]) if !t.nd => {
+                let Value::Int(k) = self.expr(k) else { return Some(Value::Poison) };
+                self.windows(t, name, &k, m)
+            }
+            _ => return None,
+        })
     }
-    pub fn iter_method(&mut self, _i: &Iter, name: &str, m: &ExprMethodCall) -> Value {
-        self.unknown_method(name, "iterators", m)
+
+    /// The elements, or subarrays, of the first `over` dimensions.
+    fn walked(&mut self, t: &Tensor, over: usize) -> Value {
+        let item = Tensor { dims: t.dims[over..].to_vec(), axes: t.axes[over..].to_vec(), ..t.clone() };
+        let (dims, axes) = (t.dims[..over].to_vec(), t.axes[..over].to_vec());
+        Value::Iter(Rc::new(Iter { item: Value::Tensor(item), dims, axes }))
     }
-    pub fn map_rows(&mut self, _t: &Tensor, _f: &Expr) -> Option<Value> {
-        None
+
+    fn windows(&mut self, t: &Tensor, name: &str, k: &Size, m: &ExprMethodCall) -> Value {
+        let n = self.graph.sizes.resolve(&t.dims[0]);
+        let count = match name {
+            "windows" => n.sub(k).add(&self.int(1)),
+            _ => match (n.as_const(), k.as_const()) {
+                (Some(n), Some(k)) if k > 0 => self.int(n / k),
+                _ => match n.div_exact(k) {
+                    Some(count) => count,
+                    None => {
+                        let name =
+                            format!("({}) / ({})", self.graph.sizes.show(&n), self.graph.sizes.show(k));
+                        Size::sym(self.symbol(&name, true))
+                    }
+                },
+            },
+        };
+        if count.as_const().is_some_and(|c| c < 1) {
+            let (k, n) = (self.graph.sizes.show(k), self.graph.sizes.show(&n));
+            self.errors.push(Kind::Bounds, m, &[&k, &n]);
+            return Value::Poison;
+        }
+        let stride = if name == "windows" { self.int(1) } else { k.clone() };
+        let mut dims = vec![count, k.clone()];
+        dims.extend(t.dims[1..].iter().cloned());
+        let spread = self.remap(t, dims, |_, axes| {
+            let mut first = Index::default();
+            first.terms.extend(axes[0].map(|a| (a, stride)));
+            first.terms.extend(axes[1].map(|a| (a, Size::constant(1))));
+            first.terms.sort();
+            [first].into_iter().chain(axes[2..].iter().map(along)).collect()
+        });
+        self.walked(&spread, 1)
     }
-    pub fn collected(&mut self, _v: &Value, _nd: bool) -> Option<Value> {
-        None
+
+    /// `start..end` as an iterator of positions.
+    pub fn counted(&mut self, start: &Size, end: &Size) -> Value {
+        let dims = vec![self.graph.sizes.resolve(&end.sub(start))];
+        let axes = self.layout(&dims);
+        let from = self.graph.size(start, Dtype::Int);
+        let node = match axes[0] {
+            Some(axis) => {
+                let position = self.graph.position(axis, Dtype::Int);
+                match self.graph.as_const(from) == Some(0.0) {
+                    true => position,
+                    false => self.graph.apply(Op::Add, &[position, from]),
+                }
+            }
+            None => from,
+        };
+        let item = Value::Tensor(self.scalar(node, false));
+        Value::Iter(Rc::new(Iter { item, dims, axes }))
+    }
+
+    pub fn iter_method(&mut self, i: &Iter, name: &str, m: &ExprMethodCall) -> Value {
+        let args: Vec<&Expr> = m.args.iter().collect();
+        let again = |item: Value| Value::Iter(Rc::new(Iter { item, ..i.clone() }));
+        match (name, args.as_slice()) {
+            ("iter" | "into_iter", []) => again(i.item.clone()),
+            ("map", [f]) => {
+                let Some(f) = self.callable(f) else { return Value::Poison };
+                let item = self.under(i, |lower| lower.apply(&f, vec![i.item.clone()], m));
+                if item.is_poison() {
+                    Value::Poison
+                } else {
+                    again(item)
+                }
+            }
+            ("enumerate", []) => match i.axes.as_slice() {
+                [axis] => {
+                    let node = match axis {
+                        Some(axis) => self.graph.position(*axis, Dtype::Int),
+                        None => self.graph.constant(0.0, Dtype::Int),
+                    };
+                    let k = Value::Tensor(self.scalar(node, false));
+                    again(Value::Tuple(vec![k, i.item.clone()]))
+                }
+                _ => self.unsupported(
+                    m,
+                    "counting the elements of several dimensions",
+                    "use a range for each dimension",
+                ),
+            },
+            ("zip", [other]) => {
+                let other = self.expr(other);
+                self.zipped(i, other, m)
+            }
+            ("sum" | "product", []) => {
+                let Some(t) = self.item_number(i, m) else { return Value::Poison };
+                let op = if name == "sum" { RedOp::Sum } else { RedOp::Prod };
+                Value::Tensor(self.collapse(op, i, &t))
+            }
+            ("count" | "len", []) => Value::Int(Size::product(&i.dims)),
+            ("fold", [init, f]) => {
+                let start = self.expr(init);
+                let Some(f) = self.callable(f) else { return Value::Poison };
+                self.folded(i, Some(start), &f, m)
+            }
+            ("reduce", [f]) => {
+                let Some(f) = self.callable(f) else { return Value::Poison };
+                self.folded(i, None, &f, m)
+            }
+            ("rev" | "skip" | "take" | "step_by" | "nth", _) => self.moved(i, name, &args, m),
+            ("collect", []) => self.collected(&again(i.item.clone()), false).unwrap_or(Value::Poison),
+            _ => {
+                let what = "iterators";
+                self.unknown_method(name, what, m)
+            }
+        }
+    }
+
+    /// Runs with the iterator's axes in use.
+    fn under<R>(&mut self, i: &Iter, run: impl FnOnce(&mut Self) -> R) -> R {
+        let mark = self.outer.len();
+        self.outer.extend(i.axes.iter().flatten());
+        let result = run(self);
+        self.outer.truncate(mark);
+        result
+    }
+
+    /// The items as numbers; their type is that of the turbofish where nothing else tells.
+    fn item_number(&mut self, i: &Iter, m: &ExprMethodCall) -> Option<Tensor> {
+        let said = m.turbofish.as_ref().and_then(|t| t.args.first()).map(|t| source(t));
+        let dtype = said.as_deref().and_then(scalar_type).or(self.only_float());
+        let t = self.tensor(i.item.clone(), dtype, m)?;
+        if t.rank() > 0 {
+            self.unsupported(
+                m,
+                "an iterator of arrays here",
+                "reduce each array to a number first: `.map(|row| row.sum())`",
+            );
+            return None;
+        }
+        Some(t)
+    }
+
+    fn collapse(&mut self, op: RedOp, i: &Iter, t: &Tensor) -> Tensor {
+        let axes: Vec<AxisId> = i.axes.iter().flatten().copied().collect();
+        let own = self.graph.axes(t.node).to_vec();
+        let node = match op {
+            // the product of equal factors
+            RedOp::Prod if !axes.iter().all(|a| own.contains(a)) => {
+                let rest: Vec<AxisId> = axes.iter().copied().filter(|a| own.contains(a)).collect();
+                let inner = self.graph.reduce(op, &rest, t.node);
+                let lost = axes.iter().filter(|a| !own.contains(a));
+                let count = Size::product(lost.map(|a| self.graph.axis_size(*a)));
+                let n = self.graph.size(&count, self.graph.dtype(inner));
+                self.graph.apply(Op::Powi, &[inner, n])
+            }
+            RedOp::Sum => self.graph.reduce(op, &axes, t.node),
+            _ => {
+                let rest: Vec<AxisId> = axes.into_iter().filter(|a| own.contains(a)).collect();
+                self.graph.reduce(op, &rest, t.node)
+            }
+        };
+        self.scalar(node, t.active)
+    }
+
+    /// A fold whose step adds, multiplies, or takes an extremum: a reduction of what each step brings.
+    pub fn folded(&mut self, i: &Iter, start: Option<Value>, f: &Value, m: &ExprMethodCall) -> Value {
+        if start.as_ref().is_some_and(Value::is_poison) {
+            return Value::Poison;
+        }
+        let Some(item) = self.item_number(i, m) else { return Value::Poison };
+        let dtype = self.graph.dtype(item.node);
+        // a stand-in for what was folded so far: a position along an axis that nothing else uses
+        let stand_in = self.graph.axis_of(&Size::constant(2), 1_000_000);
+        let so_far = self.graph.position(stand_in, dtype);
+        let args = vec![Value::Tensor(self.scalar(so_far, false)), Value::Tensor(item)];
+        let before = self.errors.len();
+        let step = self.under(i, |lower| lower.apply(f, args, m));
+        if self.errors.len() > before {
+            return Value::Poison;
+        }
+        let found = match step {
+            Value::Tensor(t) => self.step(&t, so_far, stand_in),
+            _ => None,
+        };
+        let Some((op, brought)) = found else {
+            let help =
+                "the step may add, multiply, or take `max` or `min`; other loops come with a later version";
+            return self.unsupported(m, "this `fold`", help);
+        };
+        let (red, neutral) = match op {
+            Op::Add => (RedOp::Sum, 0.0),
+            Op::Mul => (RedOp::Prod, 1.0),
+            Op::Max => (RedOp::Max, f64::NEG_INFINITY),
+            _ => (RedOp::Min, f64::INFINITY),
+        };
+        let result = self.collapse(red, i, &brought);
+        let Some(start) = start else { return Value::Tensor(result) };
+        let Some(start) = self.tensor(start, Some(dtype), m) else { return Value::Poison };
+        if self.graph.as_const(start.node) == Some(neutral) {
+            return Value::Tensor(result);
+        }
+        self.elementwise(op, &[start, result], "`fold`", m).map_or(Value::Poison, Value::Tensor)
+    }
+
+    /// The operation of a step and what it brings in.
+    fn step(&mut self, t: &Tensor, so_far: crate::ir::NodeId, stand_in: AxisId) -> Option<(Op, Tensor)> {
+        let Node::Apply(op, args) = self.graph.node(t.node).clone() else { return None };
+        let [a, b] = args[..] else { return None };
+        let (other, op, negate) = match op {
+            Op::Add | Op::Mul | Op::Max | Op::Min if a == so_far => (b, op, false),
+            Op::Add | Op::Mul | Op::Max | Op::Min if b == so_far => (a, op, false),
+            Op::Sub if a == so_far => (b, Op::Add, true),
+            _ => return None,
+        };
+        if self.graph.axes(other).contains(&stand_in) {
+            return None;
+        }
+        let other = if negate { self.graph.apply(Op::Neg, &[other]) } else { other };
+        Some((op, self.scalar(other, t.active)))
+    }
+
+    /// Items in other positions: `rev`, `skip(k)`, `take(k)`, `step_by(k)`, `nth(k)`.
+    fn moved(&mut self, i: &Iter, name: &str, args: &[&Expr], m: &ExprMethodCall) -> Value {
+        let ([n], [axis]) = (i.dims.as_slice(), i.axes.as_slice()) else {
+            return self.unsupported(m, "this order of several dimensions", "iterate over one dimension");
+        };
+        let k = match args {
+            [] => self.int(0),
+            [k] => match self.expr(k) {
+                Value::Int(k) => self.graph.sizes.resolve(&k),
+                Value::Host(tokens) => self.rigid(&tokens),
+                _ => return Value::Poison,
+            },
+            _ => return self.unsupported(m, "this call", ""),
+        };
+        let n = self.graph.sizes.resolve(n);
+        let one = self.int(1);
+        let (len, first, stride) = match name {
+            "rev" => (n.clone(), n.sub(&one), -1),
+            "skip" => (n.sub(&k), k, 1),
+            "take" => (k, self.int(0), 1),
+            "nth" => {
+                let map: Vec<(AxisId, Index)> = axis.iter().map(|a| (*a, Index::at(k.clone()))).collect();
+                return self.shifted(&i.item, &map);
+            }
+            _ => match (n.as_const(), k.as_const()) {
+                (Some(n), Some(k)) if k > 0 => (self.int((n + k - 1) / k), self.int(0), k),
+                (None, Some(k)) if n.div_exact(&self.int(k)).is_some() => {
+                    (n.div_exact(&self.int(k)).unwrap_or_default(), self.int(0), k)
+                }
+                _ => {
+                    return self.unsupported(
+                        m,
+                        "a step through a dimension of unknown size",
+                        "write a length that is a number or a multiple of the step",
+                    )
+                }
+            },
+        };
+        let mut used = self.outer.clone();
+        own_axes(&i.item, &mut used);
+        let fresh = (!len.is_one()).then(|| self.free_axis(&len, &used));
+        let mut index = Index::at(first);
+        index.terms.extend(fresh.map(|a| (a, Size::constant(stride))));
+        let map: Vec<(AxisId, Index)> = axis.iter().map(|a| (*a, index.clone())).collect();
+        let item = self.shifted(&i.item, &map);
+        Value::Iter(Rc::new(Iter { item, dims: vec![len], axes: vec![fresh] }))
+    }
+
+    fn shifted(&mut self, value: &Value, map: &[(AxisId, Index)]) -> Value {
+        match value {
+            Value::Tensor(t) => {
+                let node = self.substitute(t.node, map);
+                Value::Tensor(Tensor { node, ..t.clone() })
+            }
+            Value::Tuple(list) => Value::Tuple(list.iter().map(|v| self.shifted(v, map)).collect()),
+            other => other.clone(),
+        }
+    }
+
+    fn zipped(&mut self, i: &Iter, other: Value, m: &ExprMethodCall) -> Value {
+        let other = match other {
+            Value::Tensor(t) if t.rank() > 0 => {
+                let t = self.canonical(&t);
+                let over = if t.nd { t.rank() } else { 1 };
+                self.walked(&t, over)
+            }
+            other => other,
+        };
+        let Value::Iter(j) = other else {
+            if other.is_poison() {
+                return Value::Poison;
+            }
+            self.missing_type(m.args.first().map_or(m as &dyn ToTokens, |a| a));
+            return Value::Poison;
+        };
+        let fits = i.dims.len() == j.dims.len()
+            && i.dims.iter().zip(&j.dims).all(|(a, b)| self.graph.sizes.unify(a, b));
+        if !fits {
+            let (a, b) = (self.shape_text(&i.dims), self.shape_text(&j.dims));
+            self.errors.push(Kind::Shape, m, &["`zip`", &a, &b, "both sides must have the same length"]);
+            return Value::Poison;
+        }
+        let map: Vec<(AxisId, Index)> =
+            j.axes.iter().zip(&i.axes).filter_map(|(b, a)| Some(((*b)?, Index::axis((*a)?)))).collect();
+        let item = self.shifted(&j.item, &map);
+        Value::Iter(Rc::new(Iter { item: Value::Tuple(vec![i.item.clone(), item]), ..i.clone() }))
+    }
+
+    /// `[T; N]::map` over arrays of arrays: the closure sees rows.
+    pub fn map_rows(&mut self, t: &Tensor, f: &Expr, at: &dyn ToTokens) -> Value {
+        let t = self.canonical(t);
+        let Some(f) = self.callable(f) else { return Value::Poison };
+        let Value::Iter(i) = self.walked(&t, 1) else { return Value::Poison };
+        let item = self.under(&i, |lower| lower.apply(&f, vec![i.item.clone()], at));
+        if item.is_poison() {
+            return Value::Poison;
+        }
+        self.collected(&Value::Iter(Rc::new(Iter { item, ..(*i).clone() })), false).unwrap_or(Value::Poison)
+    }
+
+    /// The items of an iterator as an array.
+    pub fn collected(&mut self, value: &Value, nd: bool) -> Option<Value> {
+        let Value::Iter(i) = value else { return None };
+        let t = self.tensor(i.item.clone(), self.only_float(), &proc_macro2::TokenStream::new())?;
+        let t = Tensor {
+            dims: i.dims.iter().chain(&t.dims).cloned().collect(),
+            axes: i.axes.iter().chain(&t.axes).copied().collect(),
+            nd,
+            ..t
+        };
+        Some(Value::Tensor(self.canonical(&t)))
+    }
+}
+
+/// The axes of a value's own dimensions.
+fn own_axes(value: &Value, out: &mut Vec<AxisId>) {
+    match value {
+        Value::Tensor(t) => out.extend(t.own_axes()),
+        Value::Tuple(list) => list.iter().for_each(|v| own_axes(v, out)),
+        _ => {}
     }
 }

@@ -1,0 +1,338 @@
+//! Sums and products as lists: like terms, common factors and powers are collected, and factors go in the order of
+//! their extents, so that `c·x[i]·y[i,j]` multiplies small things first and what a sum does not run over leaves it.
+//!
+//! A group is a tree of additions or multiplications whose inner nodes have one user. Invariant: a group is
+//! rebuilt only where that costs less; a term that may be infinite is never cancelled.
+
+use super::cost;
+use super::lang::rebuild;
+use crate::ir::{AxisId, Graph, Node, NodeId, Op, RedOp};
+
+/// Groups of more terms than this keep their form.
+const MOST_TERMS: usize = 64;
+/// How deep common factors are looked for in what remains when a common factor is taken out.
+const DEPTH: usize = 8;
+
+/// `coefficient · Π factor^exponent`
+#[derive(Clone, PartialEq, Debug)]
+struct Term {
+    coefficient: f64,
+    factors: Vec<(NodeId, u32)>,
+}
+
+struct Collect<'a> {
+    graph: &'a Graph,
+    extents: Vec<u64>,
+    /// The user of each node that has one only.
+    user: Vec<Option<NodeId>>,
+    map: Vec<NodeId>,
+    out: Graph,
+}
+
+fn additive(graph: &Graph, id: NodeId) -> bool {
+    graph.dtype(id).is_float() && matches!(graph.node(id), Node::Apply(Op::Add | Op::Sub | Op::Neg, _))
+}
+
+fn multiplicative(graph: &Graph, id: NodeId) -> bool {
+    graph.dtype(id).is_float() && matches!(graph.node(id), Node::Apply(Op::Mul | Op::Neg, _))
+}
+
+/// An equal graph that costs no more.
+pub fn collect(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
+    let needed = graph.reachable(roots);
+    let mut uses = vec![0u32; graph.len()];
+    let mut user = vec![None; graph.len()];
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        for operand in graph.operands(id) {
+            uses[operand.0 as usize] += 1;
+            user[operand.0 as usize] = Some(id);
+        }
+    }
+    roots.iter().for_each(|r| uses[r.0 as usize] += 2);
+    for (slot, count) in user.iter_mut().zip(&uses) {
+        if *count != 1 {
+            *slot = None;
+        }
+    }
+    let extents = cost::extents(graph);
+    let map = vec![NodeId(0); graph.len()];
+    let mut run = Collect { graph, extents, user, map, out: graph.emptied() };
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        run.out.span = graph.span_of(id);
+        run.map[id.0 as usize] = run.node(id);
+    }
+    let roots = roots.iter().map(|r| run.map[r.0 as usize]).collect();
+    (run.out, roots)
+}
+
+impl Collect<'_> {
+    fn node(&mut self, id: NodeId) -> NodeId {
+        let graph = self.graph;
+        let inside =
+            |kind: fn(&Graph, NodeId) -> bool| self.user[id.0 as usize].is_some_and(|u| kind(graph, u));
+        let better = if let Node::Reduce(RedOp::Sum, over, x) = graph.node(id) {
+            self.sum_over(id, over, *x)
+        } else if additive(graph, id) && !inside(additive) {
+            self.group_of_terms(id)
+        } else if multiplicative(graph, id) && !inside(multiplicative) {
+            self.group_of_factors(id)
+        } else {
+            None
+        };
+        better.unwrap_or_else(|| {
+            let args: Vec<NodeId> = graph.operands(id).iter().map(|a| self.map[a.0 as usize]).collect();
+            rebuild(&mut self.out, graph.node(id), graph.dtype(id), &args)
+        })
+    }
+
+    /// Flattens the product at `id`, whose own nodes' costs are added to `cost`.
+    fn product(&self, id: NodeId, cost: &mut u64) -> Term {
+        let mut term = Term { coefficient: 1.0, factors: vec![] };
+        let mut stack = vec![(id, true)];
+        while let Some((id, open)) = stack.pop() {
+            let open = open || self.user[id.0 as usize].is_some();
+            match self.graph.node(id) {
+                Node::Const(bits) => term.coefficient *= f64::from_bits(*bits),
+                Node::Apply(Op::Mul, args) if open => {
+                    *cost += cost::node(self.graph, &self.extents, id);
+                    stack.extend(args.iter().rev().map(|a| (*a, false)));
+                }
+                Node::Apply(Op::Neg, args) if open => {
+                    *cost += cost::node(self.graph, &self.extents, id);
+                    term.coefficient = -term.coefficient;
+                    stack.push((args[0], false));
+                }
+                _ => {
+                    let factor = self.map[id.0 as usize];
+                    match term.factors.iter_mut().find(|f| f.0 == factor) {
+                        Some(known) => known.1 += 1,
+                        None => term.factors.push((factor, 1)),
+                    }
+                }
+            }
+        }
+        term.factors.sort();
+        term
+    }
+
+    fn group_of_factors(&mut self, id: NodeId) -> Option<NodeId> {
+        let mut before = 0;
+        let term = self.product(id, &mut before);
+        if term.factors.len() + usize::from(term.coefficient != 1.0) < 3
+            && term.factors.iter().all(|f| f.1 < 3)
+        {
+            return None;
+        }
+        let mut after = 0;
+        let new = self.monomial(&term, id, &mut after)?;
+        (after < before).then_some(new)
+    }
+
+    fn group_of_terms(&mut self, id: NodeId) -> Option<NodeId> {
+        let graph = self.graph;
+        let mut before = 0;
+        let mut terms: Vec<Term> = Vec::new();
+        let mut stack = vec![(id, 1.0, true)];
+        while let Some((id, sign, top)) = stack.pop() {
+            let open = top || (additive(graph, id) && self.user[id.0 as usize].is_some());
+            match graph.node(id) {
+                Node::Apply(Op::Add, args) if open => {
+                    before += cost::node(graph, &self.extents, id);
+                    stack.extend([(args[1], sign, false), (args[0], sign, false)]);
+                }
+                Node::Apply(Op::Sub, args) if open => {
+                    before += cost::node(graph, &self.extents, id);
+                    stack.extend([(args[1], -sign, false), (args[0], sign, false)]);
+                }
+                Node::Apply(Op::Neg, args) if open => {
+                    before += cost::node(graph, &self.extents, id);
+                    stack.push((args[0], -sign, false));
+                }
+                _ => {
+                    let mut term = if self.user[id.0 as usize].is_some() || graph.as_const(id).is_some() {
+                        self.product(id, &mut before)
+                    } else {
+                        Term { coefficient: 1.0, factors: vec![(self.map[id.0 as usize], 1)] }
+                    };
+                    term.coefficient *= sign;
+                    match terms.iter_mut().find(|t| t.factors == term.factors) {
+                        Some(known) => known.coefficient += term.coefficient,
+                        None => terms.push(term),
+                    }
+                }
+            }
+            if terms.len() > MOST_TERMS {
+                return None;
+            }
+        }
+        // a cancelled term must have been finite
+        let vanishes = |t: &Term| t.coefficient == 0.0;
+        if terms.iter().any(|t| vanishes(t) && !t.factors.iter().all(|f| self.out.finite(f.0))) {
+            return None;
+        }
+        terms.retain(|t| !vanishes(t));
+        let mut after = 0;
+        let new = self.sum(terms, id, DEPTH, &mut after)?;
+        (after < before).then_some(new)
+    }
+
+    /// What a sum does not run over leaves it.
+    fn sum_over(&mut self, id: NodeId, over: &[AxisId], x: NodeId) -> Option<NodeId> {
+        if self.user[x.0 as usize].is_none() || !multiplicative(self.graph, x) {
+            return None;
+        }
+        let mut before = cost::node(self.graph, &self.extents, id);
+        let term = self.product(x, &mut before);
+        let depends = |f: &(NodeId, u32)| self.out.axes(f.0).iter().any(|a| over.contains(a));
+        let (inner, mut outer): (Vec<_>, Vec<_>) = term.factors.iter().copied().partition(depends);
+        if outer.is_empty() && term.coefficient == 1.0 {
+            return None;
+        }
+        let mut after = 0;
+        let inner = self.monomial(&Term { coefficient: 1.0, factors: inner }, x, &mut after)?;
+        after += cost::reduce(RedOp::Sum) * self.extent(inner);
+        let sum = self.out.reduce(RedOp::Sum, over, inner);
+        match outer.iter_mut().find(|f| f.0 == sum) {
+            Some(known) => known.1 += 1,
+            None => outer.push((sum, 1)),
+        }
+        let whole = self.monomial(&Term { coefficient: term.coefficient, factors: outer }, id, &mut after)?;
+        (after < before).then_some(whole)
+    }
+
+    fn extent(&self, id: NodeId) -> u64 {
+        cost::extent(&self.extents, self.out.axes(id).iter().copied())
+    }
+
+    fn apply(&mut self, op: Op, args: &[NodeId], cost: &mut u64) -> NodeId {
+        let id = self.out.apply(op, args);
+        if self.out.as_const(id).is_none() {
+            *cost += cost::apply(op) * self.extent(id);
+        }
+        id
+    }
+
+    /// Builds a product, small extents first; `like` has its type.
+    fn monomial(&mut self, term: &Term, like: NodeId, cost: &mut u64) -> Option<NodeId> {
+        let dtype = self.graph.dtype(like);
+        let usable = |c: f64| c.is_finite() && (c == 0.0 || c.abs() > 1e-30) && c.abs() < 1e30;
+        if !usable(term.coefficient) {
+            return None;
+        }
+        let mut factors = term.factors.clone();
+        factors.sort_by_key(|f| (self.extent(f.0), self.out.axes(f.0).to_vec(), f.0));
+        let coefficient = term.coefficient.abs();
+        let mut acc: Option<NodeId> =
+            (coefficient != 1.0 || factors.is_empty()).then(|| self.out.constant(coefficient, dtype));
+        for (base, exponent) in factors {
+            let power = self.power(base, exponent, cost);
+            acc = Some(match acc {
+                None => power,
+                Some(acc) => self.apply(Op::Mul, &[acc, power], cost),
+            });
+        }
+        let acc = acc?;
+        Some(if term.coefficient < 0.0 { self.apply(Op::Neg, &[acc], cost) } else { acc })
+    }
+
+    /// By repeated squaring.
+    fn power(&mut self, base: NodeId, exponent: u32, cost: &mut u64) -> NodeId {
+        let (mut acc, mut square, mut rest) = (None, base, exponent);
+        loop {
+            if rest & 1 == 1 {
+                acc = Some(match acc {
+                    None => square,
+                    Some(acc) => self.apply(Op::Mul, &[acc, square], cost),
+                });
+            }
+            rest >>= 1;
+            if rest == 0 {
+                return acc.unwrap_or(base);
+            }
+            square = self.apply(Op::Mul, &[square, square], cost);
+        }
+    }
+
+    /// Builds a sum, with common factors taken out and small extents first.
+    fn sum(&mut self, mut terms: Vec<Term>, like: NodeId, depth: usize, cost: &mut u64) -> Option<NodeId> {
+        let dtype = self.graph.dtype(like);
+        while let Some(shared) = if depth > 0 { common(&terms) } else { None } {
+            let holds = |t: &Term| match shared {
+                Shared::Factor(f) => t.factors.iter().any(|x| x.0 == f),
+                Shared::Coefficient(c) => t.coefficient.abs() == c,
+            };
+            let at = terms.iter().position(holds)?;
+            let (mut inner, rest): (Vec<Term>, Vec<Term>) = terms.into_iter().partition(holds);
+            for term in &mut inner {
+                match shared {
+                    Shared::Factor(f) => {
+                        term.factors.iter_mut().filter(|x| x.0 == f).for_each(|x| x.1 -= 1);
+                        term.factors.retain(|x| x.1 > 0);
+                    }
+                    Shared::Coefficient(c) => term.coefficient /= c,
+                }
+            }
+            let inner = self.sum(inner, like, depth - 1, cost)?;
+            let mut whole = Term { coefficient: 1.0, factors: vec![(inner, 1)] };
+            match shared {
+                Shared::Factor(f) if f == inner => whole.factors[0].1 = 2,
+                Shared::Factor(f) => whole.factors.push((f, 1)),
+                Shared::Coefficient(c) => whole.coefficient = c,
+            }
+            whole.factors.sort();
+            terms = rest;
+            terms.insert(at.min(terms.len()), whole);
+        }
+        let extent = |run: &Self, t: &Term| -> u64 {
+            let axes = t.factors.iter().flat_map(|f| run.out.axes(f.0).iter().copied());
+            let mut axes: Vec<AxisId> = axes.collect();
+            axes.sort();
+            axes.dedup();
+            cost::extent(&run.extents, axes)
+        };
+        terms.sort_by_key(|t| extent(self, t));
+        // a positive term first, so that the others are subtracted
+        if let Some(k) = terms.iter().position(|t| t.coefficient > 0.0) {
+            if extent(self, &terms[k]) == extent(self, &terms[0]) {
+                let head = terms.remove(k);
+                terms.insert(0, head);
+            }
+        }
+        let mut acc = None;
+        for term in terms {
+            acc = Some(match acc {
+                None => self.monomial(&term, like, cost)?,
+                Some(acc) => {
+                    let op = if term.coefficient < 0.0 { Op::Sub } else { Op::Add };
+                    let size = Term { coefficient: term.coefficient.abs(), ..term };
+                    let id = self.monomial(&size, like, cost)?;
+                    self.apply(op, &[acc, id], cost)
+                }
+            });
+        }
+        Some(acc.unwrap_or_else(|| self.out.constant(0.0, dtype)))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Shared {
+    Factor(NodeId),
+    Coefficient(f64),
+}
+
+/// The factor that most terms have, of those that at least two have.
+fn common(terms: &[Term]) -> Option<Shared> {
+    let mut counts: Vec<(NodeId, usize)> = Vec::new();
+    for (f, _) in terms.iter().flat_map(|t| &t.factors) {
+        match counts.iter_mut().find(|c| c.0 == *f) {
+            Some(known) => known.1 += 1,
+            None => counts.push((*f, 1)),
+        }
+    }
+    let best = counts.iter().filter(|c| c.1 > 1).max_by_key(|c| (c.1, std::cmp::Reverse(c.0)));
+    if let Some((factor, _)) = best {
+        return Some(Shared::Factor(*factor));
+    }
+    let shared = |c: f64| c != 1.0 && terms.iter().filter(|t| t.coefficient.abs() == c).count() > 1;
+    terms.iter().map(|t| t.coefficient.abs()).find(|c| shared(*c)).map(Shared::Coefficient)
+}
