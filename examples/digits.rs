@@ -195,7 +195,9 @@ fn draw(losses: &[f32], accuracies: &[f64], file: &Path) -> Result<(), Box<dyn E
         .x_label_area_size(40)
         .y_label_area_size(50)
         .build_cartesian_2d(1.0..losses.len().max(2) as f64, 0.0..1.0)?;
-    chart.configure_mesh().x_desc("epoch").y_desc("loss, accuracy").draw()?;
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc("epoch").y_desc("loss, accuracy").x_label_formatter(&|x| format!("{x:.0}"));
+    mesh.light_line_style(WHITE).draw()?;
     let epochs = || (1..).map(f64::from);
     let clipped = losses.iter().map(|&l| f64::from(l).min(1.0));
     chart
