@@ -14,7 +14,7 @@ pub fn differentiable(attr: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Each field is a parameter (`f32`, `f64`, an array or `Vec` of parameters, an `ndarray::Array`, another derived
 /// struct), all over one scalar type, unless it is marked `#[constant]`.
-#[proc_macro_derive(Differentiable, attributes(constant))]
+#[proc_macro_derive(Differentiable, attributes(constant, dims))]
 pub fn derive_differentiable(input: TokenStream) -> TokenStream {
     chainrule_core::params::derive_differentiable(input.into()).into()
 }

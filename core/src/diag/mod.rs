@@ -137,6 +137,9 @@ pub fn source(tokens: &dyn ToTokens) -> String {
         (" ]", "]"),
         (" [", "["),
         (" !", "!"),
+        (" : ", ": "),
+        (" .. ", ".."),
+        (" ..= ", "..="),
     ] {
         text = text.replace(from, to);
     }

@@ -110,6 +110,8 @@ pub struct Binding {
     pub value: Value,
     /// How host code names the value, where it can.
     pub host: Option<TokenStream>,
+    /// Declared `mut`.
+    pub mutable: bool,
 }
 
 /// The names in scope, innermost last, and the definitions of the function whose body it is.
@@ -124,6 +126,6 @@ impl Env {
         self.bindings.iter().rev().find(|b| b.name == name)
     }
     pub fn bind(&mut self, name: impl Into<String>, value: Value, host: Option<TokenStream>) {
-        self.bindings.push(Binding { name: name.into(), value, host });
+        self.bindings.push(Binding { name: name.into(), value, host, mutable: false });
     }
 }

@@ -109,11 +109,70 @@ impl Lower<'_> {
         renamed
     }
 
+    /// Keeps an inactive statement that changes inactive variables. Each gets a new name from here on, so that what was
+    /// read before keeps its value.
+    pub fn keep_statement(&mut self, stmt: &TokenStream) -> bool {
+        if self.mentions_active(stmt) || self.host_tokens(stmt).is_none() {
+            return false;
+        }
+        let mentioned = names(stmt);
+        let changed: Vec<super::env::Binding> =
+            mentioned.iter().filter_map(|n| self.env.get(n).filter(|b| b.mutable).cloned()).collect();
+        let mut new_names = Vec::new();
+        for (k, binding) in changed.iter().enumerate() {
+            if changed[..k].iter().any(|b| b.name == binding.name) {
+                continue;
+            }
+            let Some(old) = binding.host.clone() else { continue };
+            let pat: TokenStream =
+                Ident::new(&binding.name, proc_macro2::Span::call_site()).to_token_stream();
+            let kept = self.keep_let(
+                &[binding.name.clone()],
+                &quote::quote!(mut #pat),
+                None,
+                quote::quote!(#old.clone()),
+            );
+            for (name, ident) in kept {
+                new_names.push(ident.to_string());
+                let value = self.renamed_value(&binding.value, &ident);
+                if let Some(b) = self.env.bindings.iter_mut().rev().find(|b| b.name == name) {
+                    (b.value, b.host) = (value, Some(ident));
+                }
+            }
+        }
+        if let Some(tokens) = self.host_tokens(stmt) {
+            let uses = names(&tokens);
+            self.host_lets.push(HostLet { names: new_names, uses, tokens: quote::quote!(#tokens;) });
+        }
+        true
+    }
+
+    /// The same kind of value under another host name.
+    fn renamed_value(&mut self, value: &Value, ident: &TokenStream) -> Value {
+        match value {
+            Value::Tensor(t) => match self.graph.node(t.node).clone() {
+                crate::ir::Node::Load { array: crate::ir::Array::Input(i), .. } => {
+                    let form = self.leaves.get(i.0 as usize).map(|l| l.form.clone());
+                    let form = form.unwrap_or(crate::signature::Form::Scalar(self.graph.dtype(t.node)));
+                    let dtype = self.graph.dtype(t.node);
+                    Value::Tensor(self.input(ident, form, dtype, t.dims.clone(), None, false))
+                }
+                _ => {
+                    let dtype = self.graph.dtype(t.node);
+                    let form = crate::signature::Form::Scalar(dtype);
+                    Value::Tensor(self.input(ident, form, dtype, vec![], None, false))
+                }
+            },
+            Value::Int(_) => Value::Int(self.rigid(ident)),
+            _ => Value::Host(ident.clone()),
+        }
+    }
+
     /// The kept `let`s that these names need, in order.
     pub fn needed_lets(&self, mut needed: Vec<String>) -> Vec<TokenStream> {
         let mut out = Vec::new();
         for kept in self.host_lets.iter().rev() {
-            if kept.names.iter().any(|n| needed.contains(n)) {
+            if kept.names.is_empty() || kept.names.iter().any(|n| needed.contains(n)) {
                 needed.extend(kept.uses.iter().cloned());
                 out.push(kept.tokens.clone());
             }

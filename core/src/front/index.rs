@@ -320,8 +320,36 @@ impl Lower<'_> {
         match span.as_const() {
             _ if step == 1 => Some(span),
             Some(n) => Some(self.int((n + step - 1) / step)),
-            None => span.div_exact(&self.int(step)),
+            None => match span.div_exact(&self.int(step)) {
+                Some(len) => Some(len),
+                None => {
+                    let text = self.rust_text(&span)?;
+                    let name = format!("({text} + {}) / {step}", step - 1);
+                    Some(Size::sym(self.symbol(&name, true)))
+                }
+            },
         }
+    }
+
+    /// A size as a Rust expression over the arguments, where there is one.
+    pub fn rust_text(&self, size: &Size) -> Option<String> {
+        let sizes = &self.graph.sizes;
+        let expression = |name: &str| syn::parse_str::<Expr>(name).is_ok();
+        let known = std::cell::Cell::new(true);
+        let text = sizes.resolve(size).show(&|sym| {
+            let own = &sizes.syms[sym.0 as usize];
+            if own.rigid || own.name.contains('(') {
+                return own.name.clone();
+            }
+            // a name of `#[dims]` is measured where an argument has it
+            let measured = sizes.syms.iter().enumerate().find(|(k, info)| {
+                let same = sizes.resolve(&Size::sym(crate::ir::Sym(*k as u32))) == Size::sym(sym);
+                same && info.name.contains('(') && expression(&info.name)
+            });
+            known.set(known.get() && measured.is_some());
+            measured.map_or_else(String::new, |m| m.1.name.clone())
+        });
+        known.get().then_some(text)
     }
 
     // ---- joining ----

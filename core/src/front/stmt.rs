@@ -33,15 +33,12 @@ impl Lower<'_> {
                     };
                 }
                 Stmt::Expr(e, None) if last => return self.expr(e),
-                Stmt::Expr(e, _) => {
-                    self.effect(e);
-                }
+                Stmt::Expr(e, _) => self.effect(e),
                 Stmt::Item(syn::Item::Use(_)) => {}
                 Stmt::Item(syn::Item::Const(c)) => {
                     let name = c.ident.to_string();
                     let host = self.host_tokens(&c.expr);
                     let value = self.expr(&c.expr);
-                    let value = self.annotated(value, &c.ty, &c.expr, &name);
                     let host = host.and_then(|init| {
                         let list = [name.clone()];
                         let kept = self.keep_let(
@@ -52,12 +49,18 @@ impl Lower<'_> {
                         );
                         kept.into_iter().next().map(|k| k.1)
                     });
+                    let value = match (value, &host) {
+                        (Value::Host(_), Some(ident)) => Value::Host(ident.clone()),
+                        (value, _) => value,
+                    };
+                    let value = self.annotated(value, &c.ty, &c.expr);
                     self.env.bind(name, value, host);
                 }
                 Stmt::Item(item) => {
                     let help = "move it out of the function";
                     self.errors.push(Kind::Unsupported, item, &["an item inside the body", help]);
                 }
+                Stmt::Macro(m) if !last && self.keep_statement(&m.mac.to_token_stream()) => {}
                 Stmt::Macro(m) => {
                     self.errors.push(Kind::Macro, &m.mac, &[&source(&m.mac.path)]);
                     if last {
@@ -71,6 +74,9 @@ impl Lower<'_> {
 
     /// A statement for its effect: refused where it touches what is differentiated.
     fn effect(&mut self, e: &Expr) {
+        if self.keep_statement(&e.to_token_stream()) {
+            return;
+        }
         let before = self.errors.len();
         self.expr(e);
         if self.errors.len() == before {
@@ -95,11 +101,12 @@ impl Lower<'_> {
             return self.bind_poison(pat);
         }
         let mut value = self.expr(&init.expr);
-        if let Some(ty) = ty {
-            value = self.annotated(value, ty, &init.expr, &source(pat));
-        }
         let mut names = Vec::new();
-        variables(pat, &mut names);
+        let mutable = variables(pat, &mut names);
+        if mutable && matches!(value, Value::Num(_)) {
+            // what it is later only the running program knows
+            value = Value::Host(init.expr.to_token_stream());
+        }
         let host_init = match value.active() {
             true => None,
             false => self.host_tokens(&init.expr),
@@ -114,26 +121,24 @@ impl Lower<'_> {
         if let (Value::Host(_), [(_, ident)]) = (&value, kept.as_slice()) {
             value = Value::Host(ident.clone());
         }
+        if let Some(ty) = ty {
+            value = self.annotated(value, ty, &init.expr);
+        }
+        let mark = self.env.bindings.len();
         self.bind(pat, value, &kept);
+        self.env.bindings[mark..].iter_mut().for_each(|b| b.mutable = mutable);
     }
 
     /// The value with the type that the user wrote for it.
-    pub fn annotated(&mut self, value: Value, ty: &Type, at: &Expr, name: &str) -> Value {
+    pub fn annotated(&mut self, value: Value, ty: &Type, at: &Expr) -> Value {
         let known = self.known(ty);
         match (value, known) {
             (Value::Host(tokens), Known::Numbers(form, dtype)) => match form {
                 Form::Scalar(crate::ir::Dtype::Int) => Value::Int(self.rigid(&tokens)),
                 Form::Scalar(crate::ir::Dtype::Bool) => Value::Host(tokens),
                 _ => {
-                    // the input is the variable itself, not the expression that computed it
-                    let kept =
-                        syn::parse_str::<syn::Ident>(name).ok().filter(|_| self.env.get(name).is_none());
-                    let place = match kept {
-                        Some(ident) if !self.host_names.contains(name) => ident.to_token_stream(),
-                        _ => tokens,
-                    };
-                    let dims = self.dims_of(&form, &source(&place));
-                    Value::Tensor(self.input(&place, form, dtype, dims, None, false))
+                    let dims = self.dims_of(&form, &source(&tokens));
+                    Value::Tensor(self.input(&tokens, form, dtype, dims, None, false))
                 }
             },
             (Value::Num(_), Known::Numbers(Form::Scalar(dtype), _)) if !dtype.is_float() => Value::Poison,
@@ -144,9 +149,9 @@ impl Lower<'_> {
                     .and_then(|t| self.typed(t, &form, dtype, ty, &tokens));
                 typed.map_or(Value::Poison, Value::Tensor)
             }
-            (Value::Tuple(list), Known::Tuple(types)) if list.len() == types.len() => Value::Tuple(
-                list.into_iter().zip(&types).map(|(v, t)| self.annotated(v, t, at, "")).collect(),
-            ),
+            (Value::Tuple(list), Known::Tuple(types)) if list.len() == types.len() => {
+                Value::Tuple(list.into_iter().zip(&types).map(|(v, t)| self.annotated(v, t, at)).collect())
+            }
             (value, _) => value,
         }
     }
@@ -174,7 +179,7 @@ impl Lower<'_> {
             Pat::Reference(p) => self.bind(&p.pat, value, kept),
             Pat::Type(p) => {
                 let at = Expr::Verbatim(pat.to_token_stream());
-                let value = self.annotated(value, &p.ty, &at, "");
+                let value = self.annotated(value, &p.ty, &at);
                 self.bind(&p.pat, value, kept);
             }
             Pat::Tuple(p) => {

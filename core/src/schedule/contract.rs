@@ -68,8 +68,23 @@ fn multiply(graph: &mut Graph, factors: &[NodeId]) -> Option<NodeId> {
 fn product(graph: &mut Graph, id: NodeId) -> Option<Gemm> {
     let Node::Reduce(RedOp::Sum, over, body) = graph.node(id).clone() else { return None };
     let [summed] = over[..] else { return None };
-    let factors = factors(graph, body);
-    if factors.len() < 2 || factors.len() > 6 || !graph.dtype(id).is_float() {
+    if !graph.dtype(id).is_float() {
+        return None;
+    }
+    // as it is written first: products that others use too stay whole
+    let written = match graph.node(body) {
+        Node::Apply(Op::Mul, args) => args.clone(),
+        _ => return None,
+    };
+    split(graph, id, summed, &written).or_else(|| {
+        let all = factors(graph, body);
+        split(graph, id, summed, &all)
+    })
+}
+
+/// Factors divided into the operands of a matrix product, where they can be.
+fn split(graph: &mut Graph, id: NodeId, summed: AxisId, factors: &[NodeId]) -> Option<Gemm> {
+    if factors.len() < 2 || factors.len() > 6 {
         return None;
     }
     let out = graph.axes(id).to_vec();

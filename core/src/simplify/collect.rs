@@ -1,12 +1,13 @@
 //! Sums and products as lists: like terms, common factors and powers are collected, and factors go in the order of
 //! their extents, so that `c·x[i]·y[i,j]` multiplies small things first and what a sum does not run over leaves it.
 //!
-//! A group is a tree of additions or multiplications whose inner nodes have one user. Invariant: a group is
-//! rebuilt only where that costs less; a term that may be infinite is never cancelled.
+//! A group is what a sum or a product needs and nothing else needs. Invariant: a group is rebuilt only where that costs
+//! less; a term that may be infinite is never cancelled.
 
 use super::cost;
 use super::lang::rebuild;
 use crate::ir::{AxisId, Graph, Node, NodeId, Op, RedOp};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// Groups of more terms than this keep their form.
 const MOST_TERMS: usize = 64;
@@ -23,11 +24,20 @@ struct Term {
 struct Collect<'a> {
     graph: &'a Graph,
     extents: Vec<u64>,
-    /// The user of each node that has one only.
-    user: Vec<Option<NodeId>>,
+    /// The users of each node; a root is used by itself.
+    users: Vec<Vec<NodeId>>,
     map: Vec<NodeId>,
+    /// The nodes that became each node of `out`.
+    origins: HashMap<NodeId, Vec<NodeId>>,
+    /// The group at hand.
+    group: HashSet<NodeId>,
+    /// Nodes of `out` whose cost is counted already.
+    counted: HashSet<NodeId>,
     out: Graph,
 }
+
+/// Walks over a group are no longer than this.
+const MOST_STEPS: usize = 512;
 
 fn additive(graph: &Graph, id: NodeId) -> bool {
     graph.dtype(id).is_float() && matches!(graph.node(id), Node::Apply(Op::Add | Op::Sub | Op::Neg, _))
@@ -40,26 +50,30 @@ fn multiplicative(graph: &Graph, id: NodeId) -> bool {
 /// An equal graph that costs no more.
 pub fn collect(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
     let needed = graph.reachable(roots);
-    let mut uses = vec![0u32; graph.len()];
-    let mut user = vec![None; graph.len()];
+    let mut users: Vec<Vec<NodeId>> = vec![Vec::new(); graph.len()];
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         for operand in graph.operands(id) {
-            uses[operand.0 as usize] += 1;
-            user[operand.0 as usize] = Some(id);
+            if !users[operand.0 as usize].contains(&id) {
+                users[operand.0 as usize].push(id);
+            }
         }
     }
-    roots.iter().for_each(|r| uses[r.0 as usize] += 2);
-    for (slot, count) in user.iter_mut().zip(&uses) {
-        if *count != 1 {
-            *slot = None;
-        }
-    }
-    let extents = cost::extents(graph);
-    let map = vec![NodeId(0); graph.len()];
-    let mut run = Collect { graph, extents, user, map, out: graph.emptied() };
+    roots.iter().for_each(|r| users[r.0 as usize].push(*r));
+    let mut run = Collect {
+        graph,
+        extents: cost::extents(graph),
+        users,
+        map: vec![NodeId(0); graph.len()],
+        origins: HashMap::new(),
+        group: HashSet::new(),
+        counted: HashSet::new(),
+        out: graph.emptied(),
+    };
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         run.out.span = graph.span_of(id);
-        run.map[id.0 as usize] = run.node(id);
+        let new = run.node(id);
+        run.map[id.0 as usize] = new;
+        run.origins.entry(new).or_default().push(id);
     }
     let roots = roots.iter().map(|r| run.map[r.0 as usize]).collect();
     (run.out, roots)
@@ -68,8 +82,10 @@ pub fn collect(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
 impl Collect<'_> {
     fn node(&mut self, id: NodeId) -> NodeId {
         let graph = self.graph;
-        let inside =
-            |kind: fn(&Graph, NodeId) -> bool| self.user[id.0 as usize].is_some_and(|u| kind(graph, u));
+        let inside = |kind: fn(&Graph, NodeId) -> bool| match self.users[id.0 as usize].as_slice() {
+            [one] => *one != id && kind(graph, *one),
+            _ => false,
+        };
         let better = if let Node::Reduce(RedOp::Sum, over, x) = graph.node(id) {
             self.sum_over(id, over, *x)
         } else if additive(graph, id) && !inside(additive) {
@@ -85,22 +101,46 @@ impl Collect<'_> {
         })
     }
 
-    /// Flattens the product at `id`, whose own nodes' costs are added to `cost`.
-    fn product(&self, id: NodeId, cost: &mut u64) -> Term {
+    /// Finds the products that only `top` needs and, with `sums`, the sums that are terms of it; their cost.
+    fn open(&mut self, top: NodeId, sums: bool) -> u64 {
+        self.group.clear();
+        self.counted.clear();
+        let mut heap = BinaryHeap::from([top]);
+        let mut cost = 0;
+        while let Some(id) = heap.pop() {
+            let users = &self.users[id.0 as usize];
+            let own = id == top
+                || (multiplicative(self.graph, id)
+                    && users.iter().all(|u| *u != id && self.group.contains(u)))
+                // a sum that is used twice is not multiplied out
+                || (sums
+                    && additive(self.graph, id)
+                    && matches!(users.as_slice(), [u] if *u != id && self.group.contains(u) && additive(self.graph, *u)));
+            if own && self.group.len() < MOST_STEPS && self.group.insert(id) {
+                cost += cost::node(self.graph, &self.extents, id);
+                heap.extend(self.graph.operands(id));
+            }
+        }
+        cost
+    }
+
+    /// Flattens the product at `id`; squares are opened even where others need them too.
+    fn product(&self, id: NodeId) -> Option<Term> {
         let mut term = Term { coefficient: 1.0, factors: vec![] };
-        let mut stack = vec![(id, true)];
-        while let Some((id, open)) = stack.pop() {
-            let open = open || self.user[id.0 as usize].is_some();
+        let mut stack = vec![id];
+        let mut steps = 0;
+        while let Some(id) = stack.pop() {
+            steps += 1;
+            if steps > MOST_STEPS {
+                return None;
+            }
+            let own = self.group.contains(&id);
             match self.graph.node(id) {
                 Node::Const(bits) => term.coefficient *= f64::from_bits(*bits),
-                Node::Apply(Op::Mul, args) if open => {
-                    *cost += cost::node(self.graph, &self.extents, id);
-                    stack.extend(args.iter().rev().map(|a| (*a, false)));
-                }
-                Node::Apply(Op::Neg, args) if open => {
-                    *cost += cost::node(self.graph, &self.extents, id);
+                Node::Apply(Op::Mul, args) if own || args[0] == args[1] => stack.extend(args.iter().rev()),
+                Node::Apply(Op::Neg, args) if own => {
                     term.coefficient = -term.coefficient;
-                    stack.push((args[0], false));
+                    stack.push(args[0]);
                 }
                 _ => {
                     let factor = self.map[id.0 as usize];
@@ -112,15 +152,13 @@ impl Collect<'_> {
             }
         }
         term.factors.sort();
-        term
+        Some(term)
     }
 
     fn group_of_factors(&mut self, id: NodeId) -> Option<NodeId> {
-        let mut before = 0;
-        let term = self.product(id, &mut before);
-        if term.factors.len() + usize::from(term.coefficient != 1.0) < 3
-            && term.factors.iter().all(|f| f.1 < 3)
-        {
+        let before = self.open(id, false);
+        let term = self.product(id)?;
+        if self.group.len() < 2 {
             return None;
         }
         let mut after = 0;
@@ -130,39 +168,31 @@ impl Collect<'_> {
 
     fn group_of_terms(&mut self, id: NodeId) -> Option<NodeId> {
         let graph = self.graph;
-        let mut before = 0;
+        let before = self.open(id, true);
+        if self.group.len() < 2 {
+            return None;
+        }
         let mut terms: Vec<Term> = Vec::new();
-        let mut stack = vec![(id, 1.0, true)];
-        while let Some((id, sign, top)) = stack.pop() {
-            let open = top || (additive(graph, id) && self.user[id.0 as usize].is_some());
+        let mut stack = vec![(id, 1.0)];
+        let mut steps = 0;
+        while let Some((id, sign)) = stack.pop() {
+            steps += 1;
+            if terms.len() > MOST_TERMS || steps > MOST_STEPS {
+                return None;
+            }
+            let own = self.group.contains(&id);
             match graph.node(id) {
-                Node::Apply(Op::Add, args) if open => {
-                    before += cost::node(graph, &self.extents, id);
-                    stack.extend([(args[1], sign, false), (args[0], sign, false)]);
-                }
-                Node::Apply(Op::Sub, args) if open => {
-                    before += cost::node(graph, &self.extents, id);
-                    stack.extend([(args[1], -sign, false), (args[0], sign, false)]);
-                }
-                Node::Apply(Op::Neg, args) if open => {
-                    before += cost::node(graph, &self.extents, id);
-                    stack.push((args[0], -sign, false));
-                }
+                Node::Apply(Op::Add, args) if own => stack.extend([(args[1], sign), (args[0], sign)]),
+                Node::Apply(Op::Sub, args) if own => stack.extend([(args[1], -sign), (args[0], sign)]),
+                Node::Apply(Op::Neg, args) if own => stack.push((args[0], -sign)),
                 _ => {
-                    let mut term = if self.user[id.0 as usize].is_some() || graph.as_const(id).is_some() {
-                        self.product(id, &mut before)
-                    } else {
-                        Term { coefficient: 1.0, factors: vec![(self.map[id.0 as usize], 1)] }
-                    };
+                    let mut term = self.product(id)?;
                     term.coefficient *= sign;
                     match terms.iter_mut().find(|t| t.factors == term.factors) {
                         Some(known) => known.coefficient += term.coefficient,
                         None => terms.push(term),
                     }
                 }
-            }
-            if terms.len() > MOST_TERMS {
-                return None;
             }
         }
         // a cancelled term must have been finite
@@ -178,11 +208,14 @@ impl Collect<'_> {
 
     /// What a sum does not run over leaves it.
     fn sum_over(&mut self, id: NodeId, over: &[AxisId], x: NodeId) -> Option<NodeId> {
-        if self.user[x.0 as usize].is_none() || !multiplicative(self.graph, x) {
+        if !multiplicative(self.graph, x) {
             return None;
         }
-        let mut before = cost::node(self.graph, &self.extents, id);
-        let term = self.product(x, &mut before);
+        let before = self.open(id, false);
+        if !self.group.contains(&x) {
+            return None;
+        }
+        let term = self.product(x)?;
         let depends = |f: &(NodeId, u32)| self.out.axes(f.0).iter().any(|a| over.contains(a));
         let (inner, mut outer): (Vec<_>, Vec<_>) = term.factors.iter().copied().partition(depends);
         if outer.is_empty() && term.coefficient == 1.0 {
@@ -206,7 +239,9 @@ impl Collect<'_> {
 
     fn apply(&mut self, op: Op, args: &[NodeId], cost: &mut u64) -> NodeId {
         let id = self.out.apply(op, args);
-        if self.out.as_const(id).is_none() {
+        // what others need anyway, and what is counted already, is free
+        let others = self.origins.get(&id).is_some_and(|o| o.iter().any(|n| !self.group.contains(n)));
+        if self.out.as_const(id).is_none() && !args.contains(&id) && !others && self.counted.insert(id) {
             *cost += cost::apply(op) * self.extent(id);
         }
         id

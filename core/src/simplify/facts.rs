@@ -18,14 +18,23 @@ pub struct Facts {
     pub pos: bool,
     /// Does not depend on the axes of the rule's reductions.
     pub fixed: bool,
+    /// Depends on no axis but the reduced ones and those of the rule's other variables.
+    pub alone: bool,
 }
 
 /// Factors below this neither overflow nor underflow when two of them meet.
 const MODERATE: f64 = 1e15;
 
 impl Facts {
-    pub const UNKNOWN: Facts =
-        Facts { lo: f64::NEG_INFINITY, hi: f64::INFINITY, nan: true, int: false, pos: false, fixed: false };
+    pub const UNKNOWN: Facts = Facts {
+        lo: f64::NEG_INFINITY,
+        hi: f64::INFINITY,
+        nan: true,
+        int: false,
+        pos: false,
+        fixed: false,
+        alone: false,
+    };
 
     pub fn range(lo: f64, hi: f64) -> Facts {
         Facts { lo, hi, nan: false, pos: lo > 0.0, ..Facts::UNKNOWN }
@@ -67,6 +76,9 @@ impl Facts {
     pub fn fixed(&self) -> bool {
         self.fixed
     }
+    pub fn alone(&self) -> bool {
+        self.alone
+    }
     pub fn constant(&self) -> bool {
         self.lo == self.hi && !self.nan
     }
@@ -107,6 +119,7 @@ impl Facts {
             int: self.int || other.int,
             pos: self.pos || other.pos,
             fixed: false,
+            alone: false,
         }
     }
     /// One of both holds.
@@ -118,6 +131,7 @@ impl Facts {
             int: self.int && other.int,
             pos: self.pos && other.pos,
             fixed: false,
+            alone: false,
         }
     }
 
@@ -269,7 +283,7 @@ pub fn apply(op: Op, args: &[Facts], same: bool, dtype: Dtype) -> Facts {
         Op::Powf if a.nonneg() => Facts { pos: a.positive(), ..nonneg(a.nan || b.nan) },
         _ => unknown,
     };
-    Facts { fixed: false, ..facts }
+    Facts { fixed: false, alone: false, ..facts }
 }
 
 /// Facts about a reduction; `count` is the number of elements where it is known.
@@ -293,7 +307,7 @@ pub fn reduce(op: RedOp, x: Facts, count: Option<u64>, dtype: Dtype) -> Facts {
             Facts { pos, int: x.int, nan, ..Facts::range(lo, hi).rounded(dtype) }
         }
         RedOp::Max | RedOp::Min if some => {
-            Facts { fixed: false, pos: x.pos && !x.nan, nan: false, ..x }.widen(x.nan)
+            Facts { fixed: false, alone: false, pos: x.pos && !x.nan, nan: false, ..x }.widen(x.nan)
         }
         _ => Facts::UNKNOWN,
     }

@@ -5,7 +5,7 @@
 use super::facts::{self, Facts};
 use super::pattern::View;
 use crate::ir::{Array, AxisId, Dtype, Graph, Node, NodeId, Op, RedOp};
-use egg::{Analysis, DidMerge, EGraph, Id, Language};
+use egg::{Analysis, DidMerge, EClass, EGraph, Id, Language};
 use std::collections::HashMap;
 
 /// What a term does with its operands.
@@ -144,7 +144,7 @@ impl Tables {
     }
 
     /// Everything about a term whose operands are known.
-    pub fn info(&mut self, term: &Term, of: &dyn Fn(Id) -> Info) -> Info {
+    pub fn info(&mut self, term: &Term, args: &[Info]) -> Info {
         let dtype = term.dtype;
         let mut info = Info { facts: Facts::UNKNOWN, constant: None, axes: 0, dtype, span: self.span };
         match term.head {
@@ -153,20 +153,19 @@ impl Tables {
                 info.constant = Some(bits);
             }
             Head::Apply(op) => {
-                let args: Vec<Info> = term.args.iter().map(|a| of(*a)).collect();
-                for a in &args {
+                for a in args {
                     info.axes = self.union(info.axes, a.axes);
                 }
                 let same = term.args.len() == 2 && term.args[0] == term.args[1];
                 let facts: Vec<Facts> = args.iter().map(|a| a.facts).collect();
                 info.facts = facts::apply(op, &facts, same, dtype);
-                info.constant = fold(op, &args, dtype);
+                info.constant = fold(op, args, dtype);
                 if let Some(bits) = info.constant {
                     info.facts = Facts::exactly(f64::from_bits(bits));
                 }
             }
             Head::Cast => {
-                let x = of(term.args[0]);
+                let x = &args[0];
                 info.axes = x.axes;
                 // f64 to f32 may overflow, integers beyond the mantissa are rounded
                 if dtype == Dtype::F64 && x.dtype != Dtype::Bool {
@@ -174,7 +173,7 @@ impl Tables {
                 }
             }
             Head::Reduce(op, over) => {
-                let x = of(term.args[0]);
+                let x = &args[0];
                 info.axes = self.minus(x.axes, over);
                 let met = self.intersection(x.axes, over);
                 let count = if met == over { self.count(over) } else { None };
@@ -185,7 +184,7 @@ impl Tables {
                 info.axes = shape.axes;
                 info.facts = shape.facts;
                 if let Node::Load { array: Array::Node(..), .. } = shape.node {
-                    info.facts = of(term.args[0]).facts;
+                    info.facts = args[0].facts;
                 }
             }
         }
@@ -310,10 +309,8 @@ impl Analysis<Term> for Known {
     type Data = Info;
 
     fn make(egraph: &mut EGraph<Term, Self>, term: &Term, _: Id) -> Info {
-        let mut tables = std::mem::take(&mut egraph.analysis.0);
-        let info = tables.info(term, &|id| egraph[id].data.clone());
-        egraph.analysis.0 = tables;
-        info
+        let args: Vec<Info> = term.args.iter().map(|a| egraph[*a].data.clone()).collect();
+        egraph.analysis.0.info(term, &args)
     }
 
     fn merge(&mut self, a: &mut Info, b: Info) -> DidMerge {
@@ -341,18 +338,43 @@ impl Analysis<Term> for Known {
     }
 }
 
-impl View for EGraph<Term, Known> {
+/// The classes of a rebuilt e-graph by number, for matching without a search for each.
+pub struct Snapshot<'a> {
+    classes: Vec<Option<&'a EClass<Term, Info>>>,
+    egraph: &'a EGraph<Term, Known>,
+}
+
+impl<'a> Snapshot<'a> {
+    pub fn new(egraph: &'a EGraph<Term, Known>) -> Self {
+        let mut classes = vec![None; egraph.nodes().len()];
+        for class in egraph.classes() {
+            classes[usize::from(class.id)] = Some(class);
+        }
+        Snapshot { classes, egraph }
+    }
+    fn class(&self, id: Id) -> &'a EClass<Term, Info> {
+        match self.classes[usize::from(id)] {
+            Some(class) => class,
+            None => &self.egraph[id],
+        }
+    }
+    pub fn info(&self, id: Id) -> &'a Info {
+        &self.class(id).data
+    }
+}
+
+impl View for Snapshot<'_> {
     fn nodes(&self, id: Id) -> &[Term] {
-        &self[id].nodes
+        &self.class(id).nodes
     }
     fn constant(&self, id: Id) -> Option<u64> {
-        self[id].data.constant
+        self.class(id).data.constant
     }
     fn dtype(&self, id: Id) -> Dtype {
-        self[id].data.dtype
+        self.class(id).data.dtype
     }
     fn same(&self, a: Id, b: Id) -> bool {
-        a == b || self.find(a) == self.find(b)
+        a == b || self.class(a).id == self.class(b).id
     }
 }
 
@@ -372,8 +394,8 @@ impl Flat {
         if let Some(id) = self.known.get(&term) {
             return *id;
         }
-        let infos = &self.infos;
-        let mut info = self.tables.info(&term, &|id| infos[usize::from(id)].clone());
+        let args: Vec<Info> = term.args.iter().map(|a| self.infos[usize::from(*a)].clone()).collect();
+        let mut info = self.tables.info(&term, &args);
         let term = match info.constant {
             Some(bits) => Term { head: Head::Const(bits), dtype: term.dtype, args: vec![] },
             None => term,

@@ -16,6 +16,8 @@ mod lang;
 mod pattern;
 #[cfg(test)]
 mod proof;
+#[cfg(test)]
+mod random;
 mod saturate;
 mod table;
 #[cfg(test)]

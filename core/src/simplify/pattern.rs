@@ -150,6 +150,16 @@ pub fn find(view: &impl View, pats: &[Pat], id: Id, out: &mut Vec<Bound>) {
     }
 }
 
+/// A quick look at the root alone.
+fn plausible(view: &impl View, pat: &Pat, id: Id) -> bool {
+    match pat {
+        Pat::Var(_) => true,
+        Pat::Const(c) => view.constant(id) == Some(c.to_bits()),
+        Pat::Apply(op, _) => view.nodes(id).iter().any(|n| n.head == Head::Apply(*op)),
+        Pat::Reduce(op, _) => view.nodes(id).iter().any(|n| matches!(n.head, Head::Reduce(o, _) if o == *op)),
+    }
+}
+
 /// Depth is bounded by the size of the pattern.
 fn solve(view: &impl View, pats: &[Pat], goals: &[(usize, Id)], mut bound: Bound, out: &mut Vec<Bound>) {
     let Some(((pat, id), rest)) = goals.split_first().map(|(g, r)| (*g, r)) else {
@@ -176,11 +186,22 @@ fn solve(view: &impl View, pats: &[Pat], goals: &[(usize, Id)], mut bound: Bound
                 if node.head != Head::Apply(*op) || node.args.len() != args.len() {
                     continue;
                 }
-                let mut goals: Vec<(usize, Id)> =
-                    args.iter().copied().zip(node.args.iter().copied()).collect();
+                let straight = args.iter().zip(&node.args).all(|(p, a)| plausible(view, &pats[*p], *a));
+                let crossed = op.commutes()
+                    && args.len() == 2
+                    && args[0] != args[1]
+                    && plausible(view, &pats[args[0]], node.args[1])
+                    && plausible(view, &pats[args[1]], node.args[0]);
+                if !straight && !crossed {
+                    continue;
+                }
+                let mut goals: Vec<(usize, Id)> = Vec::with_capacity(args.len() + rest.len());
+                goals.extend(args.iter().copied().zip(node.args.iter().copied()));
                 goals.extend_from_slice(rest);
-                solve(view, pats, &goals, bound, out);
-                if op.commutes() && args.len() == 2 && args[0] != args[1] {
+                if straight {
+                    solve(view, pats, &goals, bound, out);
+                }
+                if crossed {
                     goals[0].1 = node.args[1];
                     goals[1].1 = node.args[0];
                     solve(view, pats, &goals, bound, out);

@@ -221,7 +221,7 @@ fn points(rule: &Rule, narrow: bool, count: usize) -> Vec<Vec<Lanes>> {
                             } else {
                                 Facts { int: fixed && lo.fract() == 0.0, ..Facts::range(lo, hi) }
                             };
-                            Facts { fixed, ..exact }
+                            Facts { fixed, alone: true, ..exact }
                         })
                         .collect()
                 };

@@ -4,12 +4,12 @@
 //! the input, so the result is a function of the input alone.
 
 use super::facts::Facts;
-use super::lang::{Flat, Head, Info, Known, Tables, Term};
+use super::lang::{Flat, Head, Info, Known, Snapshot, Tables, Term};
 use super::pattern::{build, find, Bound, Pat, Sink, View, VARS};
 use super::table::{Class, Rule};
 use crate::ir::{Dtype, Graph, Math, NodeId, Op};
 use egg::{EGraph, Id};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// Rounds of matching and applying.
 const ROUNDS: usize = 6;
@@ -104,7 +104,7 @@ fn number_type(root: Dtype, bound: &Bound, of: &dyn Fn(Id) -> Dtype) -> Option<D
 }
 
 /// Whether the condition follows from what is known.
-fn holds(rule: &Rule, bound: &Bound, tables: &Tables, of: &dyn Fn(Id) -> Info) -> bool {
+fn holds<'a>(rule: &Rule, bound: &Bound, tables: &Tables, of: &dyn Fn(Id) -> &'a Info) -> bool {
     let mut facts = [Facts::UNKNOWN; VARS];
     for (slot, var) in facts.iter_mut().zip(&bound.vars) {
         if let Some(id) = var {
@@ -112,7 +112,14 @@ fn holds(rule: &Rule, bound: &Bound, tables: &Tables, of: &dyn Fn(Id) -> Info) -
             let fixed = bound
                 .axes
                 .is_some_and(|over| tables.axes(over).iter().all(|a| !tables.axes(info.axes).contains(a)));
-            *slot = Facts { fixed, ..info.facts };
+            let rest = |at: Id| -> Vec<_> {
+                let over = bound.axes.map(|o| tables.axes(o).to_vec()).unwrap_or_default();
+                tables.axes(of(at).axes).iter().copied().filter(|a| !over.contains(a)).collect()
+            };
+            let others: Vec<_> =
+                bound.vars.iter().flatten().filter(|o| *o != id).flat_map(|o| rest(*o)).collect();
+            let alone = rest(*id).iter().all(|a| others.contains(a));
+            *slot = Facts { fixed, alone, ..info.facts };
         }
     }
     (rule.line.holds)(&facts[..rule.line.vars.len()])
@@ -151,7 +158,7 @@ impl Rewriting<'_> {
             for bound in &matches {
                 let flat = &*self.flat;
                 let Some(dtype) = number_type(flat.dtype(id), bound, &|v| flat.dtype(v)) else { continue };
-                if !holds(rule, bound, &flat.tables, &|v| flat.infos[usize::from(v)].clone()) {
+                if !holds(rule, bound, &flat.tables, &|v| &flat.infos[usize::from(v)]) {
                     continue;
                 }
                 match build(&rule.right, bound, dtype, self) {
@@ -222,10 +229,10 @@ impl Sink for EGraph<Term, Known> {
 type Match = (usize, Id, Bound, Dtype);
 
 /// Matches of the rules at a class.
-fn matches_at<V: View>(
+fn matches_at<'a, V: View>(
     view: &V,
     tables: &Tables,
-    of: &dyn Fn(Id) -> Info,
+    of: &dyn Fn(Id) -> &'a Info,
     selection: &Selection,
     id: Id,
     out: &mut Vec<Match>,
@@ -272,11 +279,13 @@ pub fn saturate(graph: &Graph, roots: &[NodeId], rules: &'static [Rule]) -> Opti
     let limit = 3 * egraph.total_number_of_nodes() + 300;
     let mut fired = vec![false; selection.rules.len()];
     let mut done: HashSet<(usize, Id, Bound)> = HashSet::new();
-    let mut before: HashMap<Id, (usize, u64, bool)> = HashMap::new();
+    let mut before: Vec<State> = Vec::new();
     for _ in 0..ROUNDS {
         let mut found: Vec<Match> = Vec::new();
-        for id in changed(&egraph, &mut before) {
-            matches_at(&egraph, &egraph.analysis.0, &|v| egraph[v].data.clone(), &selection, id, &mut found);
+        let dirty = changed(&egraph, &mut before);
+        let view = Snapshot::new(&egraph);
+        for id in dirty {
+            matches_at(&view, &egraph.analysis.0, &|v| view.info(v), &selection, id, &mut found);
         }
         let mut news = false;
         for (r, id, bound, dtype) in found {
@@ -308,19 +317,24 @@ pub fn saturate(graph: &Graph, roots: &[NodeId], rules: &'static [Rule]) -> Opti
     Some(Saturated { egraph, incumbent, roots, fired })
 }
 
+/// The size and the facts of a class when it was last looked at.
+type State = Option<(usize, u64, bool)>;
+
 /// Classes at which something new may match: those that changed, and those above them.
-fn changed(egraph: &EGraph<Term, Known>, before: &mut HashMap<Id, (usize, u64, bool)>) -> Vec<Id> {
+fn changed(egraph: &EGraph<Term, Known>, before: &mut Vec<State>) -> Vec<Id> {
     let first = before.is_empty();
+    before.resize(egraph.nodes().len(), None);
+    let mut marked = vec![false; egraph.nodes().len()];
     let mut dirty: Vec<Id> = Vec::new();
     for class in egraph.classes() {
         let facts = &class.data.facts;
         let bounds = facts.lo.to_bits() ^ facts.hi.to_bits().rotate_left(17) ^ u64::from(facts.nan);
-        let now = (class.nodes.len(), bounds ^ u64::from(class.data.axes) << 32, facts.pos);
-        if before.insert(class.id, now) != Some(now) {
+        let now = Some((class.nodes.len(), bounds ^ u64::from(class.data.axes) << 32, facts.pos));
+        if std::mem::replace(&mut before[usize::from(class.id)], now) != now {
+            marked[usize::from(class.id)] = true;
             dirty.push(class.id);
         }
     }
-    let mut marked: HashSet<Id> = dirty.iter().copied().collect();
     if !first {
         let mut front = dirty.clone();
         for _ in 0..DEPTH {
@@ -328,7 +342,7 @@ fn changed(egraph: &EGraph<Term, Known>, before: &mut HashMap<Id, (usize, u64, b
             for id in front {
                 for parent in egraph[id].parents() {
                     let parent = egraph.find(parent);
-                    if marked.insert(parent) {
+                    if !std::mem::replace(&mut marked[usize::from(parent)], true) {
                         next.push(parent);
                     }
                 }
@@ -350,7 +364,7 @@ fn any_match(graph: &Graph, needed: &[bool], selection: &Selection) -> bool {
         let term = flat.tables.term(graph, id, &|n| map[n.0 as usize]);
         let new = flat.add(term);
         map[id.0 as usize] = new;
-        matches_at(&flat, &flat.tables, &|v| flat.infos[usize::from(v)].clone(), selection, new, &mut found);
+        matches_at(&flat, &flat.tables, &|v| &flat.infos[usize::from(v)], selection, new, &mut found);
         if !found.is_empty() {
             return true;
         }

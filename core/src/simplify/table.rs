@@ -271,9 +271,10 @@ rules! { RULES:
     Exact "add-select-below" |c, x, y| select(c, 0.0, x) + select(c, 0.0, y) => select(c, 0.0, x + y);
     Finite "add-select-both" |c, x, y| select(c, x, 0.0) + select(c, 0.0, y) => select(c, x, y);
     // ---- reductions ----
-    Real "sum-factor" |x, c| sum(c * x) => c * sum(x), if c.fixed();
+    // not out of a contraction: scaling an operand is free, scaling the result is one more pass over memory
+    Real "sum-factor" |x, c| sum(c * x) => c * sum(x), if c.fixed() && x.alone();
     Exact "sum-neg" |x| sum(-x) => -sum(x);
-    Real "sum-divisor" |x, c| sum(x / c) => sum(x) / c, if c.fixed();
+    Real "sum-divisor" |x, c| sum(x / c) => sum(x) / c, if c.fixed() && x.alone();
     Real "sum-shared-factor" |a, b, c| sum(a * b) + sum(a * c) => sum(a * (b + c));
     Finite "max-shift" |x, c| maximum(x + c) => maximum(x) + c, if c.fixed();
     Exact "max-neg" |x| maximum(-x) => -minimum(x);

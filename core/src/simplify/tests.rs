@@ -1,7 +1,7 @@
 //! Soundness, cost, determinism and speed on the fixtures, and the kinks of logsumexp.
 
 use super::fixtures::{chain, joint, joints, point, primals, transformer, Build};
-use super::{cost, expand, inline, recognise, simplify};
+use super::{expand, inline, recognise, simplify};
 use crate::derive::forward;
 use crate::ir::{interp, text, AxisId, Graph, InputId, Math, Node, NodeId, Op, RedOp};
 use std::time::Instant;
@@ -336,5 +336,4 @@ fn timings_are_printed() {
         let (graph, root) = b.done(root);
         time(&format!("transformer {blocks}"), &graph, root);
     }
-    let _ = cost::extents;
 }

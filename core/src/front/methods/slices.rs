@@ -295,23 +295,26 @@ impl Lower<'_> {
                 (None, Some(k)) if n.div_exact(&self.int(k)).is_some() => {
                     (n.div_exact(&self.int(k)).unwrap_or_default(), self.int(0), k)
                 }
-                _ => {
-                    return self.unsupported(
-                        m,
-                        "a step through a dimension of unknown size",
-                        "write a length that is a number or a multiple of the step",
-                    )
+                (None, Some(k)) if k > 0 && self.rust_text(&n).is_some() => {
+                    let name = format!("({} + {}) / {k}", self.rust_text(&n).unwrap_or_default(), k - 1);
+                    (Size::sym(self.symbol(&name, true)), self.int(0), k)
                 }
+                _ => return self.unsupported(m, "this step", "write a number"),
             },
         };
+        Value::Iter(Rc::new(self.placed(i, len, first, stride)))
+    }
+
+    /// The items at `first + stride·k`, for a single dimension.
+    fn placed(&mut self, i: &Iter, len: Size, first: Size, stride: i64) -> Iter {
         let mut used = self.outer.clone();
         own_axes(&i.item, &mut used);
         let fresh = (!len.is_one()).then(|| self.free_axis(&len, &used));
         let mut index = Index::at(first);
         index.terms.extend(fresh.map(|a| (a, Size::constant(stride))));
-        let map: Vec<(AxisId, Index)> = axis.iter().map(|a| (*a, index.clone())).collect();
+        let map: Vec<(AxisId, Index)> = i.axes.iter().flatten().map(|a| (*a, index.clone())).collect();
         let item = self.shifted(&i.item, &map);
-        Value::Iter(Rc::new(Iter { item, dims: vec![len], axes: vec![fresh] }))
+        Iter { item, dims: vec![len], axes: vec![fresh] }
     }
 
     fn shifted(&mut self, value: &Value, map: &[(AxisId, Index)]) -> Value {
@@ -341,6 +344,16 @@ impl Lower<'_> {
             self.missing_type(m.args.first().map_or(m as &dyn ToTokens, |a| a));
             return Value::Poison;
         };
+        let (mut i, mut j) = (i.clone(), (*j).clone());
+        if let ([n], [k]) = (i.dims.as_slice(), j.dims.as_slice()) {
+            // the longer side is cut, as in std
+            let (n, k) = (self.graph.sizes.resolve(n), self.graph.sizes.resolve(k));
+            match n.sub(&k).as_const() {
+                Some(d) if d > 0 => i = self.placed(&i, k, Size::constant(0), 1),
+                Some(d) if d < 0 => j = self.placed(&j, n, Size::constant(0), 1),
+                _ => {}
+            }
+        }
         let fits = i.dims.len() == j.dims.len()
             && i.dims.iter().zip(&j.dims).all(|(a, b)| self.graph.sizes.unify(a, b));
         if !fits {

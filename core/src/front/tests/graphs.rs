@@ -28,3 +28,16 @@ fn inactive_code_is_kept_only_where_it_is_needed() {
     assert_eq!(host.len(), 2, "{host:?}");
     assert_eq!(p.graph.inputs[1].name, "k");
 }
+
+#[test]
+fn inactive_variables_may_change() {
+    let p = accepted(
+        "wrt(x)",
+        "fn f(x: f64, n: usize) -> f64 { let mut w = 1.0; let a = x * w; for i in 0..n { w += table[i]; } a * w }",
+        &definitions(&[]),
+    );
+    let host: Vec<String> = p.host.iter().map(|t| crate::diag::source(t)).collect();
+    assert_eq!(host, ["let mut w = 1.0;", "let mut w_2 = w.clone();", "for i in 0..n { w_2 += table[i]; };"]);
+    let names: Vec<&str> = p.graph.inputs.iter().map(|i| i.name.as_str()).collect();
+    assert_eq!(names, ["x", "w", "w_2"]);
+}

@@ -3,7 +3,9 @@
 mod errors;
 mod gradients;
 mod graphs;
+mod programs;
 mod requests;
+mod values;
 
 use super::{lower, Definition, Definitions};
 use crate::derive::reverse;
