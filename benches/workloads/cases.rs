@@ -176,8 +176,14 @@ fn w4() -> Case {
 
 fn w8(n: usize) -> Case {
     let m = inputs::mixture(n);
-    let (_, mut g) =
-        mixture::value_and_gradient(m.alphas.view(), m.means.view(), m.icf.view(), m.x.view(), &m.places, m.constant);
+    let (_, mut g) = mixture::value_and_gradient(
+        m.alphas.view(),
+        m.means.view(),
+        m.icf.view(),
+        m.x.view(),
+        &m.places,
+        m.constant,
+    );
     let mut space = mixture::Workspace::default();
     let generated: Evaluate = {
         let m = inputs::mixture(n);

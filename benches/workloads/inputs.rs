@@ -18,7 +18,8 @@ pub fn tiny(batch: usize) -> (Tiny, Array2<f32>, Array2<f32>) {
 
 /// W3 with `batch` pictures.
 pub fn digits(batch: usize) -> (Digits, Array2<f32>, Vec<usize>) {
-    let ((w1, b1), (w2, b2), (w3, b3)) = (layer(3001, (784, 128)), layer(3003, (128, 64)), layer(3005, (64, 10)));
+    let ((w1, b1), (w2, b2), (w3, b3)) =
+        (layer(3001, (784, 128)), layer(3003, (128, 64)), layer(3005, (64, 10)));
     let x = Array2::from_shape_vec((batch, 784), unit(3007, batch * 784)).expect("batch times 784");
     (Digits { w1, b1, w2, b2, w3, b3 }, x, labels(3008, batch, 10))
 }
@@ -73,7 +74,11 @@ fn normaliser() -> f64 {
     // lgamma of half integers by the recurrence from 1/2 or 1
     let lgamma = |twice: usize| -> f64 {
         let start = if twice % 2 == 0 { 0.0 } else { 0.5 * PI.ln() };
-        start + (if twice % 2 == 0 { 2 } else { 1 }..twice).step_by(2).map(|t| (t as f64 / 2.0).ln()).sum::<f64>()
+        start
+            + (if twice % 2 == 0 { 2 } else { 1 }..twice)
+                .step_by(2)
+                .map(|t| (t as f64 / 2.0).ln())
+                .sum::<f64>()
     };
     let multivariate = 0.25 * d * (d - 1.0) * PI.ln() + (1..=D).map(|j| lgamma(n + 1 - j)).sum::<f64>();
     n as f64 * d * (-0.5 * 2f64.ln()) - multivariate

@@ -103,7 +103,10 @@ fn stages() {
     let asked = std::env::var("EXPAND").unwrap_or_default();
     for f in functions(WORKLOADS).iter().filter(|f| asked.is_empty() || f.name == asked) {
         let Compiled { stages, tokens } = f.compile();
-        println!("{}\n--\n{}\n--\n{}\n--\n{}\n", stages.graph, stages.joint, stages.simplified, stages.source);
+        println!(
+            "{}\n--\n{}\n--\n{}\n--\n{}\n",
+            stages.graph, stages.joint, stages.simplified, stages.source
+        );
         if stages.source.is_empty() {
             println!("{tokens}");
         }

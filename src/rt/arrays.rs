@@ -33,6 +33,8 @@ pub trait Fit<const R: usize> {
     type Elem: Number;
     /// Zeros of a shape.
     fn make(shape: [usize; R]) -> Self;
+    /// The memory itself; something without elements stays behind where that costs nothing.
+    fn take(&mut self) -> Self;
     /// The elements, after a change of shape where it differs.
     fn fit(&mut self, shape: [usize; R]) -> &mut [Self::Elem];
 }
@@ -56,6 +58,12 @@ pub fn elements<'a, const R: usize, T: Tensor<R> + ?Sized>(
 #[inline]
 pub fn make<const R: usize, F: Fit<R>>(shape: [usize; R]) -> F {
     F::make(shape)
+}
+
+/// A result's memory, to be put back later.
+#[inline]
+pub fn take<const R: usize, F: Fit<R>>(result: &mut F) -> F {
+    result.take()
 }
 
 /// The elements of a result, in the given shape.
@@ -84,6 +92,7 @@ macro_rules! nests {
         impl<T: Number, $(const $N: usize),*> Fit<$R> for Vec<$item> {
             type Elem = T;
             fn make(shape: [usize; $R]) -> Self { vec![zero::<$item>(); shape[0]] }
+            fn take(&mut self) -> Self { std::mem::take(self) }
             fn fit(&mut self, shape: [usize; $R]) -> &mut [T] {
                 self.resize(shape[0], zero::<$item>());
                 $flat_mut(self)
@@ -92,6 +101,7 @@ macro_rules! nests {
         impl<T: Number, $(const $N: usize,)* const OUTER: usize> Fit<$R> for [$item; OUTER] {
             type Elem = T;
             fn make(_: [usize; $R]) -> Self { [zero::<$item>(); OUTER] }
+            fn take(&mut self) -> Self { *self }
             fn fit(&mut self, _: [usize; $R]) -> &mut [T] { $flat_mut(self) }
         }
     };
@@ -182,6 +192,9 @@ mod nd {
                 type Elem = T;
                 fn make(shape: [usize; $R]) -> Self {
                     Array::from_elem(shape, T::default())
+                }
+                fn take(&mut self) -> Self {
+                    std::mem::take(self)
                 }
                 fn fit(&mut self, shape: [usize; $R]) -> &mut [T] {
                     if Tensor::<$R>::shape(self) != shape || !self.is_standard_layout() {

@@ -22,7 +22,13 @@ impl Default for DeepScratch {
 }
 
 /// The value; the gradient is written to `g`.
-pub fn deep(net: &Deep, x: ArrayView2<f32>, y: ArrayView2<f32>, g: &mut Deep, scratch: &mut DeepScratch) -> f32 {
+pub fn deep(
+    net: &Deep,
+    x: ArrayView2<f32>,
+    y: ArrayView2<f32>,
+    g: &mut Deep,
+    scratch: &mut DeepScratch,
+) -> f32 {
     let x = x.to_slice().expect("in one piece");
     let y = y.to_slice().expect("in one piece");
     assert!(x.len() == B * H && y.len() == B * H);

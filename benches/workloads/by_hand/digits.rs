@@ -48,7 +48,8 @@ impl Kernel for Run<'_> {
         let Run(net, x, labels, g, DigitsScratch { h1, h2, logits, d1, d2 }) = self;
         let [w1, w2, w3] = [&net.w1, &net.w2, &net.w3].map(|w| w.as_slice().expect("standard layout"));
         let [b1, b2, b3] = [&net.b1, &net.b2, &net.b3].map(|b| b.as_slice().expect("one piece"));
-        let [g1, g2, g3] = [&mut g.w1, &mut g.w2, &mut g.w3].map(|w| w.as_slice_mut().expect("standard layout"));
+        let [g1, g2, g3] =
+            [&mut g.w1, &mut g.w2, &mut g.w3].map(|w| w.as_slice_mut().expect("standard layout"));
         let [e1, e2, e3] = [&mut g.b1, &mut g.b2, &mut g.b3].map(|b| b.as_slice_mut().expect("one piece"));
         let row = |m, n| Mat::row_major(m, n);
 

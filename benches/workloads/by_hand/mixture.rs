@@ -63,7 +63,8 @@ impl Kernel for Run<'_> {
 /// `N` vectors hold the components, `P` points go together.
 #[inline(always)]
 fn run<V: Vector<Elem = f64>, const N: usize, const P: usize>(Run(m, g, s): Run) -> f64 {
-    let (alphas, means) = (m.alphas.as_slice().expect("one piece"), m.means.as_slice().expect("standard layout"));
+    let (alphas, means) =
+        (m.alphas.as_slice().expect("one piece"), m.means.as_slice().expect("standard layout"));
     let icf = m.icf.as_slice().expect("standard layout");
     let x = m.x.as_slice().expect("standard layout");
     let n = x.len() / D;

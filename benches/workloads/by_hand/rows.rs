@@ -33,7 +33,8 @@ pub fn tanh_back<V: Vector>(d: &mut [V::Elem], h: &[V::Elem], sums: &mut [V::Ele
     sums.fill(V::Elem::default());
     let width = sums.len();
     for (d, h) in d.chunks_exact_mut(width).zip(h.chunks_exact(width)) {
-        let columns = d.chunks_exact_mut(V::LEN).zip(h.chunks_exact(V::LEN)).zip(sums.chunks_exact_mut(V::LEN));
+        let columns =
+            d.chunks_exact_mut(V::LEN).zip(h.chunks_exact(V::LEN)).zip(sums.chunks_exact_mut(V::LEN));
         for ((d, h), sum) in columns {
             let h = V::load(h);
             let x = V::load(d) * (V::of(1.0) - h * h);
@@ -49,7 +50,8 @@ pub fn relu_back<V: Vector>(d: &mut [V::Elem], h: &[V::Elem], sums: &mut [V::Ele
     sums.fill(V::Elem::default());
     let width = sums.len();
     for (d, h) in d.chunks_exact_mut(width).zip(h.chunks_exact(width)) {
-        let columns = d.chunks_exact_mut(V::LEN).zip(h.chunks_exact(V::LEN)).zip(sums.chunks_exact_mut(V::LEN));
+        let columns =
+            d.chunks_exact_mut(V::LEN).zip(h.chunks_exact(V::LEN)).zip(sums.chunks_exact_mut(V::LEN));
         for ((d, h), sum) in columns {
             let x = V::select(V::load(h).gt(V::of(0.0)), V::load(d), V::of(0.0));
             x.store(d);

@@ -43,7 +43,8 @@ impl<const B: usize> Kernel for Run<'_, B> {
         let (d1, d2) = (d1.as_flattened_mut(), d2.as_flattened_mut());
         let [w1, w2, w3] = [&net.w1, &net.w2, &net.w3].map(|w| w.as_slice().expect("standard layout"));
         let [b1, b2, b3] = [&net.b1, &net.b2, &net.b3].map(|b| b.as_slice().expect("one piece"));
-        let [g1, g2, g3] = [&mut g.w1, &mut g.w2, &mut g.w3].map(|w| w.as_slice_mut().expect("standard layout"));
+        let [g1, g2, g3] =
+            [&mut g.w1, &mut g.w2, &mut g.w3].map(|w| w.as_slice_mut().expect("standard layout"));
         let [e1, e2, e3] = [&mut g.b1, &mut g.b2, &mut g.b3].map(|b| b.as_slice_mut().expect("one piece"));
 
         repeat(h1, b1);
@@ -76,8 +77,20 @@ impl<const B: usize> Kernel for Run<'_, B> {
         e3[0] = sum;
 
         tanh_back::<S::F32>(d2, h2, e2);
-        contract_fixed::<f32, S, 16, B, 16>(Mat::row_major(h1, 16).t(), Mat::row_major(d2, 16), g2, 16, false);
-        contract_fixed::<f32, S, B, 16, 16>(Mat::row_major(d2, 16), Mat::row_major(w2, 16).t(), d1, 16, false);
+        contract_fixed::<f32, S, 16, B, 16>(
+            Mat::row_major(h1, 16).t(),
+            Mat::row_major(d2, 16),
+            g2,
+            16,
+            false,
+        );
+        contract_fixed::<f32, S, B, 16, 16>(
+            Mat::row_major(d2, 16),
+            Mat::row_major(w2, 16).t(),
+            d1,
+            16,
+            false,
+        );
         tanh_back::<S::F32>(d1, h1, e1);
         contract_fixed::<f32, S, 2, B, 16>(Mat::row_major(x, 2).t(), Mat::row_major(d1, 16), g1, 16, false);
         loss / B as f32

@@ -917,11 +917,26 @@ impl<'a> Body<'a> {
                 if self.frames.len() == 1 && k == 0 {
                     self.fill(s, 0.0);
                 }
-                self.write(slice, &at, value, Some(RedOp::Sum), dtype);
+                // the first part meets only zeros
+                let first = k == 0 && self.lands_once(&part);
+                self.write(slice, &at, value, (!first).then_some(RedOp::Sum), dtype);
             }
             Work::Reduce(node) => self.reduce(s, node, frame),
             Work::Gemm(_) => {}
         }
+    }
+
+    /// No two of a part's values land at the same position.
+    fn lands_once(&self, part: &crate::ir::Part) -> bool {
+        let mut seen: Vec<AxisId> = vec![];
+        for index in &part.index {
+            match (&index.terms[..], index.gather) {
+                ([], None) => {}
+                ([(axis, _)], None) if !seen.contains(axis) => seen.push(*axis),
+                _ => return false,
+            }
+        }
+        part.over.iter().all(|a| seen.contains(a))
     }
 
     /// A stored node at one position.

@@ -3,10 +3,10 @@
 //! Invariant: every function takes the user's arguments with the user's types and checks them before it writes.
 
 use super::entry::{rank, usize_literal};
-use super::module::{const_generics, generate, owned, Generated, Program};
+use super::module::{const_generics, generate, owned, Generated, Memory, Program};
 use crate::ir::Dtype;
 use crate::signature::{Arg, Form, Primal};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 
 /// The programs that the module offers.
@@ -60,7 +60,7 @@ pub fn module(primal: &Primal, programs: Programs, header: &str) -> Module {
                 format_ident!("tangent_{}", k - program.outputs.len())
             };
             let rank = usize_literal(dims.len());
-            quote!(::chainrule::rt::fit::<#rank, _>(&mut #name, [#(#dims),*]))
+            quote!(::chainrule::rt::fit::<#rank, _>(&mut #name, [#(#dims),*])).into()
         });
         take(&mut generated);
         functions.extend(jvp_function(primal, &generated, program));
@@ -182,12 +182,22 @@ fn reverse(primal: &Primal, program: &Program, name: &str) -> Generated {
         let rank = usize_literal(dims.len());
         if k < program.outputs.len() {
             let value = format_ident!("value_{k}");
-            return quote!(::chainrule::rt::fit::<#rank, _>(&mut #value, [#(#dims),*]));
+            return quote!(::chainrule::rt::fit::<#rank, _>(&mut #value, [#(#dims),*])).into();
         }
         let gradient = &program.gradients[k - program.outputs.len()];
         let leaf = &primal.leaves[gradient.input.0 as usize];
         let place = gradient_place(primal, leaf.arg, &leaf.place);
-        quote!(::chainrule::rt::fit::<#rank, _>(&mut #place, [#(#dims),*]))
+        let indexed = leaf.place.clone().into_iter().any(|t| matches!(t, TokenTree::Group(_)));
+        if indexed {
+            // elements of one array cannot be borrowed side by side: each is taken out and put back
+            let taken = format_ident!("taken_{k}");
+            return Memory {
+                before: quote!(let mut #taken = ::chainrule::rt::take::<#rank, _>(&mut #place);),
+                slice: quote!(::chainrule::rt::fit::<#rank, _>(&mut #taken, [#(#dims),*])),
+                after: quote!(#place = #taken;),
+            };
+        }
+        quote!(::chainrule::rt::fit::<#rank, _>(&mut #place, [#(#dims),*])).into()
     })
 }
 

@@ -39,12 +39,25 @@ pub struct Generated {
 /// A buffer at most this long and of constant size lies on the stack.
 const STACK: i64 = 1024;
 
+/// Where a target is written: statements before the kernel, the slice, statements after it.
+pub struct Memory {
+    pub before: TokenStream,
+    pub slice: TokenStream,
+    pub after: TokenStream,
+}
+
+impl From<TokenStream> for Memory {
+    fn from(slice: TokenStream) -> Self {
+        Memory { before: TokenStream::new(), slice, after: TokenStream::new() }
+    }
+}
+
 /// The kernel of a program and the code that calls it. `targets[k]` says where output `k` goes: a slice expression.
 pub fn generate(
     primal: &Primal,
     program: &Program,
     name: &str,
-    target_memory: &dyn Fn(usize, &[TokenStream]) -> TokenStream,
+    target_memory: &dyn Fn(usize, &[TokenStream]) -> Memory,
 ) -> Generated {
     let mut targets: Vec<Target> =
         program.outputs.iter().map(|o| Target { node: o.node, dims: o.dims.clone() }).collect();
@@ -77,7 +90,7 @@ pub fn generate(
     let mut open = TokenStream::new();
     let mut stack = TokenStream::new();
     let mut buffers = vec![];
-    let mut setup = TokenStream::new();
+    let (mut setup, mut restore) = (TokenStream::new(), TokenStream::new());
     for (slice, (ident, _)) in &slices {
         match slice {
             Slice::Input(i) => {
@@ -121,11 +134,12 @@ pub fn generate(
                     .iter()
                     .map(|a| names.size(&plan.graph, &plan.graph.axis_size(*a).clone(), &generics))
                     .collect();
-                let memory = target_memory(*k, &sizes);
+                let Memory { before, slice, after } = target_memory(*k, &sizes);
+                restore.extend(after);
                 fields.push(quote!(pub #ident: &'k mut [#elem]));
                 open.extend(quote!(#ident,));
                 values.push(quote!(#ident));
-                setup.extend(quote!(let #ident = #memory;));
+                setup.extend(quote!(#before let #ident = #slice;));
             }
         }
     }
@@ -184,7 +198,9 @@ pub fn generate(
         #inputs
         #labels
         #setup
-        ::chainrule::rt::dispatch(kernel::#kernel_name { #(#values,)* lifetime: ::core::marker::PhantomData })
+        let results = ::chainrule::rt::dispatch(kernel::#kernel_name { #(#values,)* lifetime: ::core::marker::PhantomData });
+        #restore
+        results
     };
     Generated { kernel, buffers, call, plan, bugs }
 }

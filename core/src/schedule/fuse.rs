@@ -97,7 +97,12 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
                 let complete = needed.iter().all(|r| {
                     !matches!(plan.graph.node(r.node), Node::Scatter { .. }) && plan.pointwise(r, axis)
                 });
-                complete && (pure == innermost || !needed.is_empty())
+                // parts of one scatter write the same array: each has an innermost loop of its own
+                let twin = innermost
+                    && matches!(plan.statements[s].work, super::Work::Part(n, _) if inside.iter().any(|i| {
+                        matches!(plan.statements[*i].work, super::Work::Part(m, _) if m == n)
+                    }));
+                complete && !twin && (pure == innermost || !needed.is_empty())
             }
             _ => false,
         };

@@ -65,9 +65,21 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
             (None, Some(g), None) => g.batch.iter().copied().chain([g.rows, g.cols]).collect(),
             (None, None, None) => sorted(&own),
         };
+        // a matrix product writes rows that lie in one piece
+        let gemm = gemms.get(id).and_then(|g| match layout.last() {
+            Some(last) if *last == g.cols => Some(g.clone()),
+            Some(last) if *last == g.rows => {
+                let g = g.clone();
+                Some(Gemm { a: g.b, b: g.a, rows: g.cols, cols: g.rows, ..g })
+            }
+            _ => None,
+        });
         let node = graph.node(*id).clone();
-        let works: Vec<(Work, Vec<AxisId>)> = match (gemms.get(id), node) {
-            (Some(g), _) => vec![(Work::Gemm(Box::new(g.clone())), sorted(&g.batch))],
+        let works: Vec<(Work, Vec<AxisId>)> = match (gemm, node) {
+            (Some(g), _) => {
+                let loops = sorted(&g.batch);
+                vec![(Work::Gemm(Box::new(g)), loops)]
+            }
             (None, Node::Reduce(_, over, _)) => {
                 let mut axes = own.clone();
                 axes.extend(over);

@@ -53,6 +53,11 @@ impl Build {
         let id = self.0.borrow_mut().apply(op, &[x.id]);
         self.ex(id)
     }
+    pub fn relu<'g>(&'g self, x: Ex<'g>) -> Ex<'g> {
+        let zero = x.like(0.0);
+        let id = self.0.borrow_mut().apply(Op::Max, &[x.id, zero.id]);
+        self.ex(id)
+    }
     pub fn done(self, root: NodeId) -> (Graph, NodeId) {
         (self.0.into_inner(), root)
     }

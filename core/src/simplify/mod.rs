@@ -12,6 +12,8 @@ mod facts;
 #[cfg(test)]
 mod fixtures;
 mod inline;
+#[cfg(test)]
+mod kinks;
 mod lang;
 mod pattern;
 #[cfg(test)]
