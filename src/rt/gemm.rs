@@ -10,7 +10,8 @@ mod pack;
 mod tile;
 
 use super::simd::{dispatch, Float, Kernel, Simd};
-use tile::{Job, Panel, ANY};
+use tile::{Job, Panel};
+pub use tile::ANY;
 
 /// A read-only matrix in a slice: element (i, j) is `data[i * rs + j * cs]`.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +100,24 @@ pub fn contract_fixed<T: Float, S: Simd, const M: usize, const K: usize, const N
     accumulate: bool,
 ) {
     product::<T, S, CONTRACT_PANEL, M, N>(M, K, N, a, b, c, ldc, accumulate);
+}
+
+/// [`contract_fixed`] where only some sizes are known: [`ANY`] in the type for rows or columns that are not.
+///
+/// *Shapes*, *Panics*: as [`gemm`].
+#[allow(clippy::too_many_arguments)]
+#[inline(always)]
+pub fn contract_sized<T: Float, S: Simd, const M: usize, const N: usize>(
+    m: usize,
+    k: usize,
+    n: usize,
+    a: Mat<T>,
+    b: Mat<T>,
+    c: &mut [T],
+    ldc: usize,
+    accumulate: bool,
+) {
+    product::<T, S, CONTRACT_PANEL, M, N>(m, k, n, a, b, c, ldc, accumulate);
 }
 
 /// Elements of the stack panel of a call: 256 rows of two 16-lane vectors, 32 KiB of `f32`.

@@ -11,7 +11,7 @@ pub mod simd;
 
 pub use arrays::{elements, fit, make, shape, take, Fit, Tensor};
 pub use checks::{bounded, check_dim, check_labels, check_size, nothing_below_zero};
-pub use gemm::{contract, contract_fixed, gemm, Mat};
+pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut};
 pub use simd::{dispatch, Kernel, Simd, Vector};
 

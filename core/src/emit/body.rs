@@ -1048,7 +1048,10 @@ impl<'a> Body<'a> {
         };
         let dims = [gemm.rows, gemm.summed, gemm.cols].map(|x| graph.axis_size(x).clone());
         // sizes in the type make register tiles without a remainder at run time
-        let fixed = dims.iter().all(|d| d.as_const().is_some_and(|n| n <= FIXED));
+        let known = dims.clone().map(|d| d.as_const());
+        let fixed = known.iter().all(|d| d.is_some_and(|n| n <= FIXED));
+        let sized = known.iter().flatten().all(|n| *n <= FIXED) && known.iter().flatten().count() == 2;
+        let in_type = |d: Option<i64>, t: &TokenStream| if d.is_some() { t.clone() } else { quote!({ rt::ANY }) };
         let elem = format_ident!("{}", graph.dtype(gemm.node).name());
         let [m, k, n] = dims.map(|d| self.size(&d));
         let mut matrix = |slice: Slice, at: &Linear, row: AxisId, col: AxisId, mutable: bool| {
@@ -1073,6 +1076,9 @@ impl<'a> Body<'a> {
         let (a, b) = (quote!(rt::Mat::new(&#a, #ars, #acs)), quote!(rt::Mat::new(&#b, #brs, #bcs)));
         self.push(if fixed {
             quote!(rt::contract_fixed::<#elem, S, #m, #k, #n>(#a, #b, &mut #c, #ldc, false);)
+        } else if sized {
+            let (rows, cols) = (in_type(known[0], &m), in_type(known[2], &n));
+            quote!(rt::contract_sized::<#elem, S, #rows, #cols>(#m, #k, #n, #a, #b, &mut #c, #ldc, false);)
         } else {
             quote!(rt::gemm(#m, #k, #n, #a, #b, &mut #c, #ldc, false);)
         });

@@ -103,13 +103,16 @@ pub fn of_load(plan: &Plan, load: NodeId) -> Option<(Slice, Linear)> {
                     Some((slice, row_major(&sizes(&plan.graph, &storage.layout), &index)))
                 }
                 Some(view) => {
-                    // the layout is (free axes, bound axes): the view covers the bound ones
+                    // the layout is (free axes, bound axes): the view covers the bound ones; leading ones may be
+                    // gone, where the array lives inside their loops
+                    let kept = |a: &&AxisId| storage.layout.contains(a);
+                    let gone = bound.iter().take_while(|a| !kept(a)).count();
                     let free: Vec<AxisId> =
                         storage.layout.iter().copied().filter(|a| !bound.contains(a)).collect();
                     let mut dims = sizes(&plan.graph, &free);
-                    dims.extend(view.iter().cloned());
+                    dims.extend(view.iter().skip(gone).cloned());
                     let mut all: Vec<Index> = free.iter().map(|a| Index::axis(*a)).collect();
-                    all.extend(index.iter().cloned());
+                    all.extend(index.iter().skip(gone).cloned());
                     Some((slice, row_major(&dims, &all)))
                 }
             }

@@ -12,7 +12,7 @@ use quote::ToTokens;
 use std::rc::Rc;
 use syn::{BinOp, Expr, Lit, Member, UnOp};
 
-impl Lower<'_> {
+impl Lower {
     pub fn expr(&mut self, e: &Expr) -> Value {
         if self.depth >= MAX_DEPTH {
             self.errors.push(Kind::Depth, &First(e), &[]);
@@ -281,9 +281,14 @@ impl Lower<'_> {
             (Op::Div, Some(a), Some(b)) if b != 0 => Value::Int(self.int(a / b)),
             (Op::Rem, Some(a), Some(b)) if b != 0 => Value::Int(self.int(a % b)),
             (Op::Div, ..) if x.div_exact(&y).is_some() => Value::Int(x.div_exact(&y).unwrap_or_default()),
-            _ => match self.host_tokens(e) {
-                Some(tokens) => Value::Int(self.rigid(&tokens)),
-                None => self.unsupported(
+            _ => match (self.rust_text(&x), self.rust_text(&y), self.host_tokens(e)) {
+                (Some(x), Some(y), _) => {
+                    let sign = if op == Op::Div { "/" } else { "%" };
+                    let name = format!("({x}) {sign} ({y})");
+                    Value::Int(Size::sym(self.symbol(&name, true)))
+                }
+                (_, _, Some(tokens)) => Value::Int(self.rigid(&tokens)),
+                _ => self.unsupported(
                     e,
                     "this integer expression",
                     "give it a name outside of the function and pass it as an argument",

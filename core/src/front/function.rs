@@ -55,6 +55,12 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
                 let help = "write the type itself: f64, &[f64], ArrayView2<f32>, …";
                 errors.push(Kind::Function, ty, &["a function with `impl Trait` arguments", help]);
             }
+            if let Type::Reference(r) = &*t.ty {
+                if let Some(word) = &r.mutability {
+                    let help = "take `&` and return the new value";
+                    errors.push(Kind::Function, word, &["a function with `&mut` arguments", help]);
+                }
+            }
             if !matches!(&*t.pat, Pat::Ident(p) if p.subpat.is_none()) {
                 let help = "give the argument a name and take it apart with `let` in the body";
                 errors.push(Kind::Function, &t.pat, &["a function with a pattern as its argument", help]);
@@ -77,9 +83,9 @@ pub fn arg_ident(pat: &Pat) -> Option<Ident> {
     }
 }
 
-impl Lower<'_> {
+impl Lower {
     /// Lowers the whole function.
-    pub fn function(&mut self, item: &ItemFn, asked: &Asked) -> Option<Signature> {
+    pub fn function(&mut self, tokens: &TokenStream, item: &ItemFn, asked: &Asked) -> Option<Signature> {
         let sig = &item.sig;
         let name = sig.ident.to_string();
         for param in &sig.generics.params {
@@ -159,7 +165,7 @@ impl Lower<'_> {
         if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() {
             self.errors.push(Kind::NoDifferentiable, &sig.ident, &[&name]);
         }
-        self.calls.push(super::call::call_mark(item));
+        self.calls.push((name.clone(), tokens.clone()));
         let ReturnType::Type(_, ty) = &sig.output else { return None };
         let value = self.block(&item.block);
         self.outputs = self.results(ty, value, &item.block, &name, asked);

@@ -42,9 +42,31 @@ fn walk(tokens: TokenStream, visit: &mut dyn FnMut(&Ident) -> Option<TokenStream
     out
 }
 
+/// Variables that a format string captures: `"{x} {y:?}"`.
+fn captured(tokens: &TokenStream, depth: usize, out: &mut Vec<String>) {
+    for token in tokens.clone() {
+        match token {
+            TokenTree::Group(g) if depth < super::MAX_DEPTH => captured(&g.stream(), depth + 1, out),
+            TokenTree::Literal(l) => {
+                let text = l.to_string();
+                if !text.starts_with('"') {
+                    continue;
+                }
+                for piece in text.split('{').skip(1) {
+                    let name: String =
+                        piece.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                    out.push(name);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The variable names in the tokens.
 pub fn names(tokens: &TokenStream) -> Vec<String> {
     let mut out = Vec::new();
+    captured(tokens, 0, &mut out);
     walk(tokens.clone(), &mut |name| {
         out.push(name.to_string());
         None
@@ -52,10 +74,17 @@ pub fn names(tokens: &TokenStream) -> Vec<String> {
     out
 }
 
-impl Lower<'_> {
+impl Lower {
     /// The tokens as host code; `None` where a name in them has no host form.
     pub fn host_tokens(&self, tokens: &dyn ToTokens) -> Option<TokenStream> {
         let mut possible = true;
+        let mut strings = Vec::new();
+        captured(&tokens.to_token_stream(), 0, &mut strings);
+        for name in strings {
+            // a string cannot be renamed
+            let host = self.env.get(&name).map(|b| b.host.as_ref().map(|h| h.to_string()));
+            possible &= host.is_none_or(|h| h == Some(name));
+        }
         let out = walk(tokens.to_token_stream(), &mut |name| {
             let binding = self.env.get(&name.to_string())?;
             if binding.host.is_none() {
@@ -112,7 +141,9 @@ impl Lower<'_> {
     /// Keeps an inactive statement that changes inactive variables. Each gets a new name from here on, so that what was
     /// read before keeps its value.
     pub fn keep_statement(&mut self, stmt: &TokenStream) -> bool {
-        if self.mentions_active(stmt) || self.host_tokens(stmt).is_none() {
+        // a closure's body may run any number of times
+        let in_closure = self.calls.iter().any(|c| c.0.is_empty());
+        if in_closure || self.mentions_active(stmt) || self.host_tokens(stmt).is_none() {
             return false;
         }
         let mentioned = names(stmt);
@@ -124,10 +155,9 @@ impl Lower<'_> {
                 continue;
             }
             let Some(old) = binding.host.clone() else { continue };
-            let pat: TokenStream =
-                Ident::new(&binding.name, proc_macro2::Span::call_site()).to_token_stream();
+            let pat: TokenStream = ident(&binding.name, proc_macro2::Span::call_site()).to_token_stream();
             let kept = self.keep_let(
-                &[binding.name.clone()],
+                std::slice::from_ref(&binding.name),
                 &quote::quote!(mut #pat),
                 None,
                 quote::quote!(#old.clone()),
@@ -191,5 +221,13 @@ fn names_ident(pat: &TokenStream, name: &str, fresh: &str) -> Ident {
         }
         None
     });
-    Ident::new(fresh, span)
+    ident(fresh, span)
+}
+
+/// An identifier from its text, which may be a raw one.
+fn ident(name: &str, span: proc_macro2::Span) -> Ident {
+    match name.strip_prefix("r#") {
+        Some(raw) => Ident::new_raw(raw, span),
+        None => Ident::new(name, span),
+    }
 }

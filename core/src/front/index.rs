@@ -1,11 +1,11 @@
-//! Indexing, slicing, joining: elements at positions that are affine in the axes, or looked up in integer arrays.
+//! Indexing and slicing: elements at positions that are affine in the axes, or looked up in integer arrays.
 //!
 //! Invariant: a position that is known to be out of bounds is an error at the user's index.
 
 use super::env::{Pick, Tensor, Value};
 use super::Lower;
-use crate::diag::{source, Kind};
-use crate::ir::{Dtype, Index, Node, NodeId, Op, Part, Size};
+use crate::diag::Kind;
+use crate::ir::{Dtype, Index, Node, NodeId, Op, Size};
 use quote::ToTokens;
 use std::rc::Rc;
 use syn::parse::{Parse, ParseStream, Parser};
@@ -32,7 +32,7 @@ impl Parse for Entry {
     }
 }
 
-impl Lower<'_> {
+impl Lower {
     pub fn index(&mut self, base: Value, index: &Expr, e: &Expr) -> Value {
         if base.is_poison() {
             return Value::Poison;
@@ -166,7 +166,7 @@ impl Lower<'_> {
     // ---- slicing ----
 
     /// The tokens of `s![…]`.
-    fn selection(&mut self, tokens: proc_macro2::TokenStream, at: &dyn ToTokens) -> Value {
+    pub fn selection(&mut self, tokens: proc_macro2::TokenStream, at: &dyn ToTokens) -> Value {
         let entries = match Punctuated::<Entry, Token![,]>::parse_terminated.parse2(tokens) {
             Ok(entries) => entries,
             Err(e) => {
@@ -251,7 +251,7 @@ impl Lower<'_> {
                 Pick::At(value) => {
                     let n = self.graph.sizes.resolve(&t.dims[plan.len()]);
                     let value = match value {
-                        Value::Int(k) => Value::Int(self.from_end(k, &n)),
+                        Value::Int(k) => Value::Int(self.counted_from_end(k, &n)),
                         other => other.clone(),
                     };
                     match self.position_of(value, &n, at) {
@@ -261,8 +261,8 @@ impl Lower<'_> {
                 }
                 Pick::Range { start, end, inclusive, step } => {
                     let n = self.graph.sizes.resolve(&t.dims[plan.len()]);
-                    let start = start.as_ref().map_or(self.int(0), |s| self.from_end(s, &n));
-                    let mut stop = end.as_ref().map_or(n.clone(), |s| self.from_end(s, &n));
+                    let start = start.as_ref().map_or(self.int(0), |s| self.counted_from_end(s, &n));
+                    let mut stop = end.as_ref().map_or(n.clone(), |s| self.counted_from_end(s, &n));
                     if *inclusive {
                         stop = stop.add(&self.int(1));
                     }
@@ -304,7 +304,7 @@ impl Lower<'_> {
     }
 
     /// A negative bound counts from the end.
-    fn from_end(&self, k: &Size, n: &Size) -> Size {
+    fn counted_from_end(&self, k: &Size, n: &Size) -> Size {
         let k = self.graph.sizes.resolve(k);
         let negative = k.as_const().is_some_and(|k| k < 0);
         if negative {
@@ -350,192 +350,6 @@ impl Lower<'_> {
             measured.map_or_else(String::new, |m| m.1.name.clone())
         });
         known.get().then_some(text)
-    }
-
-    // ---- joining ----
-
-    pub fn macro_call(&mut self, m: &syn::ExprMacro) -> Value {
-        let name = m.mac.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
-        let tokens = m.mac.tokens.clone();
-        match name.as_str() {
-            "s" => self.selection(tokens, m),
-            "concatenate" | "stack" => {
-                let parsed = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens);
-                let Ok(args) = parsed else { return self.unsupported(m, "this macro call", "") };
-                let mut args = args.iter();
-                let axis = args.next().map(|a| self.expr(a));
-                let mut parts = Vec::new();
-                for arg in args {
-                    match self.expr(arg) {
-                        Value::Tensor(t) => parts.push(t),
-                        Value::Poison => return Value::Poison,
-                        Value::Host(_) if !self.mentions_active(m) => {
-                            return self.host(m).unwrap_or(Value::Poison)
-                        }
-                        _ => {
-                            self.missing_type(arg);
-                            return Value::Poison;
-                        }
-                    }
-                }
-                match axis {
-                    Some(Value::Axis(k)) => self.joined(&name, &k, &parts, m),
-                    _ => self.unsupported(m, "this macro call", "write `concatenate![Axis(0), a, b]`"),
-                }
-            }
-            "array" => {
-                let literal = proc_macro2::Group::new(proc_macro2::Delimiter::Bracket, tokens);
-                match syn::parse2::<syn::ExprArray>(literal.to_token_stream()) {
-                    Ok(literal) => match self.array_literal(&literal) {
-                        Value::Tensor(t) => Value::Tensor(Tensor { nd: true, ..t }),
-                        other => other,
-                    },
-                    Err(_) => self.unsupported(m, "this macro call", "write the elements out"),
-                }
-            }
-            _ => {
-                if let Some(host) = self.host(m) {
-                    return host;
-                }
-                self.errors.push(Kind::Macro, &m.mac.path, &[&source(&m.mac.path)]);
-                Value::Poison
-            }
-        }
-    }
-
-    pub fn joined(&mut self, name: &str, axis: &Size, parts: &[Tensor], at: &dyn ToTokens) -> Value {
-        let stack = name == "stack";
-        let Some(first) = parts.first() else {
-            return self.unsupported(at, "joining nothing", "name the arrays");
-        };
-        let rank = first.rank() + usize::from(stack);
-        let k = match self.graph.sizes.resolve(axis).as_const() {
-            Some(k) if (0..rank as i64).contains(&k) => k as usize,
-            _ => {
-                self.errors.push(Kind::Argument, at, &[name, "a dimension that the arrays have", ""]);
-                return Value::Poison;
-            }
-        };
-        let mut dims = first.dims.clone();
-        if stack {
-            dims.insert(k, self.int(parts.len() as i64));
-        }
-        let mut starts = Vec::new();
-        let mut total = self.int(0);
-        for t in parts {
-            let mut shape = t.dims.clone();
-            if stack {
-                shape.insert(k, dims[k].clone());
-            }
-            let fits = shape.len() == rank
-                && (0..rank).all(|j| (j == k && !stack) || self.graph.sizes.unify(&shape[j], &dims[j]));
-            if !fits {
-                let (a, b) = (self.shape_text(&first.dims), self.shape_text(&t.dims));
-                let help = "all dimensions but the joined one must be equal";
-                self.errors.push(Kind::Shape, at, &[&format!("`{name}!`"), &a, &b, help]);
-                return Value::Poison;
-            }
-            starts.push(total.clone());
-            total = total.add(&if stack { self.int(1) } else { t.dims[k].clone() });
-        }
-        dims[k] = total;
-        let parts: Vec<(Tensor, Size)> = parts.iter().cloned().zip(starts).collect();
-        Value::Tensor(self.pieces(dims, k, stack, &parts, true))
-    }
-
-    /// An array put together along dimension `k` from pieces that start at the given positions.
-    fn pieces(
-        &mut self,
-        dims: Vec<Size>,
-        k: usize,
-        stack: bool,
-        parts: &[(Tensor, Size)],
-        nd: bool,
-    ) -> Tensor {
-        let axes = self.layout(&dims);
-        let outer: Vec<_> = parts
-            .iter()
-            .flat_map(|p| {
-                let own = p.0.own_axes();
-                self.graph.axes(p.0.node).iter().copied().filter(|a| !own.contains(a)).collect::<Vec<_>>()
-            })
-            .collect();
-        let mut free: Vec<_> = outer;
-        free.sort();
-        free.dedup();
-        let mut out = Vec::new();
-        for (t, start) in parts {
-            let t = self.canonical(t);
-            let mut index: Vec<Index> = t.axes.iter().map(along).collect();
-            match stack {
-                true => index.insert(k, Index::at(start.clone())),
-                false => index[k].offset = start.clone(),
-            }
-            // dimensions of size 1 have no place in the scatter
-            let mut index: Vec<Index> =
-                index.into_iter().zip(&axes).filter(|(_, a)| a.is_some()).map(|(i, _)| i).collect();
-            index.extend(free.iter().map(|a| Index::axis(*a)));
-            let mut over = t.own_axes();
-            over.extend(&free);
-            out.push(Part { index, over, value: t.node });
-        }
-        let mut bound: Vec<_> = axes.iter().flatten().copied().collect();
-        bound.extend(&free);
-        let dtype = parts.first().map_or(Dtype::F64, |p| self.graph.dtype(p.0.node));
-        let active = parts.iter().any(|p| p.0.active);
-        let node: NodeId = match (bound.is_empty(), out.as_slice()) {
-            (true, [only]) => only.value,
-            _ => self.graph.scatter(bound, None, out, dtype),
-        };
-        Tensor { node, dims, axes, active, nd }
-    }
-
-    pub fn array_literal(&mut self, a: &syn::ExprArray) -> Value {
-        let values: Vec<Value> = a.elems.iter().map(|e| self.expr(e)).collect();
-        if values.iter().any(Value::is_poison) || values.is_empty() {
-            return Value::Poison;
-        }
-        let dtype = values.iter().find_map(|v| match v {
-            Value::Tensor(t) => Some(self.graph.dtype(t.node)),
-            _ => None,
-        });
-        if !values.iter().any(Value::active) {
-            // sizes, labels and constants stay what they are
-            let ints = values.iter().all(|v| matches!(v, Value::Int(_)));
-            if ints {
-                return Value::Tuple(values);
-            }
-            if dtype.is_none() {
-                let nums = values.iter().all(|v| matches!(v, Value::Num(_)));
-                return match (nums, self.only_float()) {
-                    (true, Some(dtype)) => self.row(values, dtype, a),
-                    _ => self.host(a).unwrap_or(Value::Poison),
-                };
-            }
-        }
-        if values.iter().any(|v| matches!(v, Value::Struct(_) | Value::Closure(_) | Value::Tuple(_))) {
-            return Value::Tuple(values);
-        }
-        self.row(values, dtype.unwrap_or(Dtype::F64), a)
-    }
-
-    fn row(&mut self, values: Vec<Value>, dtype: Dtype, at: &dyn ToTokens) -> Value {
-        let mut parts = Vec::new();
-        for (k, value) in values.into_iter().enumerate() {
-            let Some(t) = self.tensor(value, Some(dtype), at) else { return Value::Poison };
-            parts.push((t, self.int(k as i64)));
-        }
-        let Some((first, _)) = parts.first().cloned() else { return Value::Poison };
-        let same = parts.iter().all(|p| {
-            p.0.rank() == first.rank()
-                && p.0.dims.iter().zip(&first.dims).all(|(a, b)| self.graph.sizes.unify(a, b))
-        });
-        if !same {
-            return self.unsupported(at, "an array of arrays of different shapes", "use a tuple");
-        }
-        let mut dims = vec![self.int(parts.len() as i64)];
-        dims.extend(first.dims.iter().cloned());
-        Value::Tensor(self.pieces(dims, 0, true, &parts, false))
     }
 }
 

@@ -13,6 +13,7 @@ mod function;
 mod host;
 mod index;
 mod item;
+mod join;
 mod methods;
 mod nn;
 mod options;
@@ -50,6 +51,7 @@ pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result
         errors.push(Kind::Depth, &at, &[]);
         return Err(errors);
     }
+    let tokens = item.clone();
     let item: syn::ItemFn = match syn::parse2(item) {
         Ok(item) => item,
         Err(e) => {
@@ -67,10 +69,11 @@ pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result
     for last in [false, true] {
         sizes.residual.clear();
         let mut run = Lower::new(asked.math, sizes, defs, errors.clone());
-        let done = run.function(&item, &asked);
+        let done = run.function(&tokens, &item, &asked);
         match done {
             Some(signature) if run.errors.is_empty() => {
-                if last {
+                // without unknown sizes the first run is final
+                if last || run.graph.sizes.syms.iter().all(|s| s.rigid) {
                     return Ok(run.finish(signature, &asked));
                 }
             }
@@ -82,7 +85,7 @@ pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result
 }
 
 /// The state of one run over a function.
-struct Lower<'a> {
+struct Lower {
     graph: Graph,
     errors: Errors,
     leaves: Vec<Leaf>,
@@ -90,18 +93,17 @@ struct Lower<'a> {
     /// Axes of the closures that enclose the expression: what is built inside keeps clear of them.
     outer: Vec<AxisId>,
     /// Functions that are being inlined.
-    calls: Vec<String>,
+    calls: Vec<(String, TokenStream)>,
     depth: usize,
     host_lets: Vec<host::HostLet>,
     host_names: BTreeSet<String>,
     /// How often each symbol name was asked for.
     asked_symbols: BTreeMap<String, usize>,
     outputs: Vec<crate::signature::Output>,
-    marker: std::marker::PhantomData<&'a ()>,
 }
 
-impl<'a> Lower<'a> {
-    fn new(math: Math, sizes: Sizes, defs: &'a Definitions, errors: Errors) -> Self {
+impl Lower {
+    fn new(math: Math, sizes: Sizes, defs: &Definitions, errors: Errors) -> Self {
         Lower {
             graph: Graph::new(math, sizes),
             errors,
@@ -114,7 +116,6 @@ impl<'a> Lower<'a> {
             host_names: BTreeSet::new(),
             asked_symbols: BTreeMap::new(),
             outputs: vec![],
-            marker: std::marker::PhantomData,
         }
     }
 
@@ -180,7 +181,7 @@ fn too_deep(tokens: &TokenStream) -> Option<TokenTree> {
         let mut next = Vec::new();
         let mut first = None;
         for stream in level {
-            let (mut prefix, mut length) = (0, 0);
+            let (mut prefix, mut length, mut angles) = (0, 0, 0usize);
             for token in stream {
                 // a chain of operators or methods is a tree as deep as it is long
                 length = match &token {
@@ -192,7 +193,14 @@ fn too_deep(tokens: &TokenStream) -> Option<TokenTree> {
                     TokenTree::Punct(p) if matches!(p.as_char(), '-' | '!' | '&' | '*' | '|') => prefix + 1,
                     _ => 0,
                 };
-                if prefix > MAX_DEPTH || length > MAX_CHAIN {
+                // so do generic arguments
+                angles = match &token {
+                    TokenTree::Punct(p) if p.as_char() == '<' => angles + 1,
+                    TokenTree::Punct(p) if p.as_char() == '>' => angles.saturating_sub(1),
+                    TokenTree::Punct(p) if p.as_char() == ';' => 0,
+                    _ => angles,
+                };
+                if prefix > MAX_DEPTH || angles > MAX_DEPTH || length > MAX_CHAIN {
                     return Some(token);
                 }
                 if let TokenTree::Group(g) = &token {

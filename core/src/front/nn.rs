@@ -8,7 +8,7 @@ use crate::diag::Kind;
 use crate::ir::{Dtype, Index, Op, RedOp};
 use quote::ToTokens;
 
-impl Lower<'_> {
+impl Lower {
     pub fn builtin(&mut self, name: &str, args: Vec<Value>, at: &dyn ToTokens) -> Value {
         self.network(name, args, at).map_or(Value::Poison, Value::Tensor)
     }

@@ -11,7 +11,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Block, Expr, Local, Pat, Stmt, Type};
 
-impl Lower<'_> {
+impl Lower {
     /// The value of a block; its names end with it.
     pub fn block(&mut self, block: &Block) -> Value {
         let mark = self.env.bindings.len();

@@ -9,7 +9,7 @@ use crate::diag::Kind;
 use crate::ir::{Array, AxisId, Dtype, Index, Node, NodeId, Op, RedOp, Size};
 use quote::ToTokens;
 
-impl Lower<'_> {
+impl Lower {
     /// One axis for each dimension but those of size 1; axes of enclosing closures are left alone.
     pub fn layout(&mut self, dims: &[Size]) -> Vec<Option<AxisId>> {
         let mut used = self.outer.clone();

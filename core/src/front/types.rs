@@ -84,7 +84,7 @@ fn nd_type(name: &str, args: &[&GenericArgument]) -> Option<(Option<usize>, bool
     }
 }
 
-impl Lower<'_> {
+impl Lower {
     pub fn known(&mut self, ty: &Type) -> Known {
         self.known_at(ty, 0)
     }

@@ -5,7 +5,7 @@
 //! right operand) or summed (in both operands, not in the result).
 
 use super::Target;
-use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op, RedOp};
+use crate::ir::{AxisId, Graph, Node, NodeId, Op, RedOp};
 use std::collections::BTreeMap;
 
 /// `node[batch, rows, cols] = Σ_summed a[batch, rows, summed] · b[batch, summed, cols]`
@@ -176,10 +176,7 @@ fn pull_out(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>) {
     (out, targets)
 }
 
-/// The array behind an operand and the position that is read, where the operand is nothing but a load.
-pub fn as_load(graph: &Graph, id: NodeId) -> Option<(&Array, &[crate::ir::Index])> {
-    match graph.node(id) {
-        Node::Load { array, view: None, index } => Some((array, index)),
-        _ => None,
-    }
+/// The operand is an array in memory that a matrix product can read with strides.
+pub fn is_direct(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.node(id), Node::Load { index, .. } if index.iter().all(|i| i.gather.is_none()))
 }

@@ -30,6 +30,12 @@ impl Plan {
         let mut seen = std::collections::BTreeSet::new();
         let mut stack: Vec<(NodeId, Option<NodeId>)> =
             self.expression(&self.statements[statement].work).into_iter().map(|n| (n, None)).collect();
+        if let super::Work::Map(id) = self.statements[statement].work {
+            if let Node::Load { array: Array::Node(n, _), .. } = self.graph.node(id) {
+                // a copy reads by its own load
+                stack.iter_mut().filter(|s| s.0 == *n).for_each(|s| s.1 = Some(id));
+            }
+        }
         while let Some((id, load)) = stack.pop() {
             if !seen.insert((id, load)) {
                 continue;
@@ -61,6 +67,17 @@ impl Plan {
             Node::Load { array: Array::Node(_, bound), view: None, index } => {
                 match bound.iter().position(|b| *b == axis) {
                     Some(k) => index.get(k).and_then(|i| i.as_axis()) == Some(axis),
+                    None => true,
+                }
+            }
+            // the dimensions before the first one that the view changes are read as they are
+            Node::Load { array: Array::Node(_, bound), view: Some(view), index } => {
+                match bound.iter().position(|b| *b == axis) {
+                    Some(k) => (0..=k).all(|j| {
+                        let same =
+                            bound.get(j).zip(view.get(j)).is_some_and(|(b, v)| self.graph.axis_size(*b) == v);
+                        same && index.get(j).and_then(|i| i.as_axis()) == bound.get(j).copied()
+                    }),
                     None => true,
                 }
             }

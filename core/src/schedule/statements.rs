@@ -30,9 +30,7 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
         }
         if let Some(gemm) = gemms.get(&id) {
             for operand in [gemm.a.node, gemm.b.node] {
-                let direct = contract::as_load(&graph, operand)
-                    .is_some_and(|(_, index)| index.iter().all(|i| i.gather.is_none()));
-                if !direct {
+                if !contract::is_direct(&graph, operand) {
                     stored.insert(operand);
                 }
             }

@@ -62,7 +62,7 @@ const fn tile_rows(lanes_bytes: usize) -> usize {
 
 /// A size that only the call knows. Where `M` and `N` are numbers, they say the sizes a second time, so that tiles that
 /// cannot occur are not even compiled: twenty shapes of tile become two or three.
-pub(super) const ANY: usize = usize::MAX;
+pub const ANY: usize = usize::MAX;
 
 /// Rows that are left after the full tiles (all bits set where that is not known).
 const fn rest<T: Float, S: Simd, const M: usize>() -> usize {

@@ -15,7 +15,7 @@ use quote::ToTokens;
 use std::rc::Rc;
 use syn::{Expr, ExprMethodCall};
 
-impl Lower<'_> {
+impl Lower {
     pub fn method_call(&mut self, m: &ExprMethodCall) -> Value {
         let recv = self.expr(&m.receiver);
         let name = m.method.to_string();

@@ -31,7 +31,7 @@ pub const NAMES: &[&str] = &[
     "broadcast",
 ];
 
-impl Lower<'_> {
+impl Lower {
     pub fn nd_method(&mut self, t: &Tensor, name: &str, m: &ExprMethodCall) -> Option<Value> {
         let all: Vec<usize> = (0..t.rank()).collect();
         let args: Vec<&Expr> = m.args.iter().collect();

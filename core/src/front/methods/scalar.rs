@@ -34,7 +34,7 @@ pub const OTHERS: &[&str] = &[
     "clamp",
 ];
 
-impl Lower<'_> {
+impl Lower {
     /// `None` where there is no such method.
     pub fn scalar_method(
         &mut self,

@@ -10,7 +10,7 @@ use crate::ir::{Array, Dtype, Index, Node, Size};
 use quote::ToTokens;
 use syn::{Expr, ExprMethodCall};
 
-impl Lower<'_> {
+impl Lower {
     pub fn shape_method(&mut self, t: &Tensor, name: &str, m: &ExprMethodCall) -> Option<Value> {
         let args: Vec<&Expr> = m.args.iter().collect();
         let rank = t.rank();

@@ -12,7 +12,7 @@ use quote::ToTokens;
 use std::rc::Rc;
 use syn::{Expr, ExprMethodCall};
 
-impl Lower<'_> {
+impl Lower {
     pub fn slice_method(&mut self, t: &Tensor, name: &str, m: &ExprMethodCall) -> Option<Value> {
         let args: Vec<&Expr> = m.args.iter().collect();
         if t.rank() == 0 {
@@ -103,6 +103,26 @@ impl Lower<'_> {
         };
         let item = Value::Tensor(self.scalar(node, false));
         Value::Iter(Rc::new(Iter { item, dims, axes }))
+    }
+
+    /// `Array::from_shape_fn`: the function sees the position of each element.
+    pub fn from_positions(&mut self, dims: Vec<Size>, f: &Value, at: &dyn ToTokens) -> Value {
+        let axes = self.layout(&dims);
+        let mut places: Vec<Value> = Vec::new();
+        for axis in &axes {
+            let node = match axis {
+                Some(axis) => self.graph.position(*axis, Dtype::Int),
+                None => self.graph.constant(0.0, Dtype::Int),
+            };
+            places.push(Value::Tensor(self.scalar(node, false)));
+        }
+        let place = if places.len() == 1 { places.remove(0) } else { Value::Tuple(places) };
+        let i = Iter { item: Value::Unit, dims, axes };
+        let item = self.under(&i, |lower| lower.apply(f, vec![place], at));
+        if item.is_poison() {
+            return Value::Poison;
+        }
+        self.collected(&Value::Iter(Rc::new(Iter { item, ..i })), true).unwrap_or(Value::Poison)
     }
 
     pub fn iter_method(&mut self, i: &Iter, name: &str, m: &ExprMethodCall) -> Value {

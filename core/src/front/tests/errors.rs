@@ -57,3 +57,90 @@ fn nesting_is_bounded() {
     let long = format!("fn f(x: f64) -> f64 {{ x{} }}", " + x".repeat(400));
     accepted("", &long, &definitions(&[]));
 }
+
+#[test]
+fn values_and_shapes() {
+    check_error("", "fn f(x: f32, y: f64) -> f64 { x * y }", "between f32 and f64");
+    check_error("", "fn f(x: f32) -> f64 { x }", "values of type f32");
+    check_error("vjp", "fn f(x: &[f64; 3]) -> [f64; 4] { *x }", "shape [3]");
+    check_error("", "fn f(x: &[f64]) -> f64 { *x }", "an array of shape");
+    check_error("", "fn f(x: [f64; 3]) -> f64 { x[3] }", "index 3 is out of bounds");
+    check_error("", "fn f(#[dims(3)] x: ArrayView1<f64>) -> f64 { x.slice(s![1..5]).sum() }", "index 1..5");
+    check_error("", "fn f(#[dims(3, 3)] x: ArrayView1<f64>) -> f64 { x.sum() }", "has 1 dimensions");
+    check_error("", "fn f(#[dims(3)] x: f64) -> f64 { x }", "no dimensions to name");
+    check_error(
+        "",
+        "fn f(#[dims(2, 3)] x: ArrayView2<f64>) -> f64 { x.to_shape((3, 3)).unwrap().sum() }",
+        "[2, 3] and [3, 3]",
+    );
+    check_error("", "fn f(x: ArrayView2<f64>) -> f64 { x.sum_axis(Axis(2)).sum() }", "there are 2");
+    check_error("", "fn f(x: f64) -> f64 { x.powi(x) }", "`powi`");
+    check_error(
+        "",
+        "fn f(x: f64) -> f64 { let y = if x > 0.0 { x } else { -x }; while y > 0.0 { } y }",
+        "`while`",
+    );
+    check_error("", "fn f(x: f64) -> f64 { Point { x }.x }", "struct literal");
+    check_error("", "fn f(x: &mut f64) -> f64 { *x }", "`&mut`");
+    check_error("", "fn f(x: &[f64]) -> f64 { let mut s = 0.0; for v in x { s += v; } s }", "`for`");
+    check_error("", "fn f(x: &[f64]) -> f64 { x.iter().filter(|v| **v > 0.0).sum() }", "`filter`");
+    check_error("", "fn f(x: &[f64]) -> f64 { x.iter().fold(0.0, |a, v| a.sin() + v) }", "`fold`");
+    check_error("", "fn f(x: &[&[f64]]) -> f64 { 1.0 }", "rows of different lengths");
+    check_error("", "fn f(x: f64, y: f64) -> f64 { foo(x); y.bar() }", "`bar`");
+    check_error("", "fn f(x: f64) -> f64 { x > 1.0 }", "conditions");
+    check_error("vjp(3)", "fn f(x: f64) -> f64 { x }", "unknown option `vjp(3)`");
+    check_error("math = \"fast\"", "fn f(x: f64) -> f64 { x }", "unknown option");
+}
+
+#[test]
+fn no_silent_mutation() {
+    check_error(
+        "wrt(x)",
+        "fn f(x: f64) -> f64 { let mut k = 1.0; let mut g = |v: f64| { k += 1.0; v * k }; g(x) + g(x) }",
+        "+=",
+    );
+    check_error(
+        "",
+        "fn f(x: &[f64]) -> f64 { let mut k = 0.0; x.iter().map(|v| { k += 1.0; v * k }).sum() }",
+        "+=",
+    );
+}
+
+#[test]
+fn all_errors_come_at_once() {
+    let source = "async fn f(x: f64, n: usize) -> f64 { let a = foo(x); let b = x.bar(); let c = a + b; println!(\"{x}\"); c as i32 as f64 + baz(x) }";
+    let errors = lowered("speed", source, &definitions(&[])).expect_err("refused");
+    let codes: Vec<&str> = errors.list.iter().map(|e| e.code()).collect();
+    assert_eq!(
+        codes,
+        ["unknown-option", "function", "unknown-function", "unknown-method", "macro", "unknown-function"]
+    );
+}
+
+#[test]
+fn nothing_panics() {
+    // each is wrong, or odd, in its own way; none may bring rustc down
+    for source in [
+        "", "struct A;", "fn f() -> f64 { 1.0 }", "fn f(r#type: f64, n: usize) -> f64 { let mut r#in = n; r#in += 1; r#type * r#in as f64 }",
+        "fn f(x: [f64; 0]) -> f64 { x.iter().sum() }", "fn f(x: [f64; 1]) -> f64 { x[0] + x.iter().rev().sum::<f64>() }",
+        "fn f(x: ArrayView2<f64>) -> f64 { x.slice(s![]).sum() }", "fn f(x: ArrayView2<f64>) -> f64 { x.slice(s![.., .., ..]).sum() }",
+        "fn f(x: ArrayView2<f64>) -> f64 { x.insert_axis(Axis(7)).sum() }", "fn f(x: ArrayView2<f64>) -> f64 { concatenate![Axis(0)].sum() }",
+        "fn f(x: &[f64]) -> f64 { x[-1] + x[x.len()] }", "fn f(x: &[f64]) -> f64 { x.chunks_exact(0).map(|c| c[0]).sum() }",
+        "fn f(x: &[f64; 3]) -> f64 { x.windows(9).map(|c| c[0]).sum() }", "fn f(x: f64) -> f64 { let (a, b, c) = x.sin_cos(); a }",
+        "fn f(x: f64) -> f64 { f64::max(x) + f64::nothing() + f64::clamp(x, 1.0) }", "fn f(x: ArrayView3<f64>) -> f64 { x.dot(&x) }",
+        "fn f(x: ArrayView1<f64>) -> f64 { cross_entropy(&x, 9) + softmax(3.0) + mse(x) }", "fn f(x: f64) -> f64 { (|a, b| a)(x) }",
+        "fn f(x: f64) -> f64 { x.map(|v| v) + [x, x].map(f64::sin)[5] }", "fn f(x: [[f64; 2]; 2]) -> f64 { x[0][1][2] }",
+        "fn f(x: &[f64]) -> f64 { (0..=x.len()).rev().map(|i| x[x.len() - i]).sum::<f64>() }",
+        "fn f(x: ArrayView2<f64>, n: usize) -> f64 { x.row(n).select(Axis(0), &[n, n]).broadcast((n, 2)).unwrap().sum() }",
+        "fn f(x: [f64; N]) -> f64 { x.len() as f64 * x[N - 1] }", "fn f(x: f64) { }", "fn f(x: f64) -> ! { x }", "fn f(x: f64) -> f64 {}",
+        "fn f(x: f64) -> (f64, f64) { x }", "fn f((a, b): (f64, f64)) -> f64 { a }", "fn f(x: f64) -> f64 { return x; }",
+        "fn f(x: f64) -> f64 { x.powi(1 / 0) }", "fn f(x: ArrayView1<f64>) -> f64 { x.slice(s![..;0]).sum() }",
+    ] {
+        if let Ok(item) = source.parse() {
+            let _ = super::super::requests::requests(&item, &TokenStream::new());
+            let _ = lower(TokenStream::new(), item, &definitions(&[]));
+        }
+    }
+    let deep = format!("fn f(x: {}f64{}) -> f64 {{ x }}", "Vec<".repeat(3000), ">".repeat(3000));
+    check_error("", &deep, "nested too deeply");
+}

@@ -93,12 +93,14 @@ fn run(source: &str, given: &[(&str, (Vec<usize>, Vec<f64>))]) -> Vec<f64> {
 
 /// The value of `(x.len() + 1) / 2` and the like.
 fn measured(name: &str, given: &[(&str, (Vec<usize>, Vec<f64>))]) -> Option<i64> {
-    let (n, by) = name.strip_prefix('(')?.split_once(") / ")?;
+    let sign = if name.contains(" % ") { '%' } else { '/' };
+    let (n, by) = name.strip_prefix('(')?.split_once(&format!(") {sign} "))?;
     let (n, plus) = n.split_once(" + ").unwrap_or((n, "0"));
     let (var, rest) = n.split_once('.')?;
     let dims = &given.iter().find(|g| g.0 == var)?.1 .0;
-    let n = if rest == "ncols()" { dims[1] } else { dims[0] } as i64;
-    Some((n + plus.parse::<i64>().ok()?) / by.parse::<i64>().ok()?)
+    let n = if rest == "ncols()" { dims[1] } else { dims[0] } as i64 + plus.parse::<i64>().ok()?;
+    let by = by.trim_matches(['(', ')']).parse::<i64>().ok()?;
+    Some(if sign == '%' { n % by } else { n / by })
 }
 
 macro_rules! agree {
@@ -218,5 +220,16 @@ agree! {
         let down = &a.slice(s![1.., ..]) - &a.slice(s![..-1, ..]);
         let right = &a.slice(s![.., 1..]) - &a.slice(s![.., ..-1]);
         down.mapv(|d| d * d).sum() + right.mapv(|d| d.abs()).sum()
+    }
+    made_of_positions(x: &[f64] = line().as_slice().unwrap()) -> Array2<f64> {
+        let n = x.len() / 2;
+        let toeplitz = Array2::from_shape_fn((n, 3), |(i, j)| x[i + j] * (i as f64) - x[2 * j]);
+        let even = Array2::from_shape_vec((3, 2), x.iter().map(|v| v * v).collect::<Vec<_>>()).unwrap();
+        toeplitz.dot(&even)
+    }
+    halves(a: &Array2<f64> = &square()) -> f64 {
+        let h = a.dot(a);
+        let n = h.nrows();
+        h.slice(s![..n / 2, ..]).sum() * h.slice(s![n / 2.., ..]).mapv(f64::cos).sum() / (n % 3) as f64
     }
 }
