@@ -51,6 +51,15 @@ fn check(who: &str, e: &Expected, mut evaluate: Evaluate) {
 }
 
 #[test]
+fn the_functions_themselves_agree_with_jax() {
+    for e in &EXPECTED {
+        let value = (case(e.workload).primal)();
+        let error = (value - e.losses[0]).abs() / e.losses[0].abs();
+        assert!(error <= e.tolerance, "{}: {value} instead of {}", e.workload, e.losses[0]);
+    }
+}
+
+#[test]
 fn generated_gradients_agree_with_jax() {
     for e in &EXPECTED {
         check("generated", e, case(e.workload).generated);

@@ -1,4 +1,4 @@
-//! Each workload as two closures over the same inputs: the generated gradient and the one by hand.
+//! Each workload as closures over the same inputs: the function itself, the generated gradient and the one by hand.
 
 use super::functions::{deep, digits, mixture, rosenbrock, tiny};
 use super::{by_hand, inputs};
@@ -12,6 +12,8 @@ pub type Evaluate = Box<dyn FnMut(Option<&mut Vec<f64>>) -> f64>;
 
 pub struct Case {
     pub name: &'static str,
+    /// The function as the user wrote it.
+    pub primal: Box<dyn Fn() -> f64>,
     pub generated: Evaluate,
     pub by_hand: Evaluate,
 }
@@ -56,13 +58,17 @@ fn w1(n: usize) -> Case {
             value
         })
     };
+    let primal = {
+        let x = x.clone();
+        Box::new(move || rosenbrock(x.view()))
+    };
     let mut g = vec![0.0; n];
     let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::rosenbrock(x.as_slice().expect("one piece"), &mut g);
         append(to, &g);
         value
     });
-    Case { name: "w1", generated, by_hand }
+    Case { name: "w1", primal, generated, by_hand }
 }
 
 fn w2<const B: usize>(name: &'static str) -> Case {
@@ -76,13 +82,17 @@ fn w2<const B: usize>(name: &'static str) -> Case {
             value.into()
         })
     };
+    let primal = {
+        let (net, x, y) = (net.clone(), x.clone(), y.clone());
+        Box::new(move || tiny(&net, x.view(), y.view()).into())
+    };
     let (mut g, mut space) = (net.zeros_like(), by_hand::TinyScratch::<B>::default());
     let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::tiny(&net, x.view(), y.view(), &mut g, &mut space);
         append_net(to, &g);
         value.into()
     });
-    Case { name, generated, by_hand }
+    Case { name, primal, generated, by_hand }
 }
 
 fn w3() -> Case {
@@ -96,13 +106,17 @@ fn w3() -> Case {
             value.into()
         })
     };
+    let primal = {
+        let (net, x, labels) = (net.clone(), x.clone(), labels.clone());
+        Box::new(move || digits(&net, x.view(), &labels).into())
+    };
     let (mut g, mut space) = (net.zeros_like(), by_hand::DigitsScratch::default());
     let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::digits(&net, x.view(), &labels, &mut g, &mut space);
         append_net(to, &g);
         value.into()
     });
-    Case { name: "w3", generated, by_hand }
+    Case { name: "w3", primal, generated, by_hand }
 }
 
 /// W3 with a step of gradient descent after each evaluation.
@@ -118,6 +132,10 @@ fn w3s() -> Case {
             value.into()
         })
     };
+    let primal = {
+        let (net, x, labels) = (net.clone(), x.clone(), labels.clone());
+        Box::new(move || digits(&net, x.view(), &labels).into())
+    };
     let (mut net, mut g, mut space) = (net.clone(), net.zeros_like(), by_hand::DigitsScratch::default());
     let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::digits(&net, x.view(), &labels, &mut g, &mut space);
@@ -130,7 +148,7 @@ fn w3s() -> Case {
         append_net(to, &g);
         value.into()
     });
-    Case { name: "w3s", generated, by_hand }
+    Case { name: "w3s", primal, generated, by_hand }
 }
 
 /// `p -= 0.01 g`
@@ -165,13 +183,17 @@ fn w4() -> Case {
             value.into()
         })
     };
+    let primal = {
+        let (net, x, y) = (net.clone(), x.clone(), y.clone());
+        Box::new(move || deep(&net, x.view(), y.view()).into())
+    };
     let (mut g, mut space) = (net.zeros_like(), by_hand::DeepScratch::default());
     let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::deep(&net, x.view(), y.view(), &mut g, &mut space);
         append_net(to, &g);
         value.into()
     });
-    Case { name: "w4", generated, by_hand }
+    Case { name: "w4", primal, generated, by_hand }
 }
 
 fn w8(n: usize) -> Case {
@@ -202,6 +224,12 @@ fn w8(n: usize) -> Case {
             value
         })
     };
+    let primal = {
+        let m = inputs::mixture(n);
+        Box::new(move || {
+            mixture(m.alphas.view(), m.means.view(), m.icf.view(), m.x.view(), &m.places, m.constant)
+        })
+    };
     let mut g = [vec![0.0; inputs::K], vec![0.0; m.means.len()], vec![0.0; m.icf.len()]];
     let mut space = by_hand::MixtureScratch::default();
     let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
@@ -209,5 +237,5 @@ fn w8(n: usize) -> Case {
         append(to, g.iter().flatten());
         value
     });
-    Case { name: "w8", generated, by_hand }
+    Case { name: "w8", primal, generated, by_hand }
 }

@@ -115,7 +115,8 @@ pub fn mixture(
     let diagonal = logs.mapv(f64::exp);
     let zero = Array2::<f64>::zeros((25, 1));
     let entries = concatenate![Axis(1), diagonal, below, zero];
-    let factors = entries.select(Axis(1), places).into_shape_with_order((25, 10, 10)).unwrap();
+    let factors = entries.select(Axis(1), places).as_standard_layout().into_owned();
+    let factors = factors.into_shape_with_order((25, 10, 10)).unwrap();
     // Q(x - m) = Qx - Qm: one matrix product for all components
     let centres = (&factors * &means.insert_axis(Axis(1))).sum_axis(Axis(2));
     let stacked = factors.into_shape_with_order((250, 10)).unwrap();

@@ -10,8 +10,8 @@ mod pack;
 mod tile;
 
 use super::simd::{dispatch, Float, Kernel, Simd};
-use tile::{Job, Panel};
 pub use tile::ANY;
+use tile::{Job, Panel};
 
 /// A read-only matrix in a slice: element (i, j) is `data[i * rs + j * cs]`.
 #[derive(Clone, Copy, Debug)]

@@ -832,8 +832,10 @@ impl<'a> Body<'a> {
             this.frames.pop()
         };
         let (Some(full), Some(part)) = (emit(self, Lanes::Full), emit(self, Lanes::Part)) else { return };
+        // every vector width divides the extent
+        let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0);
         let mut open = TokenStream::new();
-        let (mut names, mut iters, mut tails) = (vec![], vec![], vec![]);
+        let (mut names, mut iters) = (vec![], vec![]);
         for (k, chunk) in full.chunks.iter().enumerate() {
             let Some((base, _)) = self.slices.get(&chunk.slice).cloned() else { continue };
             let row = match self.position(&chunk.at) {
@@ -843,6 +845,8 @@ impl<'a> Body<'a> {
             let name = &chunk.name;
             let tail = part.chunks.get(k).map(|c| c.name.clone()).unwrap_or_else(|| name.clone());
             let rows = format_ident!("{}s", name);
+            let tail_name = if whole { quote!(_) } else { quote!(#tail) };
+            let tail = tail_name;
             if chunk.mutable {
                 open.extend(quote!(let (#rows, #tail) = rt::split_mut::<#v>(&mut #base #row);));
                 iters.push(quote!(#rows.chunks_exact_mut(#v::LEN)));
@@ -851,9 +855,7 @@ impl<'a> Body<'a> {
                 iters.push(quote!(#rows.chunks_exact(#v::LEN)));
             }
             names.push(quote!(#name));
-            tails.push(tail);
         }
-        let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0);
         let (main, rest) = (full.out, part.out);
         let (pattern, iter) = zip(&names, &iters);
         let counts = full.counts || iters.is_empty();
@@ -863,9 +865,7 @@ impl<'a> Body<'a> {
             (false, _) => quote!(for #pattern in #iter { #main }),
         };
         let rest = if whole {
-            // every vector width divides the extent
-            let unused: Vec<TokenStream> = tails.iter().map(|t| quote!(let _ = #t;)).collect();
-            quote!(#(#unused)*)
+            quote!()
         } else {
             let start = counts.then(|| quote!(let #var = #n - #n % #v::LEN;));
             quote!(if #n % #v::LEN != 0 { #start #rest })
@@ -908,7 +908,7 @@ impl<'a> Body<'a> {
                 let node = self.plan.targets[k].node;
                 self.prepare(&[node]);
                 let value = self.operand(node, frame);
-                if self.plan.targets[k].dims.is_empty() {
+                if self.plan.targets[k].scalar {
                     self.results.insert(k, value);
                 } else {
                     let (slice, at) = place::of_target(self.plan, k);
@@ -1061,7 +1061,8 @@ impl<'a> Body<'a> {
         let known = dims.clone().map(|d| d.as_const());
         let fixed = known.iter().all(|d| d.is_some_and(|n| n <= FIXED));
         let sized = known.iter().flatten().all(|n| *n <= FIXED) && known.iter().flatten().count() == 2;
-        let in_type = |d: Option<i64>, t: &TokenStream| if d.is_some() { t.clone() } else { quote!({ rt::ANY }) };
+        let in_type =
+            |d: Option<i64>, t: &TokenStream| if d.is_some() { t.clone() } else { quote!({ rt::ANY }) };
         let elem = format_ident!("{}", graph.dtype(gemm.node).name());
         let [m, k, n] = dims.map(|d| self.size(&d));
         let mut matrix = |slice: Slice, at: &Linear, row: AxisId, col: AxisId, mutable: bool| {

@@ -7,7 +7,7 @@ use super::entry::{may_be_strided, rank, usize_literal, Entry};
 use super::names::Names;
 use super::place::Slice;
 use crate::derive::Gradient;
-use crate::ir::{Dtype, Graph, Size, Sym};
+use crate::ir::{AxisId, Dtype, Graph, NodeId, Size, Sym};
 use crate::schedule::{schedule, Plan, Target};
 use crate::signature::{Form, Leaf, Output, Primal};
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -59,9 +59,9 @@ pub fn generate(
     name: &str,
     target_memory: &dyn Fn(usize, &[TokenStream]) -> Memory,
 ) -> Generated {
-    let mut targets: Vec<Target> =
-        program.outputs.iter().map(|o| Target { node: o.node, dims: o.dims.clone() }).collect();
-    targets.extend(program.gradients.iter().map(|g| Target { node: g.node, dims: g.dims.clone() }));
+    let mut targets: Vec<Target> = program.outputs.iter().map(|o| target(o.node, &o.dims)).collect();
+    targets.extend(program.gradients.iter().map(|g| target(g.node, &g.dims)));
+    let shapes: Vec<Vec<AxisId>> = targets.iter().map(|t| t.dims.clone()).collect();
     let plan = schedule(program.graph.clone(), targets);
     let generics: Vec<String> = primal.signature.generic_args.iter().map(|g| g.to_string()).collect();
     let mut names = Names::default();
@@ -127,10 +127,8 @@ pub fn generate(
                 }
             }
             Slice::Target(k) => {
-                let target = &plan.targets[*k];
-                let elem = ty(plan.graph.dtype(target.node));
-                let sizes: Vec<TokenStream> = target
-                    .dims
+                let elem = ty(plan.graph.dtype(plan.targets[*k].node));
+                let sizes: Vec<TokenStream> = shapes[*k]
                     .iter()
                     .map(|a| names.size(&plan.graph, &plan.graph.axis_size(*a).clone(), &generics))
                     .collect();
@@ -144,7 +142,7 @@ pub fn generate(
         }
     }
     // scalar results in the order of the targets
-    let scalars: Vec<usize> = (0..plan.targets.len()).filter(|k| plan.targets[*k].dims.is_empty()).collect();
+    let scalars: Vec<usize> = (0..plan.targets.len()).filter(|k| plan.targets[*k].scalar).collect();
     let mut result_types = vec![];
     let mut result_values = vec![];
     let mut bugs = bugs;
@@ -204,6 +202,10 @@ pub fn generate(
         results
     };
     Generated { kernel, buffers, call, plan, bugs }
+}
+
+fn target(node: NodeId, dims: &[AxisId]) -> Target {
+    Target { node, dims: dims.to_vec(), scalar: dims.is_empty() }
 }
 
 /// The element type of an input.

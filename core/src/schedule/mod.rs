@@ -8,16 +8,19 @@ mod fuse;
 mod statements;
 mod storage;
 
-use crate::ir::{AxisId, Graph, NodeId};
+use crate::ir::{Array, AxisId, Graph, Node, NodeId};
 use std::collections::BTreeMap;
 
 pub use contract::Gemm;
 
-/// A node that the caller wants, and the order of its dimensions.
+/// A node that the caller wants.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub node: NodeId,
+    /// The order of its dimensions in memory.
     pub dims: Vec<AxisId>,
+    /// A number that the kernel returns, rather than memory that it writes.
+    pub scalar: bool,
 }
 
 #[derive(Debug)]
@@ -93,11 +96,36 @@ pub enum Place {
 
 /// Schedules the targets.
 pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
+    let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
     let (graph, targets, gemms) = contract::find(graph, targets);
     let mut plan = statements::choose(graph, targets, gemms);
     plan.steps = fuse::fuse(&plan);
     storage::shrink(&mut plan);
     plan
+}
+
+/// The target without dimensions of one element, and without a renaming: the renamed node under its own names.
+fn direct(graph: &Graph, mut target: Target) -> Target {
+    target.dims.retain(|a| !graph.axis_size(*a).is_one());
+    while let Node::Load { array: Array::Node(n, bound), view: None, index } = graph.node(target.node) {
+        let from: Option<Vec<AxisId>> = index.iter().map(|i| i.as_axis()).collect();
+        let Some(from) = from else { break };
+        let free: Vec<AxisId> = graph.axes(*n).iter().copied().filter(|a| !bound.contains(a)).collect();
+        let distinct = from.iter().enumerate().all(|(k, a)| !from[..k].contains(a) && !free.contains(a));
+        let sizes = from.iter().zip(bound).all(|(a, b)| graph.axis_size(*a) == graph.axis_size(*b));
+        if !distinct || !sizes {
+            break;
+        }
+        let to = |a: &AxisId| from.iter().position(|f| f == a).and_then(|k| bound.get(k)).copied();
+        // an axis that the node lacks keeps its name, unless a bound axis has that name
+        let clash = target.dims.iter().any(|a| to(a).is_none() && !free.contains(a) && bound.contains(a));
+        if clash {
+            break;
+        }
+        target.dims = target.dims.iter().map(|a| to(a).unwrap_or(*a)).collect();
+        target.node = *n;
+    }
+    target
 }
 
 impl Plan {

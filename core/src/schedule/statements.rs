@@ -106,8 +106,11 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
     plan
 }
 
-/// The target's dimensions are exactly the node's axes.
+/// The target's dimensions are exactly the node's axes, and there are some: numbers are returned, or written last.
 fn covers(graph: &Graph, target: &Target) -> bool {
+    if target.dims.is_empty() {
+        return false;
+    }
     let mut dims = target.dims.clone();
     dims.sort();
     dims == graph.axes(target.node)
