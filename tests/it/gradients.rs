@@ -163,3 +163,13 @@ fn every_fixture_is_called() {
         assert!(f.source.contains(&format!("pub mod {}", f.name)), "{}", f.name);
     }
 }
+
+/// `FIXTURE=name cargo test --test it show -- --ignored --nocapture` prints what was generated.
+#[test]
+#[ignore = "prints"]
+fn show() {
+    let name = std::env::var("FIXTURE").unwrap_or_default();
+    for f in double::all().iter().filter(|f| f.name == name) {
+        println!("{}", f.source);
+    }
+}
