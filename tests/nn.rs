@@ -328,64 +328,82 @@ mod operands {
     }
 }
 
-/// Each function is also a macro of the same name, by path, by name and through a glob.
+/// What a name means in a differentiated function is what `use` says, by name, glob, path or another name.
 mod names {
     mod by_name {
         use chainrule::nn::{relu, softmax};
 
-        relu! { state }
-        softmax! { state }
+        #[chainrule::differentiable]
+        fn f(x: &[f64; 2]) -> f64 {
+            relu(softmax(x)[0])
+        }
 
         #[test]
         fn both() {
             assert_eq!(relu(-1.0), 0.0);
-            assert_eq!(softmax([1.0]), [1.0]);
+            assert_eq!(f::value_and_gradient(&[1.0, 1.0]), (0.5, [0.25, -0.25]));
         }
     }
 
     mod by_glob {
         use chainrule::nn::*;
 
-        relu! {}
-        leaky_relu! {}
-        sigmoid! {}
-        silu! {}
-        gelu! {}
-        gelu_tanh! {}
-        softplus! {}
-        softmax! {}
-        log_softmax! {}
-        logsumexp! {}
-        cross_entropy! {}
-        mse! {}
-        dropout! {}
+        #[chainrule::differentiable]
+        fn f(x: f64) -> f64 {
+            gelu(x) + silu(x) + leaky_relu(x, 0.1)
+        }
 
         #[test]
         fn both() {
             assert_eq!(gelu(0.0) + silu(0.0) + leaky_relu(0.0, 0.1), 0.0);
+            assert!((f::gradient(0.0) - 1.1).abs() < 1e-12);
         }
     }
 
     mod by_path {
         use chainrule::nn;
 
-        nn::relu! {}
-        chainrule::nn::mse! {}
+        #[chainrule::differentiable]
+        fn f(x: &[f64; 2]) -> f64 {
+            nn::relu(x[0]) * chainrule::nn::mse(x, [0.0, 1.0])
+        }
 
         #[test]
         fn both() {
             assert_eq!(nn::relu(1.0), 1.0);
+            assert_eq!(f::value_and_gradient(&[2.0, 3.0]), (8.0, [8.0, 4.0]));
         }
     }
 
     mod by_another_name {
         use chainrule::nn::relu as rectify;
 
-        rectify! {}
+        #[chainrule::differentiable]
+        fn f(x: f64) -> f64 {
+            rectify(3.0 * x)
+        }
 
         #[test]
         fn both() {
-            assert_eq!(rectify(1.0), 1.0);
+            assert_eq!((rectify(1.0), f::gradient(1.0), f::gradient(-1.0)), (1.0, 3.0, 0.0));
+        }
+    }
+
+    mod hidden {
+        /// Not ours: a function of the user's own with one of our names.
+        #[chainrule::differentiable]
+        fn relu(x: f64) -> f64 {
+            x * x
+        }
+
+        #[chainrule::differentiable]
+        fn f(x: f64) -> f64 {
+            relu(x)
+        }
+
+        #[test]
+        fn own() {
+            assert_eq!(f::gradient(-3.0), -6.0);
         }
     }
 }
