@@ -78,7 +78,7 @@
 //!   `concatenate!`, `stack!`.
 //! - *[`nn`]*: activations, softmax and its relatives, losses.
 //! - *Calls* of other `#[differentiable]` functions of the same crate, which are inlined and simplified with the caller. The fields that
-//!   they read must be visible to the caller.
+//!   they read must be visible to the caller. Where the attribute is missing, rustc "cannot find macro" of the function's name.
 //! - *Anything at all* that does not depend on a differentiated argument.
 //!
 //! Not yet: `if`, `match`, loops and mutation over differentiated values, recursion, functions generic over types, second
