@@ -50,7 +50,9 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
     let mut plan = Plan { graph, targets, statements: vec![], storage: BTreeMap::new(), steps: vec![] };
     for id in &stored {
         let graph = &plan.graph;
-        let place = plan.targets.iter().position(|t| t.node == *id && covers(graph, t));
+        // scalars are results of the kernel, not memory
+        let place =
+            plan.targets.iter().position(|t| t.node == *id && !t.dims.is_empty() && covers(graph, t));
         let sorted = |axes: &[AxisId]| {
             let mut axes = axes.to_vec();
             axes.sort_by_key(|a| order[a.0 as usize]);
