@@ -1,4 +1,132 @@
-//! Derivatives of Rust functions at compile time.
+//! The derivative of a Rust function, as Rust code, at compile time.
+//!
+//! ```
+//! use chainrule::differentiable;
+//!
+//! #[differentiable]
+//! pub fn rosenbrock(x: f64, y: f64) -> f64 {
+//!     (1.0 - x).powi(2) + 100.0 * (y - x * x).powi(2)
+//! }
+//!
+//! fn main() {
+//!     let (value, gradient) = rosenbrock::value_and_gradient(1.0, 2.0);
+//!     assert_eq!(value, rosenbrock(1.0, 2.0));
+//!     assert_eq!((gradient.x, gradient.y), (-400.0, 200.0));
+//!     println!("{}", rosenbrock::SOURCE); // the generated code
+//! }
+//! ```
+//!
+//! # What the attribute generates
+//!
+//! The function stays as it is. Beside it stands a module of its name and visibility. Functions and modules live in separate
+//! namespaces, so `use model::loss;` brings both along.
+//!
+//! | item of `mod f` | meaning |
+//! | --- | --- |
+//! | `f::gradient(args…) -> Gradient` | the gradient of a function with a scalar result |
+//! | `f::value_and_gradient(args…) -> (T, Gradient)` | value and gradient, from one pass |
+//! | `f::value_and_gradient_into(args…, &mut Gradient, &mut Workspace) -> T` | the same into the caller's memory. The gradient is overwritten. Once both have seen these shapes, nothing is allocated |
+//! | `f::Gradient` | a struct with one public field per differentiated argument, named as it. With exactly one such argument, an alias of that argument's owned type |
+//! | `f::Workspace` | memory for intermediate values, made by `Workspace::default()` |
+//! | `f::SOURCE` | the generated code, formatted, for reading and for snapshot tests |
+//! | `f::jvp(args…, tangents…) -> (T, T)` | on request: the value, and the derivative along the tangents |
+//! | `f::vjp(args…, cotangent) -> (T, Gradient)` | on request: the value, and the gradient of its inner product with the cotangent |
+//!
+//! The gradient of a thing has the thing's owned type: `f64` for `f64`, `Vec<f64>` for `&[f64]`, `[f32; N]` for `&[f32; N]`,
+//! `Array2<f32>` for `ArrayView2<f32>` and for `&Array2<f32>`, `Mlp` for `&Mlp`.
+//!
+//! # Options
+//!
+//! | option | meaning |
+//! | --- | --- |
+//! | `wrt(a, b)` | the differentiated arguments. Default: every argument of a differentiable type |
+//! | `math = "real"` | the default: rewrites that hold over the real numbers, on a domain that is proven at compile time |
+//! | `math = "strict"` | only rewrites that keep every bit of every IEEE result |
+//! | `jvp`, `vjp` | generate these, too. A function whose result is no scalar needs one of them |
+//! | `#[dims(B, 784)]` | on an `ndarray` argument: its dimensions. A number is a constant, an identifier is one size wherever it stands |
+//!
+//! ```
+//! # #[cfg(feature = "ndarray")] mod only {
+//! use chainrule::differentiable;
+//! use ndarray::{ArrayView1, ArrayView2};
+//!
+//! #[differentiable(wrt(w), math = "strict")]
+//! pub fn energy(#[dims(N)] w: ArrayView1<f64>, #[dims(N, N)] a: ArrayView2<f64>) -> f64 {
+//!     w.dot(&a.dot(&w))
+//! }
+//! # }
+//! # #[cfg(feature = "ndarray")]
+//! # fn main() {
+//! # use only::energy;
+//! # let (w, a) = (ndarray::array![1.0, 2.0], ndarray::array![[1.0, 0.5], [0.5, 2.0]]);
+//! assert_eq!(energy::gradient(w.view(), a.view()), 2.0 * a.dot(&w));
+//! # }
+//! # #[cfg(not(feature = "ndarray"))] fn main() {}
+//! ```
+//!
+//! Dimensions that contradict each other at compile time are an error at the expression where they meet. All others are checked
+//! once on entry, before anything is computed or written. The panic names the function, the arguments and both sizes.
+//!
+//! # What the body may contain
+//!
+//! - *Types*: `f32`, `f64`, arrays of any nesting, slices of those, `ndarray` arrays and views of one to four dimensions, structs
+//!   with [`#[derive(Differentiable)]`](derive@Differentiable). Sizes may be const generics. Arguments of other types are not
+//!   differentiated: integers, `bool`, `&[usize]`, and whatever else.
+//! - *Scalars*: arithmetic, comparison, and the methods of `f32` and `f64`.
+//! - *Slices and arrays*: indexing by constants and by arrays of indices, iterator chains such as `iter().zip(…).map(…).sum()`.
+//! - *`ndarray`*: operators with broadcasting, `dot`, `t`, `mapv`, `sum`, `mean`, `sum_axis`, `mean_axis`, reshaping, `s![…]`,
+//!   `concatenate!`, `stack!`.
+//! - *[`nn`]*: activations, softmax and its relatives, losses.
+//! - *Calls* of other `#[differentiable]` functions of the same crate, which are inlined and simplified with the caller.
+//! - *Anything at all* that does not depend on a differentiated argument.
+//!
+//! Not yet: `if`, `match`, loops and mutation over differentiated values, recursion, functions generic over types, second
+//! derivatives. What is not supported is a compile error at the smallest expression that is not, with what to write instead; it is
+//! never a zero gradient:
+//!
+//! ```compile_fail
+//! #[chainrule::differentiable]
+//! fn nearest(x: f64) -> f64 {
+//!     (x as i64) as f64 // error: `as i64` of a differentiated value loses its derivative; use `trunc()`
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # Parameters in a struct
+//!
+//! [`#[derive(Differentiable)]`](derive@Differentiable) lets a struct be differentiated, and implements the trait
+//! [`Differentiable`](trait@Differentiable), which is what [`optim`]isers, files and your own code need of it.
+//!
+//! ```
+//! use chainrule::{differentiable, optim::Sgd, Differentiable};
+//!
+//! #[derive(Clone, Debug, PartialEq, Differentiable)]
+//! pub struct Line {
+//!     slope: f64,
+//!     offset: f64,
+//! }
+//!
+//! #[differentiable(wrt(line))]
+//! pub fn error(line: &Line, x: &[f64; 3], y: &[f64; 3]) -> f64 {
+//!     x.iter().zip(y).map(|(x, y)| (line.slope * x + line.offset - y).powi(2)).sum()
+//! }
+//!
+//! fn main() {
+//!     let (x, y) = ([0.0, 1.0, 2.0], [1.0, 3.0, 5.0]);
+//!     let (mut line, mut sgd) = (Line { slope: 0.0, offset: 0.0 }, Sgd::new(0.1));
+//!     for _ in 0..200 {
+//!         sgd.step(&mut line, &error::gradient(&line, &x, &y));
+//!     }
+//!     assert!((line.slope - 2.0).abs() < 1e-6 && (line.offset - 1.0).abs() < 1e-6);
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! - `ndarray` (default): arrays and views of `ndarray` in signatures and as parameters.
+//! - `safetensors`: parameters to and from files, in the module `safetensors`.
+//!
+//! Rust 1.95 or newer. The instruction set is chosen when the program runs; no compiler flag is needed.
 
 pub mod nn;
 pub mod optim;
@@ -14,3 +142,8 @@ pub use chainrule_macros::__expand;
 pub use chainrule_macros::{differentiable, Differentiable};
 pub use params::Differentiable;
 pub use real::Real;
+
+/// The programs of the README, which run as documentation tests.
+#[cfg(all(doctest, feature = "ndarray"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

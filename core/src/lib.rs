@@ -1,4 +1,19 @@
 //! The compiler behind `chainrule`: tokens of a function in, tokens of its fused gradient out.
+//!
+//! ```text
+//! tokens ──front──▶ graph ──derive──▶ joint graph ──simplify──▶ joint graph ──schedule──▶ plan ──emit──▶ tokens
+//! ```
+//!
+//! [`compile`] is that line. It is a function of its arguments alone: no clock, environment or hash order has a say.
+//!
+//! ```
+//! let item = "fn square(x: f64) -> f64 { x * x }".parse()?;
+//! let compiled = chainrule_core::compile(Default::default(), item, &Default::default());
+//! assert!(compiled.stages.source.contains("pub fn value_and_gradient(x: f64)"));
+//! # Ok::<(), proc_macro2::LexError>(())
+//! ```
+//!
+//! The passes know the graph in [`ir`] and not each other. This crate is no interface for users: depend on `chainrule`.
 
 pub mod derive;
 pub mod diag;

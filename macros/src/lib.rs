@@ -4,7 +4,17 @@ use proc_macro::TokenStream;
 
 /// Generates the derivatives of a function, in a module of the function's name.
 ///
-/// See the documentation of `chainrule` for what the module contains and what the body may.
+/// ```text
+/// #[differentiable]
+/// #[differentiable(wrt(w, b), math = "strict", jvp, vjp)]
+/// ```
+///
+/// - `wrt(…)` names the differentiated arguments; by default they are all arguments of a differentiable type.
+/// - `math = "real"`, the default, allows rewrites that hold over the real numbers, on a domain that is proven at compile time;
+///   `math = "strict"` only those that keep every bit.
+/// - `jvp` and `vjp` generate the products of the Jacobian with a tangent and with a cotangent.
+///
+/// The front page of the crate `chainrule` tells what the module contains and what the body may.
 #[proc_macro_attribute]
 pub fn differentiable(attr: TokenStream, item: TokenStream) -> TokenStream {
     chainrule_core::expand::attribute(attr.into(), item.into()).into()

@@ -96,7 +96,7 @@ fn weighted(x: f64, weight: f64) -> f64 {
 /// *Source:* Hendrycks, Gimpel, arXiv:1606.08415, section 2; Φ by DLMF 7.1.2 and 7.2.2.
 ///
 /// ```
-/// assert_eq!(chainrule::nn::gelu(1.0_f32), 0.8413447);
+/// assert_eq!(chainrule::nn::gelu(1.0_f32), 0.8413448);
 /// ```
 pub fn gelu<X: Operand>(x: X) -> X::Owned {
     map(x, |x| weighted(x, 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)))

@@ -1,11 +1,11 @@
 //! Optimisers: gradient descent with momentum, Adam and AdamW, with the semantics and defaults of PyTorch.
 //!
-//! They step any [`Differentiable`](crate::Differentiable) value: a struct of layers, an array, a tuple.
+//! They step any [`Differentiable`](trait@crate::Differentiable) value: a struct of layers, an array, a tuple.
 //!
 //! ```
 //! use chainrule::optim::Sgd;
 //!
-//! let (mut x, mut sgd) = ([3.0, -2.0], Sgd::new(0.1));
+//! let (mut x, mut sgd) = ([3.0_f64, -2.0], Sgd::new(0.1));
 //! for _ in 0..100 {
 //!     let gradient = [2.0 * x[0], 2.0 * x[1]]; // of x₀² + x₁²
 //!     sgd.step(&mut x, &gradient);

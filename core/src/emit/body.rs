@@ -423,8 +423,12 @@ impl<'a> Body<'a> {
 
     /// An inactive integer as a `usize` expression, outside of vectors.
     fn int(&mut self, id: NodeId) -> TokenStream {
-        if let Some(f) = self.known(id) {
-            return self.frames[f].memo[&id].clone();
+        let is_float = self.plan.graph.dtype(id).is_float();
+        match (self.known(id), self.plan.graph.node(id)) {
+            // an exponent has the type of its base, but is an integer
+            (_, Node::Cast(x)) if is_float => return self.int(*x),
+            (Some(f), _) if !is_float => return self.frames[f].memo[&id].clone(),
+            _ => {}
         }
         match self.plan.graph.node(id).clone() {
             Node::Const(bits) => {

@@ -54,11 +54,9 @@ pub fn module(primal: &Primal, programs: Programs, header: &str) -> Module {
     }
     if let Some(program) = &programs.jvp {
         let mut generated = generate(primal, program, "jvp", &|k, dims| {
-            let name = if k < program.outputs.len() {
-                format_ident!("value_{k}")
-            } else {
-                format_ident!("tangent_{}", k - program.outputs.len())
-            };
+            // a program of tangents has them behind the values
+            let n = primal.outputs.len();
+            let name = if k < n { format_ident!("value_{k}") } else { format_ident!("tangent_{}", k - n) };
             let rank = usize_literal(dims.len());
             quote!(::chainrule::rt::fit::<#rank, _>(&mut #name, [#(#dims),*])).into()
         });

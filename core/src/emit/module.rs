@@ -177,6 +177,7 @@ pub fn generate(
     let kernel_name = format_ident!("{}", camel(name));
     let generic_params: Vec<TokenStream> = const_generics(primal);
     let args = &primal.signature.generic_args;
+    let turbofish = (!args.is_empty()).then(|| quote!(::<#(#args),*>));
     let kernel = quote! {
         pub struct #kernel_name<'k, #(#generic_params,)*> { #(#fields,)* pub lifetime: ::core::marker::PhantomData<&'k ()> }
         impl<'k, #(#generic_params,)*> rt::Kernel for #kernel_name<'k, #(#args,)*> {
@@ -196,7 +197,7 @@ pub fn generate(
         #inputs
         #labels
         #setup
-        let results = ::chainrule::rt::dispatch(kernel::#kernel_name { #(#values,)* lifetime: ::core::marker::PhantomData });
+        let results = ::chainrule::rt::dispatch(kernel::#kernel_name #turbofish { #(#values,)* lifetime: ::core::marker::PhantomData });
         #restore
         results
     };

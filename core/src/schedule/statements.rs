@@ -50,7 +50,7 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
     let mut plan = Plan { graph, targets, statements: vec![], storage: BTreeMap::new(), steps: vec![] };
     for id in &stored {
         let graph = &plan.graph;
-        // scalars are results of the kernel, not memory
+        // a scalar target is returned, not written
         let place =
             plan.targets.iter().position(|t| t.node == *id && !t.dims.is_empty() && covers(graph, t));
         let sorted = |axes: &[AxisId]| {

@@ -1,0 +1,230 @@
+//! A deep network learns to read handwritten digits.
+//!
+//! ```text
+//! cargo run --release --example digits
+//! ```
+//!
+//! 1,797 pictures of 8 × 8 pixels go through three layers, 64 → 128 → 64 → 10. Four fifths of them train the network; it
+//! is tested on the others, which it never sees in training. The learning curve and the parameters are written to
+//! `target/`.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+
+use chainrule::nn::{cross_entropy, relu};
+use chainrule::optim::AdamW;
+use chainrule::{differentiable, safetensors, Differentiable};
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use plotters::prelude::*;
+
+// ---- The model: a struct of parameters and a function of it ---------------------------------------------------------
+
+/// The parameters. Their gradient has the same type, and an optimiser can step it.
+#[derive(Clone, Differentiable)]
+pub struct Mlp {
+    w1: Array2<f32>,
+    b1: Array1<f32>,
+    w2: Array2<f32>,
+    b2: Array1<f32>,
+    w3: Array2<f32>,
+    b3: Array1<f32>,
+}
+
+/// Ten scores for each picture; the highest is the network's answer.
+#[differentiable(wrt(net), vjp)]
+pub fn scores(net: &Mlp, x: ArrayView2<f32>) -> Array2<f32> {
+    let h1 = relu(x.dot(&net.w1) + &net.b1);
+    let h2 = relu(h1.dot(&net.w2) + &net.b2);
+    h2.dot(&net.w3) + &net.b3
+}
+
+/// How wrong the scores are: the quantity that training makes small.
+#[differentiable(wrt(net))]
+pub fn loss(net: &Mlp, x: ArrayView2<f32>, labels: &[usize]) -> f32 {
+    cross_entropy(scores(net, x), labels)
+}
+
+impl Mlp {
+    /// Small random weights, of the size that keeps activations as large in the last layer as in the first.
+    fn new(random: &mut Random) -> Mlp {
+        let mut weights = |inputs: usize, outputs: usize| {
+            let bound = (6.0 / inputs as f32).sqrt();
+            Array2::from_shape_simple_fn((inputs, outputs), || bound * (2.0 * random.unit() - 1.0))
+        };
+        Mlp {
+            w1: weights(64, 128),
+            b1: Array1::zeros(128),
+            w2: weights(128, 64),
+            b2: Array1::zeros(64),
+            w3: weights(64, 10),
+            b3: Array1::zeros(10),
+        }
+    }
+
+    /// The share of pictures whose digit has the highest score.
+    fn accuracy(&self, digits: &Digits) -> f64 {
+        let scores = scores(self, digits.x.view());
+        let right = scores.rows().into_iter().zip(&digits.labels).filter(|(row, &label)| {
+            row.iter().enumerate().all(|(digit, &score)| digit == label || score < row[label])
+        });
+        right.count() as f64 / digits.labels.len() as f64
+    }
+}
+
+// ---- The data -------------------------------------------------------------------------------------------------------
+
+/// Pictures, one per row, and the digits that they show.
+struct Digits {
+    x: Array2<f32>,
+    labels: Vec<usize>,
+}
+
+impl Digits {
+    fn load() -> Digits {
+        let lines = include_str!("data/digits.csv").lines();
+        let numbers: Vec<usize> =
+            lines.flat_map(|l| l.split(',').map(|n| n.parse().expect("a number"))).collect();
+        let (pictures, _) = numbers.as_chunks::<65>();
+        let x = Array2::from_shape_fn((pictures.len(), 64), |(row, pixel)| pictures[row][pixel] as f32 / 16.0);
+        Digits { x, labels: pictures.iter().map(|p| p[64]).collect() }
+    }
+
+    /// The pictures with these numbers.
+    fn select(&self, rows: &[usize]) -> Digits {
+        Digits { x: self.x.select(Axis(0), rows), labels: rows.iter().map(|&row| self.labels[row]).collect() }
+    }
+}
+
+/// Random numbers that are the same in every run (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number in [0, 1).
+    fn unit(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1 << 24) as f32
+    }
+
+    /// Brings the items into a random order.
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, (self.next() % (i as u64 + 1)) as usize);
+        }
+    }
+}
+
+// ---- Training -------------------------------------------------------------------------------------------------------
+
+/// What a run found.
+#[derive(Debug)]
+pub struct Report {
+    /// the mean loss of each epoch
+    pub losses: Vec<f32>,
+    /// the accuracy on the test pictures after each epoch
+    pub accuracies: Vec<f64>,
+    /// the accuracy of a network into which the saved parameters were loaded
+    pub reloaded: f64,
+    /// how long training took, without the tests between
+    pub seconds: f64,
+}
+
+/// Trains for `epochs` rounds over the first `pictures` pictures but a fifth, which it is tested on; writes to `folder`.
+pub fn run(pictures: usize, epochs: usize, folder: &Path) -> Result<Report, Box<dyn Error>> {
+    let mut random = Random(1);
+    let all = Digits::load();
+    let mut order: Vec<usize> = (0..pictures).collect();
+    random.shuffle(&mut order);
+    let (test, train) = order.split_at_mut(pictures / 5);
+    let test = all.select(test);
+
+    let mut net = Mlp::new(&mut random);
+    let mut adam = AdamW::new(0.0).weight_decay(0.3);
+    // The gradient and the intermediate values lie in memory that every step uses again.
+    let mut gradient = net.zeros_like();
+    let mut workspace = loss::Workspace::default();
+
+    let bar = ProgressBar::new(epochs as u64)
+        .with_style(ProgressStyle::with_template("{bar:40} epoch {pos}/{len}  {elapsed}  {msg}")?);
+    let (mut losses, mut accuracies, mut seconds) = (vec![], vec![], 0.0);
+    for epoch in 0..epochs {
+        let start = Instant::now();
+        // Large steps first, to learn fast, and small ones at the end, to settle.
+        adam.set_learning_rate(0.01 * (1.0 - epoch as f64 / epochs as f64));
+        random.shuffle(train);
+        let mut sum = 0.0;
+        for batch in train.chunks(32) {
+            let Digits { x, labels } = all.select(batch);
+            let value = loss::value_and_gradient_into(&net, x.view(), &labels, &mut gradient, &mut workspace);
+            adam.step(&mut net, &gradient);
+            sum += value * batch.len() as f32;
+        }
+        seconds += start.elapsed().as_secs_f64();
+
+        losses.push(sum / train.len() as f32);
+        accuracies.push(net.accuracy(&test));
+        bar.set_message(format!("loss {:.4}  accuracy {:.4}", losses.last().unwrap(), accuracies.last().unwrap()));
+        bar.inc(1);
+    }
+    bar.finish();
+
+    draw(&losses, &accuracies, &folder.join("digits.svg"))?;
+
+    // Save the parameters, load them into another network, and test that one.
+    let file = folder.join("digits.safetensors");
+    safetensors::save(&file, &net)?;
+    let mut other = Mlp::new(&mut random);
+    safetensors::load_into(&file, &mut other)?;
+    Ok(Report { losses, accuracies, reloaded: other.accuracy(&test), seconds })
+}
+
+/// Draws loss and accuracy over the epochs.
+fn draw(losses: &[f32], accuracies: &[f64], file: &Path) -> Result<(), Box<dyn Error>> {
+    let area = SVGBackend::new(file, (720, 400)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&area)
+        .caption("Learning to read digits", ("sans-serif", 18))
+        .margin(10)
+        .x_label_area_size(40)
+        .y_label_area_size(50)
+        .build_cartesian_2d(1.0..losses.len().max(2) as f64, 0.0..1.0)?;
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc("epoch").y_desc("loss, accuracy").x_label_formatter(&|x| format!("{x:.0}"));
+    mesh.light_line_style(WHITE).draw()?;
+    let epochs = || (1..).map(f64::from);
+    let clipped = losses.iter().map(|&l| f64::from(l).min(1.0));
+    chart
+        .draw_series(LineSeries::new(epochs().zip(clipped), &RED))?
+        .label("loss in training")
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], RED));
+    chart
+        .draw_series(LineSeries::new(epochs().zip(accuracies.iter().copied()), &BLUE))?
+        .label("accuracy in the test")
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], BLUE));
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::MiddleRight)
+        .background_style(WHITE)
+        .border_style(BLACK)
+        .draw()?;
+    area.present()?;
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = Path::new("target");
+    std::fs::create_dir_all(folder)?;
+    let report = run(1797, 30, folder)?;
+    let (loss, accuracy) = (report.losses.last().unwrap(), report.accuracies.last().unwrap());
+    println!("loss {loss:.4}, accuracy {:.2} % after {:.2} s of training", 100.0 * accuracy, report.seconds);
+    println!("accuracy {:.2} % with the parameters loaded from the file", 100.0 * report.reloaded);
+    println!("see target/digits.svg and target/digits.safetensors");
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Evidence: relations, snapshots, kinks, mistakes and walls, over one set of fixtures.
+
+#[path = "../fixtures/mod.rs"]
+mod fixtures;
+
+#[macro_use]
+mod fixture;
+mod gradients;
+mod source;

@@ -1,0 +1,102 @@
+//! Fixtures as tokens: what the macro is given, with the definitions that it would ask for.
+
+use chainrule_core::front::{requests, struct_requests, Definition, Definitions};
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use std::path::PathBuf;
+
+/// The directory of a path that starts at the root of the repository.
+pub fn root(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The names of all fixtures, sorted.
+pub fn names() -> Vec<String> {
+    let mut out: Vec<String> = std::fs::read_dir(root("tests/fixtures"))
+        .expect("the fixtures")
+        .filter_map(|e| e.expect("an entry").file_name().to_str()?.strip_suffix(".rs").map(String::from))
+        .filter(|n| n != "mod")
+        .collect();
+    out.sort();
+    out
+}
+
+pub fn text(name: &str) -> String {
+    std::fs::read_to_string(root(&format!("tests/fixtures/{name}.rs"))).expect("a fixture")
+}
+
+/// What the attribute macro is given.
+pub struct Item {
+    pub attr: TokenStream,
+    pub item: TokenStream,
+    pub definitions: Definitions,
+}
+
+/// The function of a fixture.
+pub fn fixture(name: &str) -> Item {
+    item(&text(name), name)
+}
+
+/// The function `name` of a file's text.
+pub fn item(text: &str, name: &str) -> Item {
+    let file: syn::File = syn::parse_str(text).expect("a file of Rust");
+    let found = file.items.iter().find_map(|i| match i {
+        syn::Item::Fn(f) if f.sig.ident == name => Some(f.clone()),
+        _ => None,
+    });
+    let mut f = found.unwrap_or_else(|| panic!("no function {name}"));
+    let k = f.attrs.iter().position(|a| a.path().is_ident("differentiable")).expect("the attribute");
+    let attr = match f.attrs.remove(k).meta {
+        syn::Meta::List(list) => list.tokens,
+        _ => TokenStream::new(),
+    };
+    f.attrs.clear();
+    let item = f.to_token_stream();
+    let paths = requests(&item, &attr);
+    Item { attr, definitions: resolve(&file, paths), item }
+}
+
+/// What the macros of these paths would tell.
+fn resolve(file: &syn::File, paths: Vec<TokenStream>) -> Definitions {
+    let mut out = Definitions::default();
+    for path in paths {
+        let last = path.clone().into_iter().last().expect("a path").to_string();
+        out.insert(path, definition(file, &last));
+    }
+    out
+}
+
+fn definition(file: &syn::File, name: &str) -> Definition {
+    for item in &file.items {
+        match item {
+            syn::Item::Struct(s) if s.ident == name => {
+                let mut s = s.clone();
+                s.attrs.clear();
+                let item = s.to_token_stream();
+                let paths = struct_requests(&item);
+                return Definition::Struct { item, defs: resolve(file, paths) };
+            }
+            syn::Item::Use(u) => {
+                // `use super::other::{name, …}` comes from the fixture `other`
+                let text = u.tree.to_token_stream().to_string().replace(' ', "");
+                let words: Vec<&str> = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+                if words.contains(&name) {
+                    match text.strip_prefix("super::").and_then(|t| t.split("::").next()) {
+                        Some(other) => {
+                            let text = self::text(other);
+                            if other == name {
+                                let Item { attr, item, definitions } = self::item(&text, name);
+                                return Definition::Function { attr, item, defs: definitions };
+                            }
+                            return definition(&syn::parse_str(&text).expect("a file of Rust"), name);
+                        }
+                        None if text.starts_with("chainrule::nn") => return Definition::Builtin(name.into()),
+                        None => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    panic!("nothing tells what `{name}` is");
+}
