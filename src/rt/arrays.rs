@@ -10,6 +10,35 @@ macro_rules! numbers {
 }
 numbers!(f32, f64, usize, u8, u16, u32, u64, isize, i8, i16, i32, i64, bool);
 
+/// An integer that chooses a position.
+pub trait Position: Number + std::fmt::Display {
+    /// The values as `usize`; copied to `spare` where they have another type.
+    ///
+    /// *Panics* where a value is negative, naming the function and the argument.
+    fn positions<'a>(values: &'a [Self], spare: &'a mut Vec<usize>, function: &str, argument: &str) -> &'a [usize];
+}
+impl Position for usize {
+    #[inline]
+    fn positions<'a>(values: &'a [usize], _: &'a mut Vec<usize>, _: &str, _: &str) -> &'a [usize] {
+        values
+    }
+}
+macro_rules! positions {
+    ($($t:ty),+) => {$(
+        impl Position for $t {
+            fn positions<'a>(values: &'a [$t], spare: &'a mut Vec<usize>, function: &str, argument: &str) -> &'a [usize] {
+                spare.clear();
+                spare.extend(values.iter().enumerate().map(|(at, v)| match usize::try_from(*v) {
+                    Ok(v) => v,
+                    Err(_) => panic!("{function}: `{argument}[{at}]` is {v}, which is no position"),
+                }));
+                spare
+            }
+        }
+    )+};
+}
+positions!(u8, u16, u32, u64, isize, i8, i16, i32, i64);
+
 /// Something with `R` dimensions of numbers.
 pub trait Tensor<const R: usize> {
     type Elem: Number;
@@ -52,6 +81,18 @@ pub fn elements<'a, const R: usize, T: Tensor<R> + ?Sized>(
     spare: &'a mut Vec<T::Elem>,
 ) -> &'a [T::Elem] {
     tensor.elements(spare)
+}
+
+/// Integers of a tensor as positions, in row-major order.
+#[inline]
+pub fn positions<'a, const R: usize, T: Tensor<R, Elem: Position> + ?Sized>(
+    tensor: &'a T,
+    order: &'a mut Vec<T::Elem>,
+    spare: &'a mut Vec<usize>,
+    function: &str,
+    argument: &str,
+) -> &'a [usize] {
+    Position::positions(tensor.elements(order), spare, function, argument)
 }
 
 /// Zeros of a shape.

@@ -9,7 +9,7 @@ mod lanes;
 pub mod math;
 pub mod simd;
 
-pub use arrays::{elements, fit, make, shape, take, Fit, Tensor};
+pub use arrays::{elements, fit, make, positions, shape, take, Fit, Tensor};
 pub use checks::{bounded, check_dim, check_labels, check_size, nothing_below_zero};
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut};

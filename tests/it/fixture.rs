@@ -339,6 +339,7 @@ pub fn same_bits(a: &[f64], b: &[f64]) -> bool {
 }
 
 /// The fixtures over `f64`.
+#[allow(unused_variables)]
 pub mod double {
     use crate::fixtures as set;
     type F = f64;
@@ -346,6 +347,7 @@ pub mod double {
 }
 
 /// The same over `f32`.
+#[allow(unused_variables)]
 pub mod single {
     use crate::fixtures::f32 as set;
     type F = f32;

@@ -271,15 +271,21 @@ impl<'a> Body<'a> {
                 return quote!(#v::splat(#value));
             }
         }
-        if !dtype.is_float() {
+        if dtype == Dtype::Int {
             return tokens;
         }
         if let Some(t) = self.frames[frame - 1].splats.get(&id) {
             return t.clone();
         }
-        let v = self.vector_type(dtype, Lanes::Full);
         let name = self.names.fresh("each");
-        let one = quote!(let #name = #v::splat(#tokens.lane(0)););
+        let one = if dtype == Dtype::Bool {
+            // all lanes of a mask, or none
+            let v = self.vector_type(self.frame_float(), Lanes::Full);
+            quote!(let #name = #v::first(if rt::simd::Mask::any(#tokens) { #v::LEN } else { 0 });)
+        } else {
+            let v = self.vector_type(dtype, Lanes::Full);
+            quote!(let #name = #v::splat(#tokens.lane(0));)
+        };
         self.frames[frame - 1].out.extend(one);
         let t = quote!(#name);
         self.frames[frame - 1].splats.insert(id, t.clone());

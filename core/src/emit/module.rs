@@ -166,7 +166,7 @@ pub fn generate(
             values.push(quote!(#var));
         }
     }
-    let inputs = input_slices(&leaves, &plan, &slices, name, &mut buffers);
+    let inputs = input_slices(primal, &leaves, &plan, &slices, name, &mut buffers);
     // one result stands alone, several are a tuple
     let group = |parts: &[TokenStream]| match parts {
         [one] => one.clone(),
@@ -220,6 +220,7 @@ fn element(dtype: Dtype) -> TokenStream {
 
 /// Slices of the inputs that the kernel reads.
 fn input_slices(
+    primal: &Primal,
     leaves: &[&Leaf],
     plan: &Plan,
     slices: &std::collections::BTreeMap<Slice, (Ident, bool)>,
@@ -230,7 +231,9 @@ fn input_slices(
     for (slice, (ident, _)) in slices {
         let Slice::Input(i) = slice else { continue };
         let input = plan.graph.input(*i);
-        let Some(Leaf { place, form, .. }) = leaves.get(i.0 as usize) else { continue };
+        let Some(Leaf { place, form, arg }) = leaves.get(i.0 as usize) else { continue };
+        let behind = arg.and_then(|a| primal.signature.args.get(a)).is_some_and(|a| a.by_ref && a.form == *form);
+        let place = if behind && input.dims.is_empty() { quote!(*#place) } else { place.clone() };
         if input.dims.is_empty() {
             let elem = element(input.dtype);
             match input.dtype {
@@ -240,7 +243,16 @@ fn input_slices(
             continue;
         }
         let rank = usize_literal(rank(form));
-        if may_be_strided(form) {
+        if input.dtype == Dtype::Int {
+            let field = format_ident!("{name}_{ident}_positions");
+            let (function, argument) = (primal.signature.ident.to_string(), &input.name);
+            out.extend(quote! {
+                let order = &mut ::std::vec::Vec::new();
+                let #ident = ::chainrule::rt::positions::<#rank, _>(
+                    &#place, order, &mut workspace.#field, #function, #argument);
+            });
+            buffers.push((field, input.dtype));
+        } else if may_be_strided(form) {
             let field = format_ident!("{name}_{ident}_in_order");
             out.extend(
                 quote!(let #ident = ::chainrule::rt::elements::<#rank, _>(&#place, &mut workspace.#field);),

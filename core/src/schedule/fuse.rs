@@ -104,6 +104,13 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
     for k in (0..steps.len()).rev() {
         let mut inside = Vec::new();
         statements_in(&steps[k], &mut inside);
+        // the parts of a scatter write one array, in their order: each in loops of its own
+        let earlier_part = matches!(plan.statements[s].work, super::Work::Part(n, _) if inside.iter().any(|i| {
+            matches!(plan.statements[*i].work, super::Work::Part(m, _) if m == n)
+        }));
+        if depth == 0 && earlier_part {
+            break;
+        }
         let needed: Vec<&Access> = reads
             .iter()
             .filter(|r| inside.iter().any(|i| plan.statements[*i].work.node() == Some(r.node)))
@@ -114,12 +121,7 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
                 let complete = needed.iter().all(|r| {
                     !matches!(plan.graph.node(r.node), Node::Scatter { .. }) && plan.pointwise(r, axis)
                 });
-                // parts of one scatter write the same array: each has an innermost loop of its own
-                let twin = innermost
-                    && matches!(plan.statements[s].work, super::Work::Part(n, _) if inside.iter().any(|i| {
-                        matches!(plan.statements[*i].work, super::Work::Part(m, _) if m == n)
-                    }));
-                complete && !twin && (pure == innermost || !needed.is_empty())
+                complete && (pure == innermost || !needed.is_empty())
             }
             _ => false,
         };
