@@ -1,6 +1,6 @@
 //! The relations that every fixture is held to, at every size (DESIGN §7).
 
-use crate::fixture::{double, dot, dots, same_bits, shifted, single, Fixture, Point};
+use crate::fixture::{dot, dots, double, same_bits, shifted, single, Fixture, Point};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Runs a check over every fixture, size and seed; says all that failed.
@@ -161,5 +161,15 @@ fn every_fixture_is_called() {
     assert_eq!(called, crate::source::names());
     for f in double::all() {
         assert!(f.source.contains(&format!("pub mod {}", f.name)), "{}", f.name);
+    }
+}
+
+/// `FIXTURE=name cargo test --test it show -- --ignored --nocapture` prints what was generated.
+#[test]
+#[ignore = "prints"]
+fn show() {
+    let name = std::env::var("FIXTURE").unwrap_or_default();
+    for f in double::all().iter().filter(|f| f.name == name) {
+        println!("{}", f.source);
     }
 }

@@ -171,7 +171,7 @@ pub fn all() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
         fixture!(scalar_max_constant |n| { x = 0.0 as F => -1.0..1.0; } (x) wrt [x] sizes [1, 2, 3],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
-        fixture!(scalar_degrees |n| { x = 0.0 as F => 0.1..0.5; } (x) wrt [x] sizes [1, 2, 3],
+        fixture!(scalar_degrees |n| { x = 0.0 as F => 0.01..0.03; } (x) wrt [x] sizes [1, 2, 3],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
         fixture!(scalar_constant |n| { x = 0.0 as F => 0.5..2.0; } (x) wrt [x] sizes [1, 2, 3],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),

@@ -197,8 +197,23 @@ impl<'a> Body<'a> {
                 plus.push(quote!(#var * #c));
             }
         }
-        for (node, stride) in &at.gathers {
-            let index = self.int(*node);
+        for (index, stride, below) in &at.gathers {
+            // the whole position along the dimension, checked: a wrong one would read a neighbour
+            let mut parts = vec![];
+            if let Some(node) = index.gather {
+                parts.push(self.int(node));
+            }
+            if index.offset.as_const() != Some(0) {
+                parts.push(self.names.signed_size(&self.plan.graph, &index.offset, self.generics));
+            }
+            for (axis, c) in &index.terms {
+                if let Some(var) = self.variable(*axis).and_then(|f| f.var.clone()) {
+                    let c = self.names.signed_size(&self.plan.graph, c, self.generics);
+                    parts.push(quote!(#var as isize * #c));
+                }
+            }
+            let (sum, below) = (join(&parts, quote!(+)), self.size(below));
+            let index = quote!(rt::bounded(#sum, #below));
             if stride.is_one() {
                 plus.push(index);
             } else {
@@ -320,7 +335,7 @@ impl<'a> Body<'a> {
             }
             Node::Size(size) if dtype.is_float() => {
                 let ty = format_ident!("{}", dtype.name());
-                let size = self.size(&size);
+                let size = self.names.signed_size(&self.plan.graph, &size, self.generics);
                 (quote!(#v::splat((#size) as #ty)), 2)
             }
             // integers are computed where they are used
@@ -427,7 +442,7 @@ impl<'a> Body<'a> {
         self.frames[frame].memo.insert(id, quote!(#name));
     }
 
-    /// An inactive integer as a `usize` expression, outside of vectors.
+    /// An inactive integer as an `isize` expression, outside of vectors.
     fn int(&mut self, id: NodeId) -> TokenStream {
         let is_float = self.plan.graph.dtype(id).is_float();
         match (self.known(id), self.plan.graph.node(id)) {
@@ -446,9 +461,9 @@ impl<'a> Body<'a> {
                     quote!(#magnitude)
                 }
             }
-            Node::Size(size) => self.size(&size),
+            Node::Size(size) => self.names.signed_size(&self.plan.graph, &size, self.generics),
             Node::Position(axis) => match self.variable(axis).and_then(|f| f.var.clone()) {
-                Some(var) => quote!(#var),
+                Some(var) => quote!((#var as isize)),
                 None => {
                     self.bugs.push("position outside of its loop".into());
                     quote!(0)
@@ -460,10 +475,12 @@ impl<'a> Body<'a> {
                     let name = self.name_of(slice, false);
                     let at = self.position(&at);
                     let tokens = match at {
-                        Some(at) => quote!((#name[#at] as usize)),
+                        Some(at) => quote!((#name[#at] as isize)),
                         None => match slice {
-                            Slice::Input(i) if self.plan.graph.input(i).dims.is_empty() => quote!(#name),
-                            _ => quote!((#name[0] as usize)),
+                            Slice::Input(i) if self.plan.graph.input(i).dims.is_empty() => {
+                                quote!((#name as isize))
+                            }
+                            _ => quote!((#name[0] as isize)),
                         },
                     };
                     let var = self.names.fresh("at");
@@ -767,6 +784,10 @@ impl<'a> Body<'a> {
         if graph.axis_size(axis).as_const().is_some_and(|n| n < 4) {
             return false;
         }
+        // the position depends on the axis through a gathered index
+        let moves = |i: &crate::ir::Index| {
+            i.gather.is_some_and(|g| graph.axes(g).contains(&axis) || i.terms.iter().any(|t| t.0 == axis))
+        };
         let mut float = None;
         let mut same = |d: Dtype| !d.is_float() || *float.get_or_insert(d) == d;
         for step in body {
@@ -786,7 +807,7 @@ impl<'a> Body<'a> {
                 Work::Store(k) => Some(place::of_target(self.plan, *k)),
             };
             if written.is_some_and(|(_, at)| {
-                !at.coefficient(axis).is_one() || at.gathers.iter().any(|g| graph.axes(g.0).contains(&axis))
+                !at.coefficient(axis).is_one() || at.gathers.iter().any(|(i, ..)| moves(i))
             }) {
                 return false;
             }
@@ -805,9 +826,7 @@ impl<'a> Body<'a> {
                 }
                 match graph.node(id) {
                     Node::Load { index, .. } => {
-                        if graph.dtype(id) == Dtype::Int
-                            || index.iter().any(|i| i.gather.is_some_and(|g| graph.axes(g).contains(&axis)))
-                        {
+                        if graph.dtype(id) == Dtype::Int || index.iter().any(moves) {
                             return false;
                         }
                     }

@@ -70,6 +70,34 @@ impl Names {
         self.syms.iter().map(|(s, t)| (*s, t))
     }
 
+    /// A size as an `isize` expression: the user's integers may be negative.
+    pub fn signed_size(&mut self, graph: &Graph, size: &Size, generics: &[String]) -> TokenStream {
+        let size = graph.sizes.resolve(size);
+        let mut terms = vec![];
+        for (syms, c) in size.terms() {
+            let c = proc_macro2::Literal::i64_unsuffixed(c.abs());
+            let sign =
+                if size.terms().iter().any(|t| t.0 == *syms && t.1 < 0) { quote!(-) } else { quote!() };
+            let mut factors = vec![quote!(#sign #c)];
+            for sym in syms {
+                let name = self.sym(graph, *sym, generics);
+                factors.push(quote!(#name as isize));
+            }
+            if syms.len() == 1 && c.to_string() == "1" && sign.is_empty() {
+                factors.remove(0);
+            }
+            terms.push(product(&factors));
+        }
+        match &terms[..] {
+            [] => quote!(0),
+            [one] => quote!((#one)),
+            _ => {
+                let sum = join(&terms, quote!(+));
+                quote!((#sum))
+            }
+        }
+    }
+
     /// A size as a `usize` expression; positive terms come first.
     pub fn size(&mut self, graph: &Graph, size: &Size, generics: &[String]) -> TokenStream {
         let size = graph.sizes.resolve(size);
