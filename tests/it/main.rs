@@ -6,4 +6,6 @@ mod fixtures;
 #[macro_use]
 mod fixture;
 mod gradients;
+mod oracle;
+mod snapshots;
 mod source;
