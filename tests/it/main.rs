@@ -5,7 +5,9 @@ mod fixtures;
 
 #[macro_use]
 mod fixture;
+mod errors;
 mod gradients;
+mod kinks;
 mod oracle;
 mod snapshots;
 mod source;
