@@ -87,7 +87,8 @@ impl Digits {
         let numbers: Vec<usize> =
             lines.flat_map(|l| l.split(',').map(|n| n.parse().expect("a number"))).collect();
         let (pictures, _) = numbers.as_chunks::<65>();
-        let x = Array2::from_shape_fn((pictures.len(), 64), |(row, pixel)| pictures[row][pixel] as f32 / 16.0);
+        let x =
+            Array2::from_shape_fn((pictures.len(), 64), |(row, pixel)| pictures[row][pixel] as f32 / 16.0);
         Digits { x, labels: pictures.iter().map(|p| p[64]).collect() }
     }
 
@@ -170,7 +171,11 @@ pub fn run(pictures: usize, epochs: usize, folder: &Path) -> Result<Report, Box<
 
         losses.push(sum / train.len() as f32);
         accuracies.push(net.accuracy(&test));
-        bar.set_message(format!("loss {:.4}  accuracy {:.4}", losses.last().unwrap(), accuracies.last().unwrap()));
+        bar.set_message(format!(
+            "loss {:.4}  accuracy {:.4}",
+            losses.last().unwrap(),
+            accuracies.last().unwrap()
+        ));
         bar.inc(1);
     }
     bar.finish();

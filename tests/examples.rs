@@ -17,7 +17,10 @@ fn chain_rule_shares_the_outer_partial() {
     for (a, b) in [(0.5, 2.0), (-1.0, 0.25), (0.0, 0.0), (3.0, -4.0)] {
         let [generated, by_hand] = chain_rule::run(a, b);
         for (g, h) in [(generated.0, by_hand.0), (generated.1, by_hand.1)] {
-            assert!((g - h).abs() <= 1e-12 * (1.0 + h.abs()), "at ({a}, {b}): {generated:?}, by hand {by_hand:?}");
+            assert!(
+                (g - h).abs() <= 1e-12 * (1.0 + h.abs()),
+                "at ({a}, {b}): {generated:?}, by hand {by_hand:?}"
+            );
         }
     }
     assert_eq!(chain_rule::calls("tanh"), 1, "{}", chain_rule::y::SOURCE);

@@ -328,64 +328,84 @@ mod operands {
     }
 }
 
-/// Each function is also a macro of the same name, by path, by name and through a glob.
+/// A differentiated function finds each of them by path, by name, through a glob, and under another name.
 mod names {
     mod by_name {
-        use chainrule::nn::{relu, softmax};
+        use chainrule::differentiable;
+        use chainrule::nn::{relu, sigmoid};
 
-        relu! { state }
-        softmax! { state }
+        #[differentiable]
+        fn f(x: f64) -> f64 {
+            relu(x) + sigmoid(x)
+        }
 
         #[test]
         fn both() {
-            assert_eq!(relu(-1.0), 0.0);
-            assert_eq!(softmax([1.0]), [1.0]);
+            assert_eq!(f::value_and_gradient(-1.0).0, f(-1.0));
         }
     }
 
     mod by_glob {
+        use chainrule::differentiable;
         use chainrule::nn::*;
 
-        relu! {}
-        leaky_relu! {}
-        sigmoid! {}
-        silu! {}
-        gelu! {}
-        gelu_tanh! {}
-        softplus! {}
-        softmax! {}
-        log_softmax! {}
-        logsumexp! {}
-        cross_entropy! {}
-        mse! {}
-        dropout! {}
+        #[differentiable]
+        fn f(x: f64) -> f64 {
+            gelu(x) + silu(x) + leaky_relu(x, 0.1) + softplus(x) + gelu_tanh(x)
+        }
 
         #[test]
         fn both() {
-            assert_eq!(gelu(0.0) + silu(0.0) + leaky_relu(0.0, 0.1), 0.0);
+            assert!((f::value_and_gradient(0.3).0 - f(0.3)).abs() < 1e-14);
         }
     }
 
     mod by_path {
-        use chainrule::nn;
+        use chainrule::{differentiable, nn};
 
-        nn::relu! {}
-        chainrule::nn::mse! {}
+        #[differentiable]
+        fn f(x: f64) -> f64 {
+            nn::relu(x) * chainrule::nn::sigmoid(x)
+        }
 
         #[test]
         fn both() {
-            assert_eq!(nn::relu(1.0), 1.0);
+            assert_eq!(f::gradient(-1.0), 0.0);
         }
     }
 
     mod by_another_name {
+        use chainrule::differentiable;
         use chainrule::nn::relu as rectify;
 
-        rectify! {}
+        #[differentiable]
+        fn f(x: f64) -> f64 {
+            rectify(x) * 2.0
+        }
 
         #[test]
         fn both() {
-            assert_eq!(rectify(1.0), 1.0);
+            assert_eq!(f::gradient(3.0), 2.0);
+        }
+    }
+
+    /// A function of the user's own that has the name of one of ours is the user's own.
+    mod own {
+        use chainrule::differentiable;
+
+        #[differentiable]
+        fn relu(x: f64) -> f64 {
+            3.0 * x
+        }
+
+        #[differentiable]
+        fn f(x: f64) -> f64 {
+            relu(x)
+        }
+
+        #[test]
+        fn is_not_mistaken() {
+            assert_eq!(f::gradient(-1.0), 3.0);
         }
     }
 }

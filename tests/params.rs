@@ -206,12 +206,19 @@ mod derived {
         check(tree, &[1.0, 2.0, 3.0]);
     }
 
+    /// The definition macro is there under the path: it answers an expansion that asks for it.
+    macro_rules! known {
+        ($($path:ident)::+) => {
+            const _: () = { $($path)::+! { { struct { struct Probe; } } { { $($path)::+ } } {} } };
+        };
+    }
+
     /// A definition travels with every way of naming the struct.
     mod definitions {
         mod by_name {
             use super::super::{Dense, Pair};
-            Dense! { state }
-            Pair! { state }
+            known!(Dense);
+            known!(Pair);
 
             #[test]
             fn and_the_struct_comes_along() {
@@ -221,15 +228,15 @@ mod derived {
 
         mod by_glob {
             use super::super::*;
-            Dense! {}
-            Pair! {}
-            Unit! {}
-            Tree! {}
+            known!(Dense);
+            known!(Pair);
+            known!(Unit);
+            known!(Tree);
         }
 
         mod by_path {
-            super::super::Dense! {}
-            crate::derived::Pair! {}
+            known!(super::super::Dense);
+            known!(crate::derived::Pair);
         }
 
         /// The same name again, in an inner module and in function bodies.
@@ -239,14 +246,14 @@ mod derived {
 
             #[derive(Differentiable)]
             struct Dense(f32);
-            Dense! {}
+            known!(Dense);
 
             mod inner {
                 use chainrule::Differentiable;
 
                 #[derive(Differentiable)]
                 struct Dense(f64);
-                Dense! {}
+                known!(Dense);
             }
 
             #[test]

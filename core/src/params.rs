@@ -257,7 +257,9 @@ fn mentions(tokens: TokenStream, names: &[&Ident]) -> bool {
 /// with the struct because macros live in a namespace of their own, so every `use` that brings the struct brings it too.
 fn definition(input: &DeriveInput) -> TokenStream {
     let payload = payload(input);
-    let requests = crate::front::struct_requests(&payload);
+    let mut requests = crate::front::struct_requests(&payload);
+    // a tree of itself needs no other definition
+    requests.retain(|r| input.ident != r.to_string());
     crate::expand::structure(payload, requests)
 }
 

@@ -15,7 +15,12 @@ pub trait Position: Number + std::fmt::Display {
     /// The values as `usize`; copied to `spare` where they have another type.
     ///
     /// *Panics* where a value is negative, naming the function and the argument.
-    fn positions<'a>(values: &'a [Self], spare: &'a mut Vec<usize>, function: &str, argument: &str) -> &'a [usize];
+    fn positions<'a>(
+        values: &'a [Self],
+        spare: &'a mut Vec<usize>,
+        function: &str,
+        argument: &str,
+    ) -> &'a [usize];
 }
 impl Position for usize {
     #[inline]

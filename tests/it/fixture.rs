@@ -122,7 +122,11 @@ impl Fixture {
                 .map(|i| {
                     let u = unit(hash(hash(name ^ n as u64) ^ ((k as u64) << 32) ^ i as u64));
                     let x = a.range.start + (a.range.end - a.range.start) * u;
-                    if a.whole { x.floor() } else { f64::from(x as f32) }
+                    if a.whole {
+                        x.floor()
+                    } else {
+                        f64::from(x as f32)
+                    }
                 })
                 .collect()
         };
@@ -136,7 +140,11 @@ impl Fixture {
             (0..a.len())
                 .map(|i| {
                     let u = unit(hash(hash(seed ^ 77) ^ ((k as u64) << 32) ^ i as u64));
-                    if active { f64::from((2.0 * u - 1.0) as f32) } else { 0.0 }
+                    if active {
+                        f64::from((2.0 * u - 1.0) as f32)
+                    } else {
+                        0.0
+                    }
                 })
                 .collect()
         };

@@ -1,6 +1,6 @@
 //! The relations that every fixture is held to, at every size (DESIGN §7).
 
-use crate::fixture::{double, dot, dots, same_bits, shifted, single, Fixture, Point};
+use crate::fixture::{dot, dots, double, same_bits, shifted, single, Fixture, Point};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Runs a check over every fixture, size and seed; says all that failed.

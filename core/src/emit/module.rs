@@ -232,7 +232,8 @@ fn input_slices(
         let Slice::Input(i) = slice else { continue };
         let input = plan.graph.input(*i);
         let Some(Leaf { place, form, arg }) = leaves.get(i.0 as usize) else { continue };
-        let behind = arg.and_then(|a| primal.signature.args.get(a)).is_some_and(|a| a.by_ref && a.form == *form);
+        let behind =
+            arg.and_then(|a| primal.signature.args.get(a)).is_some_and(|a| a.by_ref && a.form == *form);
         let place = if behind && input.dims.is_empty() { quote!(*#place) } else { place.clone() };
         if input.dims.is_empty() {
             let elem = element(input.dtype);

@@ -51,8 +51,7 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
     for id in &stored {
         let graph = &plan.graph;
         // a scalar target is returned, not written
-        let place =
-            plan.targets.iter().position(|t| t.node == *id && !t.dims.is_empty() && covers(graph, t));
+        let place = plan.targets.iter().position(|t| t.node == *id && !t.dims.is_empty() && covers(graph, t));
         let sorted = |axes: &[AxisId]| {
             let mut axes = axes.to_vec();
             axes.sort_by_key(|a| order[a.0 as usize]);
