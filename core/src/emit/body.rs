@@ -320,7 +320,7 @@ impl<'a> Body<'a> {
             }
             Node::Size(size) if dtype.is_float() => {
                 let ty = format_ident!("{}", dtype.name());
-                let size = self.size(&size);
+                let size = self.names.number(&self.plan.graph, &size, self.generics);
                 (quote!(#v::splat((#size) as #ty)), 2)
             }
             // integers are computed where they are used
@@ -446,6 +446,7 @@ impl<'a> Body<'a> {
                     quote!(#magnitude)
                 }
             }
+            Node::Size(size) if is_float => self.names.number(&self.plan.graph, &size, self.generics),
             Node::Size(size) => self.size(&size),
             Node::Position(axis) => match self.variable(axis).and_then(|f| f.var.clone()) {
                 Some(var) => quote!(#var),

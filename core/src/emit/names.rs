@@ -70,13 +70,35 @@ impl Names {
         self.syms.iter().map(|(s, t)| (*s, t))
     }
 
+    /// An integer as a number: signed where the user's own integers or differences may make it negative.
+    pub fn number(&mut self, graph: &Graph, size: &Size, generics: &[String]) -> TokenStream {
+        let size = graph.sizes.resolve(size);
+        let own = |s: &Sym| {
+            graph.sizes.syms.get(s.0 as usize).is_some_and(|i| i.rigid && !generics.contains(&i.name))
+        };
+        if size.terms().iter().all(|(m, c)| *c >= 0 && !m.iter().any(own)) {
+            return self.size(graph, &size, generics);
+        }
+        self.sum(graph, &size, generics, &|sym| quote!((#sym as isize)))
+    }
+
     /// A size as a `usize` expression; positive terms come first.
     pub fn size(&mut self, graph: &Graph, size: &Size, generics: &[String]) -> TokenStream {
+        self.sum(graph, size, generics, &|sym| sym)
+    }
+
+    fn sum(
+        &mut self,
+        graph: &Graph,
+        size: &Size,
+        generics: &[String],
+        factor: &dyn Fn(TokenStream) -> TokenStream,
+    ) -> TokenStream {
         let size = graph.sizes.resolve(size);
         let mut positive: Vec<TokenStream> = Vec::new();
         let mut negative: Vec<TokenStream> = Vec::new();
         for (syms, c) in size.terms() {
-            let mut factors: Vec<TokenStream> = syms.iter().map(|s| self.sym(graph, *s, generics)).collect();
+            let mut factors: Vec<TokenStream> = syms.iter().map(|s| factor(self.sym(graph, *s, generics))).collect();
             let k = c.unsigned_abs() as usize;
             if k != 1 || factors.is_empty() {
                 let k = proc_macro2::Literal::usize_unsuffixed(k);
