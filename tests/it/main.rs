@@ -9,5 +9,6 @@ mod errors;
 mod gradients;
 mod kinks;
 mod oracle;
+mod probes;
 mod snapshots;
 mod source;

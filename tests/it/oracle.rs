@@ -22,7 +22,12 @@ fn solve(graph: &Graph, known: &mut Vec<Option<i64>>, equations: &[(Size, i64)])
         let mut changed = false;
         for (size, value) in equations {
             let size = graph.sizes.resolve(size);
-            let open: Vec<_> = size.terms().iter().flat_map(|t| t.0.clone()).filter(|s| known[s.0 as usize].is_none()).collect();
+            let open: Vec<_> = size
+                .terms()
+                .iter()
+                .flat_map(|t| t.0.clone())
+                .filter(|s| known[s.0 as usize].is_none())
+                .collect();
             let [sym] = open[..] else { continue };
             let at = |x: i64| size.eval(&|s| if s == sym { x } else { known[s.0 as usize].unwrap_or(0) });
             // the equation is linear in the symbol
@@ -49,7 +54,8 @@ impl Oracle {
         let arguments = (f.arguments)(n);
         let mut known: Vec<Option<i64>> = vec![None; primal.graph.sizes.syms.len()];
         for (k, sym) in primal.graph.sizes.syms.iter().enumerate() {
-            let argument = arguments.iter().position(|a| a.name == sym.name && a.whole && a.shapes.concat().is_empty());
+            let argument =
+                arguments.iter().position(|a| a.name == sym.name && a.whole && a.shapes.concat().is_empty());
             known[k] = argument.map(|a| point[a][0] as i64);
         }
         let mut equations = vec![];
@@ -62,7 +68,10 @@ impl Oracle {
                 continue;
             }
             let root = leaf.place.clone().into_iter().next()?.to_string();
-            let k = arguments.iter().position(|a| a.name == root).unwrap_or_else(|| panic!("no value for {}", input.name));
+            let k = arguments
+                .iter()
+                .position(|a| a.name == root)
+                .unwrap_or_else(|| panic!("no value for {}", input.name));
             let (leaf, start) = &mut taken[k];
             let shape = arguments[k].shapes.get(*leaf)?;
             let count: usize = shape.iter().product();
@@ -114,7 +123,11 @@ fn run(program: &Program, at: &At) -> Vec<f64> {
     roots.extend(program.gradients.iter().map(|g| (g.node, g.dims.clone())));
     let nodes: Vec<NodeId> = roots.iter().map(|r| r.0).collect();
     let all = evaluate(&program.graph, &nodes, at);
-    roots.iter().flat_map(|(node, dims)| over(&program.graph, &all, at, *node, dims)).map(|d| d.value).collect()
+    roots
+        .iter()
+        .flat_map(|(node, dims)| over(&program.graph, &all, at, *node, dims))
+        .map(|d| d.value)
+        .collect()
 }
 
 #[test]

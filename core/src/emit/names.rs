@@ -98,7 +98,8 @@ impl Names {
         let mut positive: Vec<TokenStream> = Vec::new();
         let mut negative: Vec<TokenStream> = Vec::new();
         for (syms, c) in size.terms() {
-            let mut factors: Vec<TokenStream> = syms.iter().map(|s| factor(self.sym(graph, *s, generics))).collect();
+            let mut factors: Vec<TokenStream> =
+                syms.iter().map(|s| factor(self.sym(graph, *s, generics))).collect();
             let k = c.unsigned_abs() as usize;
             if k != 1 || factors.is_empty() {
                 let k = proc_macro2::Literal::usize_unsuffixed(k);
