@@ -12,3 +12,5 @@ mod oracle;
 mod probes;
 mod snapshots;
 mod source;
+mod tidy;
+mod twins;
