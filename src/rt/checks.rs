@@ -67,7 +67,7 @@ pub fn check_labels<I: Copy + TryInto<usize> + std::fmt::Display>(
 /// An index that is computed where it is used.
 #[inline(always)]
 #[track_caller]
-pub fn bounded(index: usize, below: usize) -> usize {
-    assert!(index < below, "index {index} is out of range for {below} positions");
-    index
+pub fn bounded(index: isize, below: usize) -> usize {
+    assert!(index >= 0 && (index as usize) < below, "index {index} is out of range for {below} positions");
+    index as usize
 }

@@ -204,6 +204,16 @@ impl Entry<'_> {
                 }
             };
             match graph.node(id) {
+                // positions are compared as floats, which count exactly up to here
+                Node::Position(axis) => {
+                    let size = graph.axis_size(*axis).clone();
+                    ensure(
+                        names,
+                        Size::constant(1 << 24),
+                        size,
+                        "a choice of one among too many positions".into(),
+                    );
+                }
                 Node::Load { array, view, index } => {
                     let (dims, of) = match array {
                         Array::Input(i) => {

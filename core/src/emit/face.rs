@@ -75,7 +75,7 @@ pub fn module(primal: &Primal, programs: Programs, header: &str) -> Module {
         pub struct Workspace { #(#fields,)* }
         #functions
         mod kernel {
-            use ::chainrule::rt::{self, math, Vector};
+            use ::chainrule::rt::{self, math, Vector, TURNS};
             #kernels
         }
     };

@@ -70,36 +70,41 @@ impl Names {
         self.syms.iter().map(|(s, t)| (*s, t))
     }
 
-    /// An integer as a number: signed where the user's own integers or differences may make it negative.
-    pub fn number(&mut self, graph: &Graph, size: &Size, generics: &[String]) -> TokenStream {
+    /// A size as an `isize` expression: the user's integers may be negative.
+    pub fn signed_size(&mut self, graph: &Graph, size: &Size, generics: &[String]) -> TokenStream {
         let size = graph.sizes.resolve(size);
-        let own = |s: &Sym| {
-            graph.sizes.syms.get(s.0 as usize).is_some_and(|i| i.rigid && !generics.contains(&i.name))
-        };
-        if size.terms().iter().all(|(m, c)| *c >= 0 && !m.iter().any(own)) {
-            return self.size(graph, &size, generics);
+        let mut terms = vec![];
+        for (syms, c) in size.terms() {
+            let c = proc_macro2::Literal::i64_unsuffixed(c.abs());
+            let sign =
+                if size.terms().iter().any(|t| t.0 == *syms && t.1 < 0) { quote!(-) } else { quote!() };
+            let mut factors = vec![quote!(#sign #c)];
+            for sym in syms {
+                let name = self.sym(graph, *sym, generics);
+                factors.push(quote!(#name as isize));
+            }
+            if syms.len() == 1 && c.to_string() == "1" && sign.is_empty() {
+                factors.remove(0);
+            }
+            terms.push(product(&factors));
         }
-        self.sum(graph, &size, generics, &|sym| quote!((#sym as isize)))
+        match &terms[..] {
+            [] => quote!(0),
+            [one] => quote!((#one)),
+            _ => {
+                let sum = join(&terms, quote!(+));
+                quote!((#sum))
+            }
+        }
     }
 
     /// A size as a `usize` expression; positive terms come first.
     pub fn size(&mut self, graph: &Graph, size: &Size, generics: &[String]) -> TokenStream {
-        self.sum(graph, size, generics, &|sym| sym)
-    }
-
-    fn sum(
-        &mut self,
-        graph: &Graph,
-        size: &Size,
-        generics: &[String],
-        factor: &dyn Fn(TokenStream) -> TokenStream,
-    ) -> TokenStream {
         let size = graph.sizes.resolve(size);
         let mut positive: Vec<TokenStream> = Vec::new();
         let mut negative: Vec<TokenStream> = Vec::new();
         for (syms, c) in size.terms() {
-            let mut factors: Vec<TokenStream> =
-                syms.iter().map(|s| factor(self.sym(graph, *s, generics))).collect();
+            let mut factors: Vec<TokenStream> = syms.iter().map(|s| self.sym(graph, *s, generics)).collect();
             let k = c.unsigned_abs() as usize;
             if k != 1 || factors.is_empty() {
                 let k = proc_macro2::Literal::usize_unsuffixed(k);

@@ -13,22 +13,24 @@ pub enum Slice {
     Target(usize),
 }
 
-/// `offset + Σ coefficient·axis + Σ stride·gathered`
+/// `offset + Σ coefficient·axis + Σ stride·(gathered index)`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Linear {
     pub offset: Size,
     pub axes: Vec<(AxisId, Size)>,
-    pub gathers: Vec<(NodeId, Size)>,
+    /// Indices with a gathered part: the index, its stride, and the size of its dimension.
+    pub gathers: Vec<(Index, Size, Size)>,
 }
 
 impl Linear {
-    fn add(&mut self, index: &Index, stride: &Size) {
+    fn add(&mut self, index: &Index, stride: &Size, dim: &Size) {
+        if index.gather.is_some() {
+            self.gathers.push((index.clone(), stride.clone(), dim.clone()));
+            return;
+        }
         self.offset = self.offset.add(&index.offset.mul(stride));
         for (axis, c) in &index.terms {
             self.add_axis(*axis, c.mul(stride));
-        }
-        if let Some(g) = index.gather {
-            self.gathers.push((g, stride.clone()));
         }
     }
 
@@ -54,7 +56,7 @@ pub fn row_major(dims: &[Size], index: &[Index]) -> Linear {
     let mut out = Linear::default();
     let mut stride = Size::constant(1);
     for (dim, index) in dims.iter().zip(index).rev() {
-        out.add(index, &stride);
+        out.add(index, &stride, dim);
         stride = stride.mul(dim);
     }
     out
