@@ -4,7 +4,7 @@ use crate::fixture::{dot, dots, double, same_bits, shifted, single, Fixture, Poi
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Runs a check over every fixture, size and seed; says all that failed.
-fn each(fixtures: Vec<Fixture>, check: impl Fn(&Fixture, usize, &Point) -> Result<(), String>) {
+pub fn each(fixtures: Vec<Fixture>, check: impl Fn(&Fixture, usize, &Point) -> Result<(), String>) {
     let only = std::env::var("FIXTURE").ok();
     let mut failed = vec![];
     for f in fixtures.iter().filter(|f| only.as_ref().is_none_or(|o| o == f.name)) {

@@ -5,5 +5,12 @@ mod fixtures;
 
 #[macro_use]
 mod fixture;
+mod errors;
 mod gradients;
+mod kinks;
+mod oracle;
+mod probes;
+mod snapshots;
 mod source;
+mod tidy;
+mod twins;

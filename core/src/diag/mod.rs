@@ -14,7 +14,7 @@ macro_rules! kinds {
         impl Kind {
             pub const ALL: &'static [Kind] = &[$(Kind::$Kind),+];
             /// Short name, message and help, with `{0}`, `{1}`, … for the arguments.
-            fn text(self) -> (&'static str, &'static str, &'static str) {
+            pub fn text(self) -> (&'static str, &'static str, &'static str) {
                 match self { $(Kind::$Kind => ($code, $message, $help)),+ }
             }
         }

@@ -45,6 +45,7 @@ pub fn apply(op: Op, args: &[TokenStream], v: &TokenStream, strict: bool) -> Tok
         (Op::Select, [c, a, b]) => quote!(#v::select(#c, #a, #b)),
         (Op::Sqrt | Op::Abs | Op::Floor | Op::Ceil | Op::Trunc | Op::Round, [a]) => quote!(#a.#name()),
         (Op::Max | Op::Min | Op::Copysign, [a, b]) => quote!(#a.#name(#b)),
+        (Op::Rem, [a, b]) if strict => quote!(rt::map2(#a, #b, |a, b| a % b)),
         (op, args) if strict && std_method(op) => {
             let (first, rest) = (&args[0], &args[1..]);
             match rest {

@@ -179,8 +179,9 @@ table! {
     Round "round" (x) 3 on 0.6..0.9, x.round() => |g, y, tie| [zero];
     Trunc "trunc" (x) 2 on 0.1..0.9, x.trunc() => |g, y, tie| [zero];
     Fract "fract" (x) 2 on 0.1..0.9, x.fract() => |g, y, tie| [g];
-    /// The sign of `s` has no derivative.
-    Copysign "copysign" (x, s) 2 on 0.1..9.0, x.copysign(s) => |g, y, tie| [g * x.signum() * s.signum(), zero];
+    /// The sign of `s` has no derivative; at 0 the minimum-norm subgradient of a distance from 0.
+    Copysign "copysign" (x, s) 2 on 0.1..9.0, x.copysign(s) => |g, y, tie| [
+        select(eq(x, 0.0), 0.0, g * x.signum() * s.signum()), zero];
 
     // ---- stable primitives of networks ----
     /// 1 / (1 + exp(-x))

@@ -1,3 +1,5 @@
+//! Mistakes against messages.
+
 use super::*;
 
 #[test]

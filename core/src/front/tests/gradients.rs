@@ -1,3 +1,5 @@
+//! Derivatives of lowered functions against differences.
+
 use super::*;
 
 const POSITIVE: (f64, f64) = (0.2, 0.9);

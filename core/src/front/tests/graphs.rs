@@ -1,3 +1,5 @@
+//! Functions as source text against their graphs.
+
 use super::*;
 
 #[test]

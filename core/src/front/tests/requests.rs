@@ -1,3 +1,5 @@
+//! The definitions that a function asks for.
+
 use crate::front::requests::{requests, struct_requests};
 
 fn asked(attr: &str, source: &str) -> String {

@@ -1,0 +1,9 @@
+//! Numbers of two types.
+use chainrule::differentiable;
+
+#[differentiable]
+fn f(x: f64, y: f32) -> f64 {
+    x * y
+}
+
+fn main() {}

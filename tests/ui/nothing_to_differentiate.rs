@@ -1,0 +1,9 @@
+//! A function of integers.
+use chainrule::differentiable;
+
+#[differentiable]
+fn f(n: usize) -> f64 {
+    n as f64
+}
+
+fn main() {}

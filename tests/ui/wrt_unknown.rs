@@ -1,0 +1,9 @@
+//! `wrt` names no argument.
+use chainrule::differentiable;
+
+#[differentiable(wrt(z))]
+fn f(x: f64, y: f64) -> f64 {
+    x * y
+}
+
+fn main() {}
