@@ -2,16 +2,19 @@
 
 use super::simd::Vector;
 
-/// The elements that fill vectors of `V`, and the rest.
+/// How many accumulators a light reduction loop uses in turn.
+pub const TURNS: usize = 4;
+
+/// The elements that fill pieces of `len`, and the rest.
 #[inline(always)]
-pub fn split<V: Vector>(row: &[V::Elem]) -> (&[V::Elem], &[V::Elem]) {
-    row.split_at(row.len() - row.len() % V::LEN)
+pub fn split<T>(row: &[T], len: usize) -> (&[T], &[T]) {
+    row.split_at(row.len() - row.len() % len)
 }
 
-/// The elements that fill vectors of `V`, and the rest.
+/// The elements that fill pieces of `len`, and the rest.
 #[inline(always)]
-pub fn split_mut<V: Vector>(row: &mut [V::Elem]) -> (&mut [V::Elem], &mut [V::Elem]) {
-    row.split_at_mut(row.len() - row.len() % V::LEN)
+pub fn split_mut<T>(row: &mut [T], len: usize) -> (&mut [T], &mut [T]) {
+    row.split_at_mut(row.len() - row.len() % len)
 }
 
 /// A function of numbers on each pair of lanes.

@@ -5,6 +5,7 @@
 //! their users, in the order of node numbers, without recursion over expressions.
 
 use super::expr;
+use super::entry::usize_literal;
 use super::names::{join, product, Names};
 use super::place::{self, Linear, Slice};
 use crate::ir::{AxisId, Dtype, Node, NodeId, Op, RedOp, Size};
@@ -44,6 +45,10 @@ struct Frame {
     accumulators: BTreeMap<usize, Ident>,
     chunks: Vec<Chunk>,
     counts: bool,
+    /// Which of several accumulators a reduction of this frame goes to, where there are several.
+    turn: Option<TokenStream>,
+    /// How many elements a partial vector has.
+    rest: TokenStream,
 }
 
 impl Frame {
@@ -58,6 +63,8 @@ impl Frame {
             accumulators: BTreeMap::new(),
             chunks: vec![],
             counts: false,
+            turn: None,
+            rest: TokenStream::new(),
         }
     }
 }
@@ -706,21 +713,64 @@ impl<'a> Body<'a> {
         let v = self.vector_type(dtype, if lanes { Lanes::Full } else { Lanes::One });
         let name = self.names.fresh(op.name());
         let initial = expr::number(expr::initial(op), dtype == Dtype::F32);
-        self.push(quote!(let mut #name = #v::splat(#initial);));
+        let start = quote!(#v::splat(#initial));
+        let start = if lanes && self.takes_turns(s) { quote!([#start; TURNS]) } else { start };
+        self.push(quote!(let mut #name = #start;));
         self.top().accumulators.insert(s, name);
     }
 
-    fn innermost_is_vector(&self, s: usize) -> bool {
-        let mut stack: Vec<&Step> = self.plan.steps.iter().collect();
+    /// The innermost loop of a statement, with its body.
+    fn innermost(&self, s: usize) -> Option<(AxisId, &'a [Step])> {
+        let mut stack: Vec<&'a Step> = self.plan.steps.iter().collect();
         while let Some(step) = stack.pop() {
             if let Step::Loop { axis, body } = step {
                 if body.iter().any(|b| matches!(b, Step::Run(r) if *r == s)) {
-                    return self.vectorises(*axis, body);
+                    return Some((*axis, body));
                 }
                 stack.extend(body);
             }
         }
-        false
+        None
+    }
+
+    fn takes_turns(&self, s: usize) -> bool {
+        self.innermost(s).is_some_and(|(axis, body)| self.unrolls(axis, body))
+    }
+
+    /// A light loop with reductions runs on several accumulators: one would wait for its own last addition.
+    fn unrolls(&self, axis: AxisId, body: &[Step]) -> bool {
+        let graph = &self.plan.graph;
+        if graph.axis_size(axis).as_const().is_some_and(|n| n < 128) || !self.vectorises(axis, body) {
+            return false;
+        }
+        let (mut reduces, mut reads, mut cost) = (false, false, 0);
+        for step in body {
+            let Step::Run(s) = step else { return false };
+            let statement = &self.plan.statements[*s];
+            reduces |= self.reduction(statement).is_some_and(|(_, start, _)| start < statement.loops.len());
+            let mut stack = self.plan.expression(&statement.work);
+            let mut seen = BTreeSet::new();
+            while let Some(id) = stack.pop() {
+                let moves = graph.axes(id).contains(&axis);
+                if !moves || !seen.insert(id) {
+                    continue;
+                }
+                let at = place::of_stored(self.plan, id).or_else(|| place::of_load(self.plan, id));
+                reads |= at.is_some_and(|(_, at)| at.coefficient(axis).is_one());
+                if self.plan.storage.contains_key(&id) {
+                    continue;
+                }
+                if let Node::Apply(op, args) = graph.node(id) {
+                    cost += op.info().cost;
+                    stack.extend(args);
+                }
+            }
+        }
+        reduces && reads && cost < 40
+    }
+
+    fn innermost_is_vector(&self, s: usize) -> bool {
+        self.innermost(s).is_some_and(|(axis, body)| self.vectorises(axis, body))
     }
 
     /// After the loops of a reduction: its value.
@@ -732,7 +782,18 @@ impl<'a> Body<'a> {
         let vector = self.innermost_is_vector(s);
         let value = if vector {
             let reduce = format_ident!("reduce_{}", op.name());
-            quote!(#one::splat(#name.#reduce()))
+            let whole = if self.takes_turns(s) {
+                let half = |a: usize| {
+                    let (a, b) = (usize_literal(a), usize_literal(a + 1));
+                    let sum = expr::combine(op, &quote!(#name[#a]), &quote!(#name[#b]));
+                    quote!((#sum))
+                };
+                let sum = expr::combine(op, &half(0), &half(2));
+                quote!((#sum))
+            } else {
+                quote!(#name)
+            };
+            quote!(#one::splat(#whole.#reduce()))
         } else {
             quote!(#name)
         };
@@ -764,7 +825,21 @@ impl<'a> Body<'a> {
             return;
         }
         if outer == 0 {
-            self.push(quote!(#name.fill(#number);));
+            match self.covered(s) {
+                // what the first part assigns needs no zeros
+                Some((start, end)) => {
+                    let whole = layout.first().map(|a| self.plan.graph.axis_size(*a).clone()).unwrap_or_default();
+                    if start.as_const() != Some(0) {
+                        let start = self.size(&start);
+                        self.push(quote!(#name[..#start].fill(#number);));
+                    }
+                    if end != whole {
+                        let end = self.size(&end);
+                        self.push(quote!(#name[#end..].fill(#number);));
+                    }
+                }
+                None => self.push(quote!(#name.fill(#number);)),
+            }
             return;
         }
         let inner: Vec<Size> =
@@ -776,6 +851,21 @@ impl<'a> Body<'a> {
         let row = place::row_major(&dims, &index);
         let row = self.position(&row).unwrap_or(quote!(0));
         self.push(quote!(#name[(#row) * #count..][..#count].fill(#number);));
+    }
+
+    /// The range of a one-dimensional array that the first part of a scatter assigns.
+    fn covered(&self, s: usize) -> Option<(Size, Size)> {
+        let Work::Part(node, 0) = self.plan.statements.get(s)?.work else { return None };
+        let Node::Scatter { view: None, dims, .. } = self.plan.graph.node(node) else { return None };
+        let part = self.plan.graph.part(node, 0)?;
+        let ([_], [index]) = (&dims[..], &part.index[..]) else { return None };
+        match &index.terms[..] {
+            [(axis, c)] if c.is_one() && self.lands_once(part) => {
+                let end = index.offset.add(self.plan.graph.axis_size(*axis));
+                Some((index.offset.clone(), self.plan.graph.sizes.resolve(&end)))
+            }
+            _ => None,
+        }
     }
 
     /// Every access of the loop's statements fits a vector along the axis.
@@ -845,16 +935,26 @@ impl<'a> Body<'a> {
         let n = self.size(&self.plan.graph.axis_size(axis).clone());
         let float = self.loop_float(body);
         let v = self.vector_type(float, Lanes::Full);
+        let turns = self.unrolls(axis, body);
+        let (turn, left) = (self.names.fresh("turn"), self.names.fresh("left"));
         let emit = |this: &mut Self, lanes: Lanes| {
-            this.frames.push(Frame::new(Some(axis), Some(var.clone()), lanes));
+            let mut frame = Frame::new(Some(axis), Some(var.clone()), lanes);
+            (frame.turn, frame.rest) = match (turns, lanes) {
+                (true, Lanes::Full) => (Some(quote!(#turn)), TokenStream::new()),
+                (true, _) => (Some(quote!(0)), quote!(#left)),
+                (false, _) => (None, quote!(#n % #v::LEN)),
+            };
+            this.frames.push(frame);
             this.steps(body);
             this.frames.pop()
         };
         let (Some(full), Some(part)) = (emit(self, Lanes::Full), emit(self, Lanes::Part)) else { return };
         // every vector width divides the extent
-        let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0);
+        let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0) && !turns;
+        let step = if turns { quote!(TURNS * #v::LEN) } else { quote!(#v::LEN) };
         let mut open = TokenStream::new();
-        let (mut names, mut iters) = (vec![], vec![]);
+        let (mut names, mut iters, mut tails, mut cut) = (vec![], vec![], vec![], TokenStream::new());
+        let mut first = None;
         for (k, chunk) in full.chunks.iter().enumerate() {
             let Some((base, _)) = self.slices.get(&chunk.slice).cloned() else { continue };
             let row = match self.position(&chunk.at) {
@@ -862,22 +962,39 @@ impl<'a> Body<'a> {
                 None => quote!([..#n]),
             };
             let name = &chunk.name;
-            let tail = part.chunks.get(k).map(|c| c.name.clone()).unwrap_or_else(|| name.clone());
+            let tail = part.chunks.get(k).map_or_else(|| name.clone(), |c| c.name.clone());
             let rows = format_ident!("{}s", name);
-            let tail_name = if whole { quote!(_) } else { quote!(#tail) };
-            let tail = tail_name;
-            if chunk.mutable {
-                open.extend(quote!(let (#rows, #tail) = rt::split_mut::<#v>(&mut #base #row);));
-                iters.push(quote!(#rows.chunks_exact_mut(#v::LEN)));
-            } else {
-                open.extend(quote!(let (#rows, #tail) = rt::split::<#v>(&#base #row);));
-                iters.push(quote!(#rows.chunks_exact(#v::LEN)));
-            }
+            let kept = if whole { quote!(_) } else { quote!(#tail) };
+            let (split, chunks, rest, reference) = match chunk.mutable {
+                true => (quote!(split_mut), quote!(chunks_exact_mut), quote!(chunks_mut), quote!(&mut)),
+                false => (quote!(split), quote!(chunks_exact), quote!(chunks), quote!(&)),
+            };
+            open.extend(quote!(let (#rows, #kept) = rt::#split(#reference #base #row, #step);));
+            iters.push(quote!(#rows.#chunks(#step)));
+            tails.push(quote!(#tail.#rest(#v::LEN)));
+            cut.extend(quote!(let #name = #reference #name[#turn * #v::LEN..][..#v::LEN];));
+            first.get_or_insert(tail);
             names.push(quote!(#name));
         }
+        let tail_names: Vec<TokenStream> =
+            part.chunks.iter().map(|c| { let n = &c.name; quote!(#n) }).collect();
         let (main, rest) = (full.out, part.out);
         let (pattern, iter) = zip(&names, &iters);
         let counts = full.counts || iters.is_empty();
+        if turns {
+            let (tail_pattern, tail_iter) = zip(&tail_names, &tails);
+            let shift = counts.then(|| quote!(let #var = #var + #turn * #v::LEN;));
+            let inner = quote!(for #turn in 0..TURNS { #shift #cut #main });
+            let (head, tail_head) = match counts {
+                true => (
+                    quote!((#var, #pattern) in (0..#n).step_by(#step).zip(#iter)),
+                    quote!((#var, #tail_pattern) in (#n - #n % (#step)..#n).step_by(#v::LEN).zip(#tail_iter)),
+                ),
+                false => (quote!(#pattern in #iter), quote!(#tail_pattern in #tail_iter)),
+            };
+            self.push(quote!({ #open for #head { #inner } for #tail_head { let #left = #first.len(); #rest } }));
+            return;
+        }
         let main = match (counts, iters.is_empty()) {
             (_, true) => quote!(for #var in (0..#n - #n % #v::LEN).step_by(#v::LEN) { #main }),
             (true, _) => quote!(for (#var, #pattern) in (0..#n).step_by(#v::LEN).zip(#iter) { #main }),
@@ -1025,6 +1142,10 @@ impl<'a> Body<'a> {
             return;
         };
         let lanes = self.frames[frame].lanes;
+        let acc = match &self.frames[frame].turn {
+            Some(turn) => quote!(#acc[#turn]),
+            None => quote!(#acc),
+        };
         // Σ a·b in one multiply-add
         if let (RedOp::Sum, Lanes::Full | Lanes::One, Some(f)) = (op, lanes, self.square_or_product(x, frame))
         {
@@ -1034,15 +1155,13 @@ impl<'a> Body<'a> {
         }
         let mut value = self.operand(x, frame);
         if lanes == Lanes::Part {
-            let axis = self.frames[frame].axis;
-            let n = axis.map(|a| self.plan.graph.axis_size(a).clone()).unwrap_or_default();
-            let n = self.size(&n);
+            let rest = self.frames[frame].rest.clone();
             let v = self.vector_type(dtype, lanes);
             value = match op {
-                RedOp::Sum => quote!(#value.keep(#n % #v::LEN)),
+                RedOp::Sum => quote!(#value.keep(#rest)),
                 _ => {
                     let initial = expr::number(expr::initial(op), dtype == Dtype::F32);
-                    quote!(#value.keep_or(#n % #v::LEN, #v::splat(#initial)))
+                    quote!(#value.keep_or(#rest, #v::splat(#initial)))
                 }
             };
         }

@@ -94,7 +94,7 @@ fn assemble(
     let kernels = (!kernels.is_empty()).then(|| {
         quote! {
             mod kernel {
-                use ::chainrule::rt::{self, math, Vector};
+                use ::chainrule::rt::{self, math, Vector, TURNS};
                 #kernels
             }
         }
