@@ -30,7 +30,7 @@
 //! | `f::Workspace` | memory for intermediate values, made by `Workspace::default()` |
 //! | `f::SOURCE` | the generated code, formatted, for reading and for snapshot tests |
 //! | `f::jvp(args…, tangents…) -> (T, T)` | on request: the value, and the derivative along the tangents |
-//! | `f::vjp(args…, cotangent) -> (T, Gradient)` | on request: the value, and the gradient of its inner product with the cotangent |
+//! | `f::vjp(args…, cotangents…) -> (T, Gradient)` | on request: the value, and the gradient of its inner product with the cotangent (one for each component of a tuple) |
 //!
 //! The gradient of a thing has the thing's owned type: `f64` for `f64`, `Vec<f64>` for `&[f64]`, `[f32; N]` for `&[f32; N]`,
 //! `Array2<f32>` for `ArrayView2<f32>` and for `&Array2<f32>`, `Mlp` for `&Mlp`.
@@ -77,7 +77,8 @@
 //! - *`ndarray`*: operators with broadcasting, `dot`, `t`, `mapv`, `sum`, `mean`, `sum_axis`, `mean_axis`, reshaping, `s![…]`,
 //!   `concatenate!`, `stack!`.
 //! - *[`nn`]*: activations, softmax and its relatives, losses.
-//! - *Calls* of other `#[differentiable]` functions of the same crate, which are inlined and simplified with the caller.
+//! - *Calls* of other `#[differentiable]` functions of the same crate, which are inlined and simplified with the caller. The fields that
+//!   they read must be visible to the caller. Where the attribute is missing, rustc "cannot find macro" of the function's name.
 //! - *Anything at all* that does not depend on a differentiated argument.
 //!
 //! Not yet: `if`, `match`, loops and mutation over differentiated values, recursion, functions generic over types, second
@@ -115,7 +116,8 @@
 //!     let (x, y) = ([0.0, 1.0, 2.0], [1.0, 3.0, 5.0]);
 //!     let (mut line, mut sgd) = (Line { slope: 0.0, offset: 0.0 }, Sgd::new(0.1));
 //!     for _ in 0..200 {
-//!         sgd.step(&mut line, &error::gradient(&line, &x, &y));
+//!         let gradient = error::gradient(&line, &x, &y); // a `Line`
+//!         sgd.step(&mut line, &gradient);
 //!     }
 //!     assert!((line.slope - 2.0).abs() < 1e-6 && (line.offset - 1.0).abs() < 1e-6);
 //! }

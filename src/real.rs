@@ -17,7 +17,7 @@ mod sealed {
 /// A real number: `f32` or `f64`, and nothing else (the trait is sealed).
 ///
 /// It holds what the functions of [`nn`](crate::nn), the parameters of
-/// [`Differentiable`](crate::Differentiable) structs and the optimisers need. Methods that carry the name of an
+/// [`Differentiable`](trait@crate::Differentiable) structs and the optimisers need. Methods that carry the name of an
 /// inherent method of `f32` and `f64` mean the same.
 pub trait Real:
     sealed::Sealed

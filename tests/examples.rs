@@ -37,10 +37,10 @@ fn linear_regression_explains_the_data() {
 #[test]
 fn digits_learns_and_keeps_its_parameters() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let report = digits::run(400, 4, folder).expect("the run succeeds");
-    let (first, last) = (report.losses[0], report.losses[3]);
-    assert!(last < 0.5 * first && report.accuracies[3] > 0.7, "{report:?}");
-    assert_eq!(report.reloaded, report.accuracies[3]);
+    let report = digits::run(1797, 8, folder).expect("the run succeeds");
+    let (first, last) = (report.losses[0], report.losses[7]);
+    assert!(last < 0.1 * first && report.accuracies[7] >= 0.97, "{report:?}");
+    assert_eq!(report.reloaded, report.accuracies[7]);
     let curve = std::fs::read_to_string(folder.join("digits.svg")).expect("the learning curve is there");
     assert!(curve.starts_with("<svg") && curve.matches("<polyline").count() >= 2);
 }

@@ -63,7 +63,7 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
             let definition =
                 definition_macro(front::item_name(item), quote!(fn { #attr } { #item } { #found }));
             let module = match Definitions::parse(found) {
-                Ok(definitions) => crate::compile(attr.clone(), item.clone(), &definitions).tokens,
+                Ok(definitions) => crate::expand_function(attr.clone(), item.clone(), &definitions),
                 Err(errors) => errors.into_compile_errors(),
             };
             quote!(#module #definition)

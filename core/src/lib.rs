@@ -46,32 +46,59 @@ pub struct Compiled {
     pub stages: Stages,
 }
 
-/// The straight line: a function's tokens in, the module beside it out.
+/// The straight line: a function's tokens in, the module beside it out, and what became of it on the way.
 pub fn compile(attr: TokenStream, item: TokenStream, definitions: &Definitions) -> Compiled {
-    let mut primal = match front::lower(attr, item.clone(), definitions) {
+    let mut stages = Stages::default();
+    let tokens = line(attr, item, definitions, Some(&mut stages));
+    Compiled { tokens, stages }
+}
+
+/// The module alone: what a macro gives.
+pub fn expand_function(attr: TokenStream, item: TokenStream, definitions: &Definitions) -> TokenStream {
+    line(attr, item, definitions, None)
+}
+
+fn line(
+    attr: TokenStream,
+    item: TokenStream,
+    definitions: &Definitions,
+    mut stages: Option<&mut Stages>,
+) -> TokenStream {
+    let mut primal = match front::lower(attr, item, definitions) {
         Ok(primal) => primal,
-        Err(errors) => return Compiled { tokens: errors.into_compile_errors(), stages: Stages::default() },
+        Err(failure) => {
+            let stub = failure.primal.map(|primal| emit::face::stub(&primal).tokens);
+            let errors = failure.errors.into_compile_errors();
+            return quote::quote!(#errors #stub);
+        }
     };
-    let mut stages = Stages { graph: show_primal(&primal), ..Stages::default() };
+    if let Some(stages) = &mut stages {
+        stages.graph = show_primal(&primal);
+    }
     let roots: Vec<NodeId> = primal.outputs.iter().map(|o| o.node).collect();
     let (graph, roots) = simplify::recognise(&primal.graph, &roots);
     primal.graph = graph;
     primal.outputs.iter_mut().zip(roots).for_each(|(o, r)| o.node = r);
 
     let mut simplify_program = |program: emit::module::Program| {
-        stages.joint.push_str(&show_program(&program));
+        let joint = stages.is_some().then(|| show_program(&program));
         let program = programs::simplified(program);
-        stages.simplified.push_str(&show_program(&program));
+        if let (Some(stages), Some(joint)) = (&mut stages, joint) {
+            stages.joint.push_str(&joint);
+            stages.simplified.push_str(&show_program(&program));
+        }
         program
     };
     let gradient = programs::gradient(&primal).map(&mut simplify_program);
     let vjp = primal.options.vjp.then(|| programs::vjp(&primal)).map(&mut simplify_program);
     let jvp = primal.options.jvp.then(|| programs::jvp(&primal)).map(&mut simplify_program);
     let module = emit::face::module(&primal, emit::face::Programs { gradient, vjp, jvp }, "");
-    stages.source = module.source;
+    if let Some(stages) = stages {
+        stages.source = module.source;
+    }
     let bugs: TokenStream = module.bugs.iter().map(|b| diag::internal(b)).collect();
     let module = module.tokens;
-    Compiled { tokens: quote::quote!(#bugs #module), stages }
+    quote::quote!(#bugs #module)
 }
 
 fn show_primal(primal: &signature::Primal) -> String {

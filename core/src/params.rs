@@ -278,7 +278,7 @@ fn payload(input: &DeriveInput) -> TokenStream {
     }
     if let Data::Struct(data) = &mut item.data {
         for field in &mut data.fields {
-            field.attrs.retain(is_constant);
+            field.attrs.retain(|a| is_constant(a) || a.path().is_ident("dims"));
         }
     }
     item.to_token_stream()

@@ -4,10 +4,10 @@
 
 use crate::derive;
 use crate::emit::module::Program;
-use crate::ir::{Array, Dtype, Graph, Index, Input, InputId, NodeId};
+use crate::ir::{Array, Graph, Index, Input, InputId, NodeId};
 use crate::signature::{Form, Leaf, Output, Primal};
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
 
 fn wrt(primal: &Primal) -> Vec<InputId> {
     (0..primal.graph.inputs.len() as u32).map(InputId).filter(|i| primal.graph.input(*i).active).collect()
@@ -22,50 +22,35 @@ pub fn gradient(primal: &Primal) -> Option<Program> {
     let mut graph = primal.graph.clone();
     let one = graph.constant(1.0, graph.dtype(output.node));
     let gradients = derive::reverse(&mut graph, &[(output.node, one)], &wrt(primal));
-    Some(Program { graph, outputs: primal.outputs.clone(), gradients, extra: vec![], parameters: vec![] })
+    Some(Program { graph, outputs: primal.outputs.clone(), gradients, extra: vec![] })
 }
 
 /// The value, and the gradient of its inner product with a given cotangent.
 pub fn vjp(primal: &Primal) -> Program {
     let mut graph = primal.graph.clone();
     let mut seeds = vec![];
-    let (mut extra, mut parameters) = (vec![], vec![]);
-    for (k, output) in primal.outputs.iter().enumerate() {
-        let name = if primal.outputs.len() == 1 {
-            format_ident!("cotangent")
-        } else {
-            format_ident!("cotangent_{k}")
-        };
-        let (seed, leaf, parameter) = like(&mut graph, output, &name);
+    let mut extra = vec![];
+    for (output, name) in primal.outputs.iter().zip(primal.signature.cotangents()) {
+        let (seed, leaf) = like(&mut graph, output, &name);
         seeds.push((output.node, seed));
         extra.push(leaf);
-        parameters.push(parameter);
     }
     let gradients = derive::reverse(&mut graph, &seeds, &wrt(primal));
-    Program { graph, outputs: primal.outputs.clone(), gradients, extra, parameters }
+    Program { graph, outputs: primal.outputs.clone(), gradients, extra }
 }
 
 /// A new input of an output's shape, and the node that reads it.
-fn like(graph: &mut Graph, output: &Output, name: &Ident) -> (NodeId, Leaf, TokenStream) {
+fn like(graph: &mut Graph, output: &Output, name: &Ident) -> (NodeId, Leaf) {
     let dtype = graph.dtype(output.node);
     let dims: Vec<_> = output.dims.iter().map(|a| graph.axis_size(*a).clone()).collect();
     let input = graph.add_input(Input { name: name.to_string(), dtype, dims, active: false });
     let index = output.dims.iter().map(|a| Index::axis(*a)).collect();
     let node = graph.load(Array::Input(input), None, index);
-    let ty = elem(dtype);
-    let rank = output.dims.len();
-    let (parameter, form) = match rank {
-        0 => (quote!(#name: #ty), Form::Scalar(dtype)),
-        _ => (
-            quote!(#name: &(impl ::chainrule::rt::Tensor<#rank, Elem = #ty> + ?Sized)),
-            Form::Nd { dtype, rank, view: true },
-        ),
+    let form = match output.dims.len() {
+        0 => Form::Scalar(dtype),
+        rank => Form::Nd { dtype, rank, view: true },
     };
-    (node, Leaf { arg: None, place: quote!(#name), form }, parameter)
-}
-
-fn elem(dtype: Dtype) -> Ident {
-    Ident::new(dtype.name(), Span::call_site())
+    (node, Leaf { arg: None, place: quote!(#name), form })
 }
 
 /// The value and its derivative along tangents of the differentiated arguments.
@@ -82,22 +67,11 @@ pub fn jvp(primal: &Primal) -> Program {
     let mut extra = vec![];
     for (input, _) in wrt.iter().zip(&dots) {
         let leaf = &primal.leaves[input.0 as usize];
-        let root =
-            leaf.arg.and_then(|a| primal.signature.args.get(a)).map(|a| format_ident!("{}_dot", a.ident));
+        let root = leaf.arg.and_then(|a| primal.signature.args.get(a)).map(|a| a.tangent());
         let rest: TokenStream = leaf.place.clone().into_iter().skip(1).collect();
         extra.push(Leaf { arg: leaf.arg, place: quote!(#root #rest), form: leaf.form.clone() });
     }
-    let parameters = primal
-        .signature
-        .args
-        .iter()
-        .filter(|a| a.differentiated)
-        .map(|a| {
-            let (name, ty) = (format_ident!("{}_dot", a.ident), &a.ty);
-            quote!(#name: #ty)
-        })
-        .collect();
-    Program { graph, outputs, gradients: vec![], extra, parameters }
+    Program { graph, outputs, gradients: vec![], extra }
 }
 
 /// The same program with its graph simplified.

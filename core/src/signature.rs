@@ -4,6 +4,7 @@
 
 use crate::ir::{AxisId, Dtype, Graph, NodeId, Size};
 use proc_macro2::{Ident, TokenStream};
+use quote::format_ident;
 
 /// The front's result.
 #[derive(Debug)]
@@ -31,12 +32,24 @@ pub struct Signature {
     pub ident: Ident,
     /// Declared: `<'a, const N: usize>`.
     pub generics: TokenStream,
-    /// Applied, lifetimes left out: `N`.
+    /// The const generics, applied: `N`.
     pub generic_args: Vec<TokenStream>,
     pub where_clause: TokenStream,
     pub args: Vec<Arg>,
     /// The result type as written.
     pub output: TokenStream,
+    /// How the numbers of the result lie: one for a plain result, one for each component of a tuple.
+    pub results: Vec<Form>,
+}
+
+impl Signature {
+    /// What holds the cotangents of the result's components.
+    pub fn cotangents(&self) -> Vec<Ident> {
+        match self.results.len() {
+            1 => vec![format_ident!("cotangent")],
+            n => (0..n).map(|k| format_ident!("cotangent_{k}")).collect(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -48,6 +61,13 @@ pub struct Arg {
     /// Behind a shared reference.
     pub by_ref: bool,
     pub differentiated: bool,
+}
+
+impl Arg {
+    /// What holds the argument's tangent.
+    pub fn tangent(&self) -> Ident {
+        format_ident!("{}_dot", self.ident)
+    }
 }
 
 /// How numbers lie in a Rust type.
@@ -68,6 +88,26 @@ pub enum Form {
     Struct(String),
     /// Whatever it is, nothing differentiates through it.
     Host,
+}
+
+impl Form {
+    /// The number of dimensions.
+    pub fn rank(&self) -> usize {
+        match self {
+            Form::Scalar(_) | Form::Struct(_) | Form::Host => 0,
+            Form::Array(item, _) | Form::Slice(item) => 1 + item.rank(),
+            Form::Nd { rank, .. } => *rank,
+        }
+    }
+
+    /// The type of the numbers, where there is one.
+    pub fn dtype(&self) -> Option<Dtype> {
+        match self {
+            Form::Scalar(dtype) | Form::Nd { dtype, .. } => Some(*dtype),
+            Form::Array(item, _) | Form::Slice(item) => item.dtype(),
+            Form::Struct(_) | Form::Host => None,
+        }
+    }
 }
 
 /// An array or number that the graph reads.

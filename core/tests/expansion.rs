@@ -112,3 +112,57 @@ fn stages() {
         }
     }
 }
+
+fn expanded(attr: &str, item: &str) -> String {
+    let tokens = |text: &str| text.parse().expect("tokens");
+    compile(tokens(attr), tokens(item), &Definitions::default()).tokens.to_string()
+}
+
+/// A function with one mistake still has all its derivatives, of the right types.
+#[test]
+fn a_mistake_leaves_a_stub() {
+    let check = |attr: &str, item: &str, errors: usize, expected: &[&str]| {
+        let text = expanded(attr, item);
+        assert_eq!(text.matches("compile_error").count(), errors, "{text}");
+        assert_eq!(
+            syn::parse_str::<syn::File>(&text).map(|_| ()).map_err(|e| e.to_string()),
+            Ok(()),
+            "{text}"
+        );
+        let tight = |text: &str| text.replace(' ', "");
+        for part in expected {
+            assert!(tight(&text).contains(&tight(part)), "{part}\nis not in\n{text}");
+        }
+    };
+    check(
+        "vjp, jvp",
+        "pub fn f<const N: usize>(x: &[f64; N], s: f32) -> f64 { unknown(x) * s }",
+        1,
+        &[
+            "pub mod f {",
+            "pub struct Gradient<const N: usize> {",
+            "pub x: [f64; N]",
+            "pub s: f32",
+            "pub fn gradient<const N: usize>(x: &[f64; N], s: f32) -> Gradient<N> { ::core::unreachable!() }",
+            "pub fn value_and_gradient<const N: usize>(x: &[f64; N], s: f32) -> (f64, Gradient<N>) {",
+            "gradient: &mut Gradient<N>, workspace: &mut Workspace) -> f64 {",
+            "pub fn vjp<const N: usize>(x: &[f64; N], s: f32, cotangent: f64) -> (f64, Gradient<N>) {",
+            "pub fn jvp<const N: usize>(x: &[f64; N], s: f32, x_dot: &[f64; N], s_dot: f32) -> (f64, f64) {",
+            "pub struct Workspace",
+            "pub const SOURCE: &str =",
+        ],
+    );
+    check("wrt(x)", "fn f(x: f64, n: usize) -> f64 { x as i64 as f64 }", 1, &["pub type Gradient<> = f64;"]);
+    // what is wrong with the signature itself
+    check("", "async fn f(x: f64) -> f64 { x }", 1, &["pub fn gradient(x: f64) -> Gradient<>"]);
+    check("", "fn f<T: Copy>(x: f64, t: T) -> f64 { x }", 1, &["pub fn gradient<T: Copy>(x: f64, t: T)"]);
+    check("", "fn f([a, b]: [f64; 2]) -> f64 { 1.0 }", 1, &["pub fn gradient(argument_0: [f64; 2])"]);
+    check("", "fn f(x: f64) { }", 1, &["pub fn value_and_gradient(x: f64) -> ((), Gradient<>)"]);
+    check("vjp", "fn f(x: f64) -> (f64, f64) { y }", 1, &["cotangent_1: f64) -> ((f64, f64), Gradient<>)"]);
+    check("fast", "fn f(x: f64) -> f64 { x }", 1, &["pub fn gradient(x: f64)"]);
+    let deep = format!("fn f(x: f64) -> f64 {{ {}x{} }}", "(".repeat(500), ")".repeat(500));
+    check("", &deep, 1, &["pub fn gradient(x: f64)"]);
+    // no module can stand beside a method
+    check("", "fn f(&self, x: f64) -> f64 { x }", 1, &[]);
+    assert!(!expanded("", "fn f(&self, x: f64) -> f64 { x }").contains("mod"));
+}

@@ -952,10 +952,10 @@ impl<'a> Body<'a> {
         let (Some(full), Some(part)) = (emit(self, Lanes::Full), emit(self, Lanes::Part)) else { return };
         // every vector width divides the extent
         let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0) && !turns;
-        let step = if turns { quote!(TURNS * #v::LEN) } else { quote!(#v::LEN) };
-        let mut open = TokenStream::new();
-        let (mut names, mut iters, mut tails, mut cut) = (vec![], vec![], vec![], TokenStream::new());
-        let mut first = None;
+        let step = if turns { quote!((TURNS * #v::LEN)) } else { quote!(#v::LEN) };
+        let piece = self.names.fresh("k");
+        let (mut open, mut get, mut cut, mut cut_rest) =
+            (TokenStream::new(), TokenStream::new(), TokenStream::new(), TokenStream::new());
         for (k, chunk) in full.chunks.iter().enumerate() {
             let Some((base, _)) = self.slices.get(&chunk.slice).cloned() else { continue };
             let row = match self.position(&chunk.at) {
@@ -964,58 +964,45 @@ impl<'a> Body<'a> {
             };
             let name = &chunk.name;
             let tail = part.chunks.get(k).map_or_else(|| name.clone(), |c| c.name.clone());
-            let rows = format_ident!("{}s", name);
             let kept = if whole { quote!(_) } else { quote!(#tail) };
-            let (split, chunks, rest, reference) = match chunk.mutable {
-                true => (quote!(split_mut), quote!(chunks_exact_mut), quote!(chunks_mut), quote!(&mut)),
-                false => (quote!(split), quote!(chunks_exact), quote!(chunks), quote!(&)),
-            };
-            open.extend(quote!(let (#rows, #kept) = rt::#split(#reference #base #row, #step);));
-            iters.push(quote!(#rows.#chunks(#step)));
-            tails.push(quote!(#tail.#rest(#v::LEN)));
-            cut.extend(quote!(let #name = #reference #name[#turn * #v::LEN..][..#v::LEN];));
-            first.get_or_insert(tail);
-            names.push(quote!(#name));
+            if chunk.mutable {
+                open.extend(quote!(let (mut #name, #kept) = rt::split_mut(&mut #base #row, #step);));
+                get.extend(quote!(let #name = #name.get(#piece);));
+                cut.extend(quote!(let #name = &mut #name[#turn * #v::LEN..][..#v::LEN];));
+                cut_rest.extend(quote!(let #tail = &mut #tail[#turn..];));
+            } else {
+                open.extend(quote!(let (#name, #kept) = rt::split(&#base #row, #step);));
+                get.extend(quote!(let #name = #name.get(#piece);));
+                cut.extend(quote!(let #name = &#name[#turn * #v::LEN..][..#v::LEN];));
+                cut_rest.extend(quote!(let #tail = &#tail[#turn..];));
+            }
         }
-        let tail_names: Vec<TokenStream> = part
-            .chunks
-            .iter()
-            .map(|c| {
-                let n = &c.name;
-                quote!(#n)
-            })
-            .collect();
+        let counts = full.counts;
         let (main, rest) = (full.out, part.out);
-        let (pattern, iter) = zip(&names, &iters);
-        let counts = full.counts || iters.is_empty();
         if turns {
-            let (tail_pattern, tail_iter) = zip(&tail_names, &tails);
-            let shift = counts.then(|| quote!(let #var = #var + #turn * #v::LEN;));
-            let inner = quote!(for #turn in 0..TURNS { #shift #cut #main });
-            let (head, tail_head) = match counts {
-                true => (
-                    quote!((#var, #pattern) in (0..#n).step_by(#step).zip(#iter)),
-                    quote!((#var, #tail_pattern) in (#n - #n % (#step)..#n).step_by(#v::LEN).zip(#tail_iter)),
-                ),
-                false => (quote!(#pattern in #iter), quote!(#tail_pattern in #tail_iter)),
-            };
-            self.push(
-                quote!({ #open for #head { #inner } for #tail_head { let #left = #first.len(); #rest } }),
-            );
+            let at = counts.then(|| quote!(let #var = #piece * #step + #turn * #v::LEN;));
+            let at_rest = counts.then(|| quote!(let #var = #n - #n % #step + #turn;));
+            self.push(quote!({
+                #open
+                for #piece in 0..#n / #step {
+                    #get
+                    for #turn in 0..TURNS { #at #cut #main }
+                }
+                for #turn in (0..#n % #step).step_by(#v::LEN) {
+                    let #left = #n % #step - #turn;
+                    #at_rest #cut_rest #rest
+                }
+            }));
             return;
         }
-        let main = match (counts, iters.is_empty()) {
-            (_, true) => quote!(for #var in (0..#n - #n % #v::LEN).step_by(#v::LEN) { #main }),
-            (true, _) => quote!(for (#var, #pattern) in (0..#n).step_by(#v::LEN).zip(#iter) { #main }),
-            (false, _) => quote!(for #pattern in #iter { #main }),
-        };
+        let at = counts.then(|| quote!(let #var = #piece * #v::LEN;));
         let rest = if whole {
             quote!()
         } else {
             let start = counts.then(|| quote!(let #var = #n - #n % #v::LEN;));
             quote!(if #n % #v::LEN != 0 { #start #rest })
         };
-        self.push(quote!({ #open #main #rest }));
+        self.push(quote!({ #open for #piece in 0..#n / #v::LEN { #get #at #main } #rest }));
     }
 
     fn loop_float(&self, body: &[Step]) -> Dtype {
@@ -1241,18 +1228,6 @@ impl<'a> Body<'a> {
             quote!(rt::gemm(#m, #k, #n, #a, #b, &mut #c, #ldc, false);)
         });
     }
-}
-
-/// `((a, b), c)` over `a.zip(b).zip(c)`
-fn zip(names: &[TokenStream], iters: &[TokenStream]) -> (TokenStream, TokenStream) {
-    let mut pairs = names.iter().zip(iters);
-    let Some((name, iter)) = pairs.next() else { return (quote!(_), quote!(())) };
-    let (mut pattern, mut all) = (name.clone(), iter.clone());
-    for (name, iter) in pairs {
-        pattern = quote!((#pattern, #name));
-        all = quote!(#all.zip(#iter));
-    }
-    (pattern, all)
 }
 
 /// The product of sizes as tokens.

@@ -10,15 +10,6 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The number of dimensions that a form has.
-pub fn rank(form: &Form) -> usize {
-    match form {
-        Form::Scalar(_) | Form::Struct(_) | Form::Host => 0,
-        Form::Array(item, _) | Form::Slice(item) => 1 + rank(item),
-        Form::Nd { rank, .. } => *rank,
-    }
-}
-
 /// Leaves that are arrays need a spare buffer where their memory may not be in row-major order.
 pub fn may_be_strided(form: &Form) -> bool {
     matches!(form, Form::Nd { .. })
@@ -48,7 +39,7 @@ impl Entry<'_> {
             if input.dims.is_empty() {
                 continue;
             }
-            let (shape, rank, place) = (Self::shape_ident(k), usize_literal(rank(&leaf.form)), &leaf.place);
+            let (shape, rank, place) = (Self::shape_ident(k), usize_literal(leaf.form.rank()), &leaf.place);
             out.extend(quote!(let #shape = ::chainrule::rt::shape::<#rank>(&#place);));
             for (d, size) in input.dims.iter().enumerate() {
                 dims.push((k, d, self.graph.sizes.resolve(size)));
@@ -264,7 +255,7 @@ impl Entry<'_> {
                 let name = graph.input(*i).name.clone();
                 let below = names.size(graph, dim, self.generics);
                 let values = names.input(graph, *i);
-                if rank(&leaf.form) > 0 {
+                if leaf.form.rank() > 0 {
                     out.extend(quote!(::chainrule::rt::check_labels(#function, #name, #values, #below);));
                 } else {
                     out.extend(quote!(::chainrule::rt::check_labels(#function, #name, &[#values], #below);));

@@ -1,12 +1,13 @@
 //! Plans as Rust: the room that writes code.
 //!
-//! `body` writes loops and expressions, `entry` checks and slices, `module` a kernel with its call, `face` the public
-//! functions. Invariant: with the same plan in, the same tokens out.
+//! `body` writes loops and expressions, `entry` checks and slices, `module` a kernel with its call, `heads` the
+//! types and signatures of the public functions, `face` these functions. Invariant: with the same plan in, the same tokens out.
 
 mod body;
 mod entry;
 mod expr;
 pub mod face;
+mod heads;
 pub mod module;
 mod names;
 mod place;

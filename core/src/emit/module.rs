@@ -3,7 +3,7 @@
 //! Invariant: code of the module names only `::core`, `::std` and the support module of `chainrule`.
 
 use super::body::{count, Body};
-use super::entry::{may_be_strided, rank, usize_literal, Entry};
+use super::entry::{may_be_strided, usize_literal, Entry};
 use super::names::Names;
 use super::place::Slice;
 use crate::derive::Gradient;
@@ -21,8 +21,6 @@ pub struct Program {
     pub gradients: Vec<Gradient>,
     /// Inputs beyond the primal's: tangents or a seed.
     pub extra: Vec<Leaf>,
-    /// The parameters that these come from: `x_dot: f64`.
-    pub parameters: Vec<TokenStream>,
 }
 
 /// One generated function and what stands beside it.
@@ -175,7 +173,7 @@ pub fn generate(
     let result_types: Vec<TokenStream> = result_types.iter().map(|t| quote!(#t)).collect();
     let (result_type, result_value) = (group(&result_types), group(&result_values));
     let kernel_name = format_ident!("{}", camel(name));
-    let generic_params: Vec<TokenStream> = const_generics(primal);
+    let generic_params: Vec<TokenStream> = const_generics(&primal.signature.generic_args);
     let args = &primal.signature.generic_args;
     let turbofish = (!args.is_empty()).then(|| quote!(::<#(#args),*>));
     let kernel = quote! {
@@ -243,7 +241,7 @@ fn input_slices(
             }
             continue;
         }
-        let rank = usize_literal(rank(form));
+        let rank = usize_literal(form.rank());
         if input.dtype == Dtype::Int {
             let field = format_ident!("{name}_{ident}_positions");
             let (function, argument) = (primal.signature.ident.to_string(), &input.name);
@@ -270,8 +268,8 @@ fn input_slices(
 }
 
 /// `const N: usize` for each const generic.
-pub fn const_generics(primal: &Primal) -> Vec<TokenStream> {
-    primal.signature.generic_args.iter().map(|g| quote!(const #g: usize)).collect()
+pub fn const_generics(args: &[TokenStream]) -> Vec<TokenStream> {
+    args.iter().map(|g| quote!(const #g: usize)).collect()
 }
 
 fn uses(code: &TokenStream, name: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::diag::{source, Errors, Kind};
 use crate::ir::{Dtype, Size};
 use crate::signature::{Arg, Form, Output, Signature};
 use proc_macro2::{Ident, TokenStream};
-use quote::{quote, ToTokens};
+use quote::{format_ident, quote, ToTokens};
 use syn::{FnArg, GenericParam, ItemFn, Pat, ReturnType, Type};
 
 /// What no function that is differentiated may be.
@@ -76,6 +76,14 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
     }
 }
 
+/// The type of the result, or those of the components of a tuple.
+fn components(ty: &Type) -> Vec<Type> {
+    match strip(ty).0 {
+        Type::Tuple(t) => t.elems.iter().cloned().collect(),
+        other => vec![other.clone()],
+    }
+}
+
 pub fn arg_ident(pat: &Pat) -> Option<Ident> {
     match pat {
         Pat::Ident(p) => Some(p.ident.clone()),
@@ -85,7 +93,43 @@ pub fn arg_ident(pat: &Pat) -> Option<Ident> {
 
 impl Lower {
     /// Lowers the whole function.
-    pub fn function(&mut self, tokens: &TokenStream, item: &ItemFn, asked: &Asked) -> Option<Signature> {
+    pub fn function(&mut self, tokens: &TokenStream, item: &ItemFn, asked: &Asked) -> Signature {
+        let args = self.arguments(item, asked);
+        let name = item.sig.ident.to_string();
+        self.calls.push((name.clone(), tokens.clone()));
+        let value = self.block(&item.block);
+        if let ReturnType::Type(_, ty) = &item.sig.output {
+            self.outputs = self.results(ty, value, &item.block, &name, asked);
+        }
+        self.signature(item, args)
+    }
+
+    /// The signature around the arguments.
+    pub fn signature(&mut self, item: &ItemFn, args: Vec<Arg>) -> Signature {
+        let sig = &item.sig;
+        let const_generic = |p: &GenericParam| match p {
+            GenericParam::Const(c) => Some(c.ident.to_token_stream()),
+            GenericParam::Type(_) | GenericParam::Lifetime(_) => None,
+        };
+        let generics = &sig.generics.params;
+        let (output, results) = match &sig.output {
+            ReturnType::Default => (quote!(()), vec![]),
+            ReturnType::Type(_, ty) => (ty.to_token_stream(), components(ty)),
+        };
+        Signature {
+            vis: item.vis.to_token_stream(),
+            ident: sig.ident.clone(),
+            generics: if generics.is_empty() { TokenStream::new() } else { quote!(<#generics>) },
+            generic_args: generics.iter().filter_map(const_generic).collect(),
+            where_clause: sig.generics.where_clause.to_token_stream(),
+            args,
+            output,
+            results: results.iter().map(|t| self.form(t)).collect(),
+        }
+    }
+
+    /// The arguments, bound to values.
+    pub fn arguments(&mut self, item: &ItemFn, asked: &Asked) -> Vec<Arg> {
         let sig = &item.sig;
         let name = sig.ident.to_string();
         for param in &sig.generics.params {
@@ -139,7 +183,9 @@ impl Lower {
         let mut args = Vec::new();
         let mut bound = Vec::new();
         for t in &typed {
-            let Some(ident) = arg_ident(&t.pat) else { continue };
+            // a pattern is refused; the argument stays in the signature
+            let named = arg_ident(&t.pat);
+            let ident = named.clone().unwrap_or_else(|| format_ident!("argument_{}", args.len()));
             let differentiated = match &asked.wrt {
                 Some(names) => names.contains(&ident),
                 None => self.differentiable(&t.ty),
@@ -150,13 +196,15 @@ impl Lower {
                     self.errors.push(Kind::Type, &t.ty, &[&source(&t.ty), why]);
                 }
             }
-            let place = ident.to_token_stream();
-            let value = self.place(&t.ty, &place, Some(args.len()), differentiated, dims.as_ref());
+            if named.is_some() {
+                let place = ident.to_token_stream();
+                let value = self.place(&t.ty, &place, Some(args.len()), differentiated, dims.as_ref());
+                self.host_names.insert(ident.to_string());
+                bound.push((ident.clone(), value));
+            }
             let (stripped, by_ref) = strip(&t.ty);
             let form = self.form(stripped);
-            args.push(Arg { ident: ident.clone(), ty: t.ty.to_token_stream(), form, by_ref, differentiated });
-            self.host_names.insert(ident.to_string());
-            bound.push((ident, value));
+            args.push(Arg { ident, ty: t.ty.to_token_stream(), form, by_ref, differentiated });
         }
         for (ident, value) in bound {
             let host = Some(ident.to_token_stream());
@@ -165,25 +213,7 @@ impl Lower {
         if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() {
             self.errors.push(Kind::NoDifferentiable, &sig.ident, &[&name]);
         }
-        self.calls.push((name.clone(), tokens.clone()));
-        let ReturnType::Type(_, ty) = &sig.output else { return None };
-        let value = self.block(&item.block);
-        self.outputs = self.results(ty, value, &item.block, &name, asked);
-        let lifetimes_off = sig.generics.params.iter().filter_map(|p| match p {
-            GenericParam::Const(c) => Some(c.ident.to_token_stream()),
-            GenericParam::Type(t) => Some(t.ident.to_token_stream()),
-            GenericParam::Lifetime(_) => None,
-        });
-        let generics = &sig.generics.params;
-        Some(Signature {
-            vis: item.vis.to_token_stream(),
-            ident: sig.ident.clone(),
-            generics: if generics.is_empty() { TokenStream::new() } else { quote!(<#generics>) },
-            generic_args: lifetimes_off.collect(),
-            where_clause: sig.generics.where_clause.to_token_stream(),
-            args,
-            output: ty.to_token_stream(),
-        })
+        args
     }
 
     fn results(
@@ -198,10 +228,7 @@ impl Lower {
             Some(stmt) => stmt.to_token_stream(),
             None => block.to_token_stream(),
         };
-        let types: Vec<Type> = match strip(ty).0 {
-            Type::Tuple(t) => t.elems.iter().cloned().collect(),
-            other => vec![other.clone()],
-        };
+        let types = components(ty);
         let plural = matches!(strip(ty).0, Type::Tuple(_));
         let mut scalar = !plural;
         for t in &types {

@@ -41,47 +41,73 @@ pub const MAX_DEPTH: usize = 200;
 /// How many tokens a statement may have outside of its brackets.
 const MAX_CHAIN: usize = 1000;
 
+/// A function with mistakes.
+#[derive(Debug)]
+pub struct Failure {
+    pub errors: Errors,
+    /// What was understood, for the sake of its signature; none where no function was found, and none for a method,
+    /// which no module can stand beside.
+    pub primal: Option<Box<Primal>>,
+}
+
 /// Lowers a function that carries `#[differentiable(attr)]`.
 ///
 /// # Errors
 /// All mistakes of the function, each at the user's own tokens.
-pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result<Primal, Errors> {
+pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result<Primal, Failure> {
     let mut errors = Errors::default();
     if let Some(at) = too_deep(&item).or_else(|| too_deep(&attr)) {
         errors.push(Kind::Depth, &at, &[]);
-        return Err(errors);
+        return Err(Failure { errors, primal: signature_alone(attr, item, defs) });
     }
     let tokens = item.clone();
     let item: syn::ItemFn = match syn::parse2(item) {
         Ok(item) => item,
         Err(e) => {
             errors.list.extend(syntax(&e).list);
-            return Err(errors);
+            return Err(Failure { errors, primal: signature_alone(attr, tokens, defs) });
         }
     };
     let asked = options::parse(attr, &mut errors);
     function::check(&item, &mut errors);
-    let fatal = item.sig.receiver().is_some();
-    if fatal {
-        return Err(errors);
+    if item.sig.receiver().is_some() {
+        return Err(Failure { errors, primal: None });
     }
     let mut sizes = Sizes::default();
     for last in [false, true] {
         sizes.residual.clear();
         let mut run = Lower::new(asked.math, sizes, defs, errors.clone());
-        let done = run.function(&tokens, &item, &asked);
-        match done {
-            Some(signature) if run.errors.is_empty() => {
-                // without unknown sizes the first run is final
-                if last || run.graph.sizes.syms.iter().all(|s| s.rigid) {
-                    return Ok(run.finish(signature, &asked));
-                }
-            }
-            _ => return Err(run.errors),
+        let signature = run.function(&tokens, &item, &asked);
+        if !run.errors.is_empty() {
+            let errors = std::mem::take(&mut run.errors);
+            return Err(Failure { errors, primal: Some(Box::new(run.finish(signature, &asked))) });
+        }
+        // without unknown sizes the first run is final
+        if last || run.graph.sizes.syms.iter().all(|s| s.rigid) {
+            return Ok(run.finish(signature, &asked));
         }
         sizes = run.graph.sizes;
     }
-    Err(errors)
+    Err(Failure { errors, primal: None })
+}
+
+/// The function without its body, where that much can be read.
+fn signature_alone(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Option<Box<Primal>> {
+    let mut trees: Vec<TokenTree> = item.into_iter().collect();
+    trees.pop();
+    let head: TokenStream = trees.into_iter().collect();
+    if too_deep(&head).or_else(|| too_deep(&attr)).is_some() {
+        return None;
+    }
+    let item: syn::ItemFn = syn::parse2(quote::quote!(#head {})).ok()?;
+    if item.sig.receiver().is_some() {
+        return None;
+    }
+    let asked = options::parse(attr, &mut Errors::default());
+    let mut run = Lower::new(asked.math, Sizes::default(), defs, Errors::default());
+    let args = run.arguments(&item, &asked);
+    let signature = run.signature(&item, args);
+    Some(Box::new(run.finish(signature, &asked)))
 }
 
 /// The state of one run over a function.

@@ -51,7 +51,7 @@ pub fn definitions(items: &[(&str, &str)]) -> Definitions {
 }
 
 pub fn lowered(attr: &str, source: &str, defs: &Definitions) -> Result<Primal, Errors> {
-    lower(tokens(attr), tokens(source), defs)
+    lower(tokens(attr), tokens(source), defs).map_err(|failure| failure.errors)
 }
 
 /// The function, which must be accepted.

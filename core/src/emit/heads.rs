@@ -1,0 +1,166 @@
+//! The types and the signatures of the generated module, from the user's signature alone.
+//!
+//! Invariant: nothing here depends on the body, so that the stub of a function with mistakes has the same face.
+
+use super::entry::usize_literal;
+use super::module::{const_generics, owned};
+use crate::signature::{Arg, Form, Primal};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+/// What the functions of one module have in common.
+pub struct Heads<'a> {
+    primal: &'a Primal,
+    pub active: Vec<&'a Arg>,
+    /// `Gradient` with its generics applied.
+    pub gradient: TokenStream,
+    /// The owned type of the primal's result.
+    pub value: TokenStream,
+}
+
+impl<'a> Heads<'a> {
+    pub fn new(primal: &'a Primal) -> Self {
+        let active: Vec<&Arg> = primal.signature.args.iter().filter(|a| a.differentiated).collect();
+        let applied: Vec<TokenStream> = match &active[..] {
+            [one] => mentioned(&owned(&one.form, &primal.graph.sizes), primal),
+            _ => primal.signature.generic_args.clone(),
+        };
+        let value = match &primal.signature.results[..] {
+            [one] => owned(one, &primal.graph.sizes),
+            many => {
+                let types = many.iter().map(|f| owned(f, &primal.graph.sizes));
+                quote!((#(#types),*))
+            }
+        };
+        Heads { primal, active, gradient: quote!(Gradient<#(#applied),*>), value }
+    }
+
+    /// `Gradient`: an alias of the owned type of the only differentiated argument, or a struct.
+    pub fn gradient_type(&self) -> TokenStream {
+        let sizes = &self.primal.graph.sizes;
+        let args = &self.primal.signature.generic_args;
+        let params = const_generics(args);
+        if let [one] = self.active[..] {
+            let ty = owned(&one.form, sizes);
+            let docs = documentation(&format!("The gradient with respect to `{}`.", one.ident));
+            let params = const_generics(&mentioned(&ty, self.primal));
+            return quote!(#docs pub type Gradient<#(#params),*> = #ty;);
+        }
+        let fields = self.active.iter().map(|a| {
+            let (name, ty) = (&a.ident, owned(&a.form, sizes));
+            let docs = documentation(&format!("The partial derivative with respect to `{name}`."));
+            quote!(#docs pub #name: #ty)
+        });
+        let comparable = self.active.iter().all(|a| !matches!(a.form, Form::Struct(_)));
+        let derives = if comparable { quote!(Clone, Debug, PartialEq) } else { quote!(Clone) };
+        let default = comparable.then(|| {
+            let makes = self.active.iter().map(|a| {
+                let (name, rank) = (&a.ident, usize_literal(a.form.rank()));
+                match a.form {
+                    Form::Scalar(_) => quote!(#name: 0.0),
+                    _ => quote!(#name: ::chainrule::rt::make::<#rank, _>([0; #rank])),
+                }
+            });
+            quote! {
+                impl<#(#params),*> ::core::default::Default for Gradient<#(#args),*> {
+                    fn default() -> Self { Gradient { #(#makes),* } }
+                }
+            }
+        });
+        quote! {
+            /// One partial derivative for each differentiated argument.
+            #[derive(#derives)]
+            pub struct Gradient<#(#params),*> { #(#fields),* }
+            #default
+        }
+    }
+
+    /// The user's arguments with the user's types.
+    fn parameters(&self) -> Vec<TokenStream> {
+        let parameter = |a: &Arg| {
+            let (name, ty) = (&a.ident, &a.ty);
+            quote!(#name: #ty)
+        };
+        self.primal.signature.args.iter().map(parameter).collect()
+    }
+
+    fn function(&self, docs: &str, name: &str, extra: &[TokenStream], result: TokenStream) -> TokenStream {
+        let (generics, bounds) = (&self.primal.signature.generics, &self.primal.signature.where_clause);
+        let (name, params) = (format_ident!("{name}"), self.parameters());
+        let params = params.iter().chain(extra);
+        let docs = documentation(docs);
+        quote!(#docs pub fn #name #generics(#(#params),*) -> #result #bounds)
+    }
+
+    fn ident(&self) -> &Ident {
+        &self.primal.signature.ident
+    }
+
+    pub fn gradient(&self) -> TokenStream {
+        let docs = format!("The gradient of [`{0}`](fn@super::{0}).", self.ident());
+        self.function(&docs, "gradient", &[], self.gradient.clone())
+    }
+
+    pub fn value_and_gradient(&self) -> TokenStream {
+        let docs =
+            format!("The value and the gradient of [`{0}`](fn@super::{0}), from one pass.", self.ident());
+        let (output, gradient) = (&self.primal.signature.output, &self.gradient);
+        self.function(&docs, "value_and_gradient", &[], quote!((#output, #gradient)))
+    }
+
+    pub fn value_and_gradient_into(&self) -> TokenStream {
+        let docs = "As [`value_and_gradient`], into memory of the caller: nothing is allocated once `workspace` and\n\
+            `gradient` have seen these shapes. `gradient` is overwritten.\n\n*Panics* where shapes do not fit, before anything is written.";
+        let gradient = &self.gradient;
+        let memory = [quote!(gradient: &mut #gradient), quote!(workspace: &mut Workspace)];
+        self.function(docs, "value_and_gradient_into", &memory, self.primal.signature.output.clone())
+    }
+
+    pub fn vjp(&self) -> TokenStream {
+        let docs = format!(
+            "The value of [`{0}`](fn@super::{0}) and its vector-Jacobian product: the gradient of the\n\
+             result's inner product with the given cotangent.",
+            self.ident()
+        );
+        let signature = &self.primal.signature;
+        let parameter = |(name, form): (Ident, &Form)| {
+            let ty = format_ident!("{}", form.dtype().map_or("f64", |d| d.name()));
+            match form.rank() {
+                0 => quote!(#name: #ty),
+                rank => quote!(#name: &(impl ::chainrule::rt::Tensor<#rank, Elem = #ty> + ?Sized)),
+            }
+        };
+        let extra: Vec<TokenStream> =
+            signature.cotangents().into_iter().zip(&signature.results).map(parameter).collect();
+        let (value, gradient) = (&self.value, &self.gradient);
+        self.function(&docs, "vjp", &extra, quote!((#value, #gradient)))
+    }
+
+    pub fn jvp(&self) -> TokenStream {
+        let docs = format!(
+            "The value of [`{0}`](fn@super::{0}) and its Jacobian-vector product: the derivative along the\n\
+             given tangents of the differentiated arguments.",
+            self.ident()
+        );
+        let parameter = |a: &&Arg| {
+            let (name, ty) = (a.tangent(), &a.ty);
+            quote!(#name: #ty)
+        };
+        let extra: Vec<TokenStream> = self.active.iter().map(parameter).collect();
+        let value = &self.value;
+        self.function(&docs, "jvp", &extra, quote!((#value, #value)))
+    }
+}
+
+/// Documentation as a person would write it: a comment for each line.
+pub fn documentation(text: &str) -> TokenStream {
+    let lines = text.lines().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") });
+    quote!(#(#[doc = #lines])*)
+}
+
+/// The const generics that a type mentions.
+fn mentioned(ty: &TokenStream, primal: &Primal) -> Vec<TokenStream> {
+    let text = format!(" {ty} ");
+    let has = |g: &&TokenStream| text.contains(&format!(" {g} ")) || text.contains(&format!(" {g}]"));
+    primal.signature.generic_args.iter().filter(has).cloned().collect()
+}
