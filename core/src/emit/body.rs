@@ -4,8 +4,8 @@
 //! its axes, so that what does not change in a loop stands before it. Invariant: operands are emitted before
 //! their users, in the order of node numbers, without recursion over expressions.
 
-use super::expr;
 use super::entry::usize_literal;
+use super::expr;
 use super::names::{join, product, Names};
 use super::place::{self, Linear, Slice};
 use crate::ir::{AxisId, Dtype, Node, NodeId, Op, RedOp, Size};
@@ -828,7 +828,8 @@ impl<'a> Body<'a> {
             match self.covered(s) {
                 // what the first part assigns needs no zeros
                 Some((start, end)) => {
-                    let whole = layout.first().map(|a| self.plan.graph.axis_size(*a).clone()).unwrap_or_default();
+                    let whole =
+                        layout.first().map(|a| self.plan.graph.axis_size(*a).clone()).unwrap_or_default();
                     if start.as_const() != Some(0) {
                         let start = self.size(&start);
                         self.push(quote!(#name[..#start].fill(#number);));
@@ -976,8 +977,14 @@ impl<'a> Body<'a> {
             first.get_or_insert(tail);
             names.push(quote!(#name));
         }
-        let tail_names: Vec<TokenStream> =
-            part.chunks.iter().map(|c| { let n = &c.name; quote!(#n) }).collect();
+        let tail_names: Vec<TokenStream> = part
+            .chunks
+            .iter()
+            .map(|c| {
+                let n = &c.name;
+                quote!(#n)
+            })
+            .collect();
         let (main, rest) = (full.out, part.out);
         let (pattern, iter) = zip(&names, &iters);
         let counts = full.counts || iters.is_empty();
@@ -992,7 +999,9 @@ impl<'a> Body<'a> {
                 ),
                 false => (quote!(#pattern in #iter), quote!(#tail_pattern in #tail_iter)),
             };
-            self.push(quote!({ #open for #head { #inner } for #tail_head { let #left = #first.len(); #rest } }));
+            self.push(
+                quote!({ #open for #head { #inner } for #tail_head { let #left = #first.len(); #rest } }),
+            );
             return;
         }
         let main = match (counts, iters.is_empty()) {
