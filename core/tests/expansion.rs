@@ -166,3 +166,19 @@ fn a_mistake_leaves_a_stub() {
     check("", "fn f(&self, x: f64) -> f64 { x }", 1, &[]);
     assert!(!expanded("", "fn f(&self, x: f64) -> f64 { x }").contains("mod"));
 }
+
+/// The user's names reach the generated code through every pass.
+#[test]
+fn names_survive() {
+    let item = "fn f(x: &[f64]) -> f64 {
+        let slope = x.iter().map(|v| v.sin()).sum::<f64>();
+        let bend = slope.exp().ln_1p();
+        let hidden = bend / (1.0 + (-slope).exp());
+        hidden * slope * (hidden + bend).tanh()
+    }";
+    let source =
+        compile(TokenStream::new(), item.parse().expect("tokens"), &Definitions::default()).stages.source;
+    for name in ["bend", "hidden", "hidden_bar", "slope_bar"] {
+        assert!(source.contains(&format!("let {name} =")), "{name} is not in\n{source}");
+    }
+}

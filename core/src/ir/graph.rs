@@ -266,6 +266,13 @@ impl Graph {
         }
     }
 
+    /// Gives a node the name that its equal has in another graph.
+    pub fn inherit_name(&mut self, id: NodeId, from: &Graph, old: NodeId) {
+        if let Some(name) = from.name(old) {
+            self.set_name(id, name);
+        }
+    }
+
     /// The nodes that a node reads directly.
     pub fn operands(&self, id: NodeId) -> Vec<NodeId> {
         let mut out = Vec::new();
@@ -565,9 +572,7 @@ impl Graph {
     /// A node of another graph over the same inputs and axes, with its operands replaced.
     pub fn copy_node(&mut self, from: &Graph, id: NodeId, map: &BTreeMap<NodeId, NodeId>) -> NodeId {
         let new = self.copy_operation(from, id, map);
-        if let Some(name) = from.name(id) {
-            self.set_name(new, name);
-        }
+        self.inherit_name(new, from, id);
         new
     }
 

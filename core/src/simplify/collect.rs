@@ -72,6 +72,7 @@ pub fn collect(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         run.out.span = graph.span_of(id);
         let new = run.node(id);
+        run.out.inherit_name(new, graph, id);
         run.map[id.0 as usize] = new;
         run.origins.entry(new).or_default().push(id);
     }

@@ -40,6 +40,7 @@ pub fn expand(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
                 rebuild(&mut out, node, graph.dtype(id), &args)
             }
         };
+        out.inherit_name(new, graph, id);
         map[id.0 as usize] = new;
     }
     (out, roots.iter().map(|r| map[r.0 as usize]).collect())

@@ -115,6 +115,12 @@ pub fn extract(graph: &Graph, found: &Saturated) -> Option<(Graph, Vec<NodeId>)>
         out.span = egraph[ids[c]].data.span;
         nodes[c] = tables.node(&mut out, &chosen.term, &args);
     }
+    for (id, name) in &found.names {
+        let c = number[&egraph.find(*id)];
+        if search.uses[c] > 0 {
+            out.set_name(nodes[c], name);
+        }
+    }
     Some((out, roots.iter().map(|r| nodes[*r]).collect()))
 }
 

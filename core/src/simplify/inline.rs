@@ -176,6 +176,7 @@ pub fn inline(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
                 other => rebuild(&mut out, other, graph.dtype(id), &args),
             }
         };
+        out.inherit_name(map[at], graph, id);
     }
     (out, roots.iter().map(|r| map[r.0 as usize]).collect())
 }

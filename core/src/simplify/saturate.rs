@@ -201,6 +201,12 @@ pub fn rewrite(graph: &Graph, roots: &[NodeId], rules: &'static [Rule]) -> (Grap
         out.span = flat.infos[i].span;
         nodes[i] = flat.tables.node(&mut out, term, &args);
     }
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        let new = usize::from(map[id.0 as usize]);
+        if wanted[new] {
+            out.inherit_name(nodes[new], graph, id);
+        }
+    }
     let roots = roots.iter().map(|r| nodes[usize::from(map[r.0 as usize])]).collect();
     (out, roots)
 }
@@ -212,6 +218,8 @@ pub struct Saturated {
     pub egraph: EGraph<Term, Known>,
     /// The class and the term of each node that the roots need, in order.
     pub incumbent: Vec<(Id, Term)>,
+    /// The user's names of classes, in order.
+    pub names: Vec<(Id, String)>,
     pub roots: Vec<Id>,
     /// Rules that fired, by name, in the order of the table.
     pub fired: Vec<&'static str>,
@@ -305,6 +313,8 @@ pub fn saturate(graph: &Graph, roots: &[NodeId], rules: &'static [Rule]) -> Opti
             break;
         }
     }
+    let named = |id: NodeId| Some((egraph.find(map[id.0 as usize]), graph.name(id)?.to_string()));
+    let names = graph.ids().filter(|id| needed[id.0 as usize]).filter_map(named).collect();
     let incumbent = nodes
         .into_iter()
         .map(|(id, mut term)| {
@@ -314,7 +324,7 @@ pub fn saturate(graph: &Graph, roots: &[NodeId], rules: &'static [Rule]) -> Opti
         .collect();
     let roots = roots.iter().map(|r| egraph.find(map[r.0 as usize])).collect();
     let fired = selection.rules.iter().zip(fired).filter(|(_, f)| *f).map(|(r, _)| r.line.name).collect();
-    Some(Saturated { egraph, incumbent, roots, fired })
+    Some(Saturated { egraph, incumbent, names, roots, fired })
 }
 
 /// The size and the facts of a class when it was last looked at.
