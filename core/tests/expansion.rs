@@ -4,7 +4,7 @@
 //! `cargo test -p chainrule-core --test expansion -- --ignored --nocapture milliseconds`.
 
 use chainrule_core::front::{Definition, Definitions};
-use chainrule_core::{compile, Compiled};
+use chainrule_core::{compile, expand_function, Compiled};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::time::Instant;
@@ -28,7 +28,8 @@ impl Function {
     fn time(&self, runs: usize) -> f64 {
         let once = || {
             let start = Instant::now();
-            std::hint::black_box(self.compile());
+            let module = expand_function(self.attr.clone(), self.item.clone(), &self.definitions);
+            std::hint::black_box(module);
             start.elapsed().as_secs_f64() * 1e3
         };
         (0..runs).map(|_| once()).fold(f64::INFINITY, f64::min)
@@ -104,8 +105,8 @@ fn stages() {
     for f in functions(WORKLOADS).iter().filter(|f| asked.is_empty() || f.name == asked) {
         let Compiled { stages, tokens } = f.compile();
         println!(
-            "{}\n--\n{}\n--\n{}\n--\n{}\n",
-            stages.graph, stages.joint, stages.simplified, stages.source
+            "{}\n--\n{}\n--\n{}\n--\n{}\n--\n{}\n",
+            stages.graph, stages.joint, stages.simplified, stages.plan, stages.source
         );
         if stages.source.is_empty() {
             println!("{tokens}");
