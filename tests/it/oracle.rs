@@ -49,7 +49,7 @@ impl Oracle {
         let source::Item { attr, item, definitions } = source::fixture(f.name);
         let primal = match lower(attr, item, &definitions) {
             Ok(primal) => primal,
-            Err(errors) => panic!("{:?}", errors.list.iter().map(|e| e.text()).collect::<Vec<_>>()),
+            Err(errors) => panic!("{:?}", errors.errors.list.iter().map(|e| e.text()).collect::<Vec<_>>()),
         };
         let arguments = (f.arguments)(n);
         let mut known: Vec<Option<i64>> = vec![None; primal.graph.sizes.syms.len()];
