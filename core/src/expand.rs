@@ -16,7 +16,8 @@ pub fn attribute(attr: TokenStream, item: TokenStream) -> TokenStream {
     let requests = front::requests(&item, &attr);
     let primal = front::without_attributes(&item);
     let rest = next(quote!(fn { #attr } { #item }), requests, TokenStream::new());
-    quote!(#primal #rest)
+    // whoever uses only the derivatives uses the function too
+    quote!(#[allow(dead_code)] #primal #rest)
 }
 
 /// The definition macro of a struct, after the definitions of its fields' types.

@@ -225,16 +225,15 @@ fn make_gradient(active: &[&Arg]) -> TokenStream {
     let one = |a: &Arg| {
         let (name, rank) = (&a.ident, usize_literal(a.form.rank()));
         match &a.form {
-            Form::Struct(_) => quote!(::chainrule::Differentiable::zeros_like(&*#name)),
+            Form::Struct(_) => match a.by_ref {
+                true => quote!(::chainrule::Differentiable::zeros_like(#name)),
+                false => quote!(::chainrule::Differentiable::zeros_like(&#name)),
+            },
             Form::Scalar(_) => quote!(0.0),
             _ => quote!(::chainrule::rt::make::<#rank, _>(::chainrule::rt::shape::<#rank>(&#name))),
         }
     };
     match active {
-        [a] if matches!(a.form, Form::Struct(_)) && !a.by_ref => {
-            let name = &a.ident;
-            quote!(::chainrule::Differentiable::zeros_like(&#name))
-        }
         [a] => one(a),
         _ => {
             let fields = active.iter().map(|a| {

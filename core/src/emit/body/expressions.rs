@@ -1,0 +1,221 @@
+//! Expressions: each node once, in the outermost frame that has its axes.
+//!
+//! Invariant: operands are emitted before their users, in the order of node numbers.
+
+use super::super::{expr, place};
+use super::{Body, Lanes};
+use crate::ir::{Dtype, Node, NodeId, Op};
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use std::collections::BTreeSet;
+
+impl<'a> Body<'a> {
+    /// Computes all that the expressions need and is not known yet, in the order of node numbers.
+    pub(super) fn prepare(&mut self, roots: &[NodeId]) {
+        let mut todo = BTreeSet::new();
+        let mut stack: Vec<NodeId> = roots.to_vec();
+        while let Some(id) = stack.pop() {
+            if self.known(id).is_some() || !todo.insert(id) {
+                continue;
+            }
+            if self.plan.storage.contains_key(&id) {
+                continue;
+            }
+            match self.plan.graph.node(id) {
+                // the array behind a load is memory; only gathered positions are expressions
+                Node::Load { index, .. } => stack.extend(index.iter().filter_map(|i| i.gather)),
+                _ => stack.extend(self.plan.graph.operands(id)),
+            }
+        }
+        for id in todo {
+            self.compute(id);
+        }
+    }
+
+    pub(super) fn known(&self, id: NodeId) -> Option<usize> {
+        (0..self.frames.len()).rev().find(|f| self.frames[*f].memo.contains_key(&id))
+    }
+
+    /// The outermost frame that has all axes of a node.
+    pub(super) fn home(&self, id: NodeId) -> usize {
+        let axes = self.plan.graph.axes(id);
+        (0..self.frames.len())
+            .rev()
+            .find(|f| self.frames[*f].axis.is_some_and(|a| axes.contains(&a)))
+            .unwrap_or(0)
+    }
+
+    /// An operand for use in a frame, splat over the lanes where the frame has more than the operand.
+    pub(super) fn operand(&mut self, id: NodeId, frame: usize) -> TokenStream {
+        let Some(from) = self.known(id) else {
+            self.bugs.push(format!("%{} is used before it is computed", id.0));
+            return quote!(());
+        };
+        let tokens = self.frames[from].memo[&id].clone();
+        if self.frames[frame].lanes == Lanes::One || self.frames[from].lanes != Lanes::One {
+            return tokens;
+        }
+        let dtype = self.plan.graph.dtype(id);
+        if let Node::Const(bits) = self.plan.graph.node(id) {
+            if dtype.is_float() {
+                let v = self.vector_type(dtype, Lanes::Full);
+                let value = expr::number(f64::from_bits(*bits), dtype == Dtype::F32);
+                return quote!(#v::splat(#value));
+            }
+        }
+        if dtype == Dtype::Int {
+            return tokens;
+        }
+        if let Some(t) = self.frames[frame - 1].splats.get(&id) {
+            return t.clone();
+        }
+        let name = self.names.fresh("each");
+        let one = if dtype == Dtype::Bool {
+            // all lanes of a mask, or none
+            let v = self.vector_type(self.frame_float(), Lanes::Full);
+            quote!(let #name = #v::first(if rt::simd::Mask::any(#tokens) { #v::LEN } else { 0 });)
+        } else {
+            let v = self.vector_type(dtype, Lanes::Full);
+            quote!(let #name = #v::splat(#tokens.lane(0));)
+        };
+        self.frames[frame - 1].out.extend(one);
+        let t = quote!(#name);
+        self.frames[frame - 1].splats.insert(id, t.clone());
+        t
+    }
+
+    pub(super) fn compute(&mut self, id: NodeId) {
+        if self.known(id).is_some() {
+            return;
+        }
+        let frame = self.home(id);
+        let lanes = self.frames[frame].lanes;
+        let dtype = self.plan.graph.dtype(id);
+        let v = self.vector_type(dtype, lanes);
+        if self.plan.storage.contains_key(&id) {
+            if let Some((slice, at)) = place::of_stored(self.plan, id) {
+                let t = self.read(slice, &at, frame, dtype);
+                self.bind(id, frame, t, 9);
+            } else {
+                self.bugs.push(format!("%{} is read outside of the loops that compute it", id.0));
+            }
+            return;
+        }
+        let (tokens, weight) = match self.plan.graph.node(id).clone() {
+            Node::Const(bits) if dtype.is_float() => {
+                let value = expr::number(f64::from_bits(bits), dtype == Dtype::F32);
+                (quote!(#v::splat(#value)), 0)
+            }
+            Node::Const(bits) if dtype == Dtype::Bool => {
+                let value = f64::from_bits(bits) != 0.0;
+                (quote!(#value), 0)
+            }
+            Node::Size(size) if dtype.is_float() => {
+                let ty = format_ident!("{}", dtype.name());
+                let size = self.names.signed_size(&self.plan.graph, &size, self.generics);
+                (quote!(#v::splat((#size) as #ty)), 2)
+            }
+            // integers are computed where they are used
+            _ if dtype == Dtype::Int => return,
+            Node::Load { .. } => match place::of_load(self.plan, id) {
+                Some((slice, at)) => (self.read(slice, &at, frame, dtype), 9),
+                None => {
+                    self.bugs.push(format!("%{} loads what is not stored", id.0));
+                    return;
+                }
+            },
+            Node::Cast(x) if self.plan.graph.dtype(x) == Dtype::Int => {
+                let ty = format_ident!("{}", dtype.name());
+                (self.int_lanes(x, frame, &v, &ty), 3)
+            }
+            Node::Cast(x) => {
+                let ty = format_ident!("{}", dtype.name());
+                let x = self.operand(x, frame);
+                (quote!(#v::splat(#x.lane(0) as #ty)), 3)
+            }
+            Node::Apply(op, args) if op.is_bool() && self.plan.graph.dtype(args[0]) == Dtype::Int => {
+                let parts: Vec<TokenStream> = args.iter().map(|a| self.int_operand(*a, frame)).collect();
+                let tokens = match lanes {
+                    Lanes::One => expr::std_apply(op, &parts),
+                    _ => expr::apply(op, &parts, &v, false),
+                };
+                (tokens, 3)
+            }
+            Node::Apply(Op::Powi, args) => {
+                let x = self.operand(args[0], frame);
+                let n = self.int(args[1]);
+                (quote!(math::powi(#x, #n as i32)), 4)
+            }
+            Node::Apply(op, args) => {
+                if let Some(fused) = self.fused(op, &args, frame) {
+                    (fused, 3)
+                } else {
+                    let parts: Vec<TokenStream> = args.iter().map(|a| self.operand(*a, frame)).collect();
+                    let strict = self.plan.graph.math == crate::ir::Math::Strict;
+                    (expr::apply(op, &parts, &v, strict), 2)
+                }
+            }
+            node => {
+                self.bugs.push(format!("%{} is no expression: {node:?}", id.0));
+                return;
+            }
+        };
+        self.bind(id, frame, tokens, weight);
+    }
+
+    /// Multiply-adds, where only the sum needs the product.
+    pub(super) fn fused(&mut self, op: Op, args: &[NodeId], frame: usize) -> Option<TokenStream> {
+        if self.plan.graph.math == crate::ir::Math::Strict {
+            return None;
+        }
+        let product_of = |this: &Self, id: NodeId| match this.plan.graph.node(id) {
+            Node::Apply(Op::Mul, f)
+                if this.uses[id.0 as usize] == 1
+                    && !this.plan.storage.contains_key(&id)
+                    && this.home(id) == frame
+                    && f[0] != f[1] =>
+            {
+                Some((f[0], f[1]))
+            }
+            _ => None,
+        };
+        let (a, b) = (*args.first()?, *args.get(1)?);
+        match op {
+            Op::Add => {
+                let ((x, y), z) = match (product_of(self, a), product_of(self, b)) {
+                    (_, Some(p)) => (p, a),
+                    (Some(p), None) => (p, b),
+                    _ => return None,
+                };
+                let (x, y, z) = (self.operand(x, frame), self.operand(y, frame), self.operand(z, frame));
+                Some(quote!(#x.mul_add(#y, #z)))
+            }
+            Op::Sub => match (product_of(self, a), product_of(self, b)) {
+                (_, Some((x, y))) => {
+                    let (x, y, z) = (self.operand(x, frame), self.operand(y, frame), self.operand(a, frame));
+                    Some(quote!((-#x).mul_add(#y, #z)))
+                }
+                (Some((x, y)), None) => {
+                    let (x, y, z) = (self.operand(x, frame), self.operand(y, frame), self.operand(b, frame));
+                    Some(quote!(#x.mul_add(#y, -#z)))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Remembers a value: under a name where it is used more than once or long, as it stands where not.
+    pub(super) fn bind(&mut self, id: NodeId, frame: usize, tokens: TokenStream, weight: u32) {
+        let top = self.frames.len() - 1;
+        let short = weight == 0 || (weight < 4 && self.uses[id.0 as usize] <= 1 && frame == top);
+        let long = weight > 0 && tokens.to_string().len() > 70;
+        if short && !long {
+            self.frames[frame].memo.insert(id, tokens);
+            return;
+        }
+        let name = self.node_name(id, "v");
+        self.frames[frame].out.extend(quote!(let #name = #tokens;));
+        self.frames[frame].memo.insert(id, quote!(#name));
+    }
+}

@@ -1,0 +1,103 @@
+//! Inactive integers: plain `isize` arithmetic, and vectors of floats where they are compared in vectors.
+//!
+//! Invariant: an integer keeps its sign.
+
+use super::super::place::Slice;
+use super::super::{expr, place};
+use super::{Body, Lanes};
+use crate::ir::{Dtype, Node, NodeId};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+impl<'a> Body<'a> {
+    /// An inactive integer as an `isize` expression, outside of vectors.
+    pub(super) fn int(&mut self, id: NodeId) -> TokenStream {
+        let is_float = self.plan.graph.dtype(id).is_float();
+        match (self.known(id), self.plan.graph.node(id)) {
+            // an exponent has the type of its base, but is an integer
+            (_, Node::Cast(x)) if is_float => return self.int(*x),
+            (Some(f), _) if !is_float => return self.frames[f].memo[&id].clone(),
+            _ => {}
+        }
+        match self.plan.graph.node(id).clone() {
+            Node::Const(bits) => {
+                let value = f64::from_bits(bits) as i64;
+                let magnitude = proc_macro2::Literal::i64_unsuffixed(value.abs());
+                if value < 0 {
+                    quote!((-#magnitude))
+                } else {
+                    quote!(#magnitude)
+                }
+            }
+            Node::Size(size) => self.names.signed_size(&self.plan.graph, &size, self.generics),
+            Node::Position(axis) => match self.variable(axis).and_then(|f| f.var.clone()) {
+                Some(var) => quote!((#var as isize)),
+                None => {
+                    self.bugs.push("position outside of its loop".into());
+                    quote!(0)
+                }
+            },
+            Node::Load { .. } => match place::of_load(self.plan, id) {
+                Some((slice, at)) => {
+                    let frame = self.home(id);
+                    let name = self.name_of(slice, false);
+                    let at = self.position(&at);
+                    let tokens = match at {
+                        Some(at) => quote!((#name[#at] as isize)),
+                        None => match slice {
+                            Slice::Input(i) if self.plan.graph.input(i).dims.is_empty() => {
+                                quote!((#name as isize))
+                            }
+                            _ => quote!((#name[0] as isize)),
+                        },
+                    };
+                    let var = self.names.fresh("at");
+                    self.frames[frame].out.extend(quote!(let #var = #tokens;));
+                    self.frames[frame].memo.insert(id, quote!(#var));
+                    quote!(#var)
+                }
+                None => quote!(0),
+            },
+            Node::Apply(op, args) => {
+                let parts: Vec<TokenStream> = args.iter().map(|a| self.int(*a)).collect();
+                expr::std_apply(op, &parts)
+            }
+            _ => {
+                self.bugs.push(format!("%{} is no integer expression", id.0));
+                quote!(0)
+            }
+        }
+    }
+
+    /// An integer as an operand of a comparison in a frame; in vectors, as floats.
+    pub(super) fn int_operand(&mut self, id: NodeId, frame: usize) -> TokenStream {
+        if self.frames[frame].lanes == Lanes::One {
+            return self.int(id);
+        }
+        let ty = self.frame_float();
+        let ident = format_ident!("{}", ty.name());
+        let v = self.vector_type(ty, Lanes::Full);
+        self.int_lanes(id, frame, &v, &ident)
+    }
+
+    /// An integer as a vector of floats.
+    pub(super) fn int_lanes(&mut self, id: NodeId, frame: usize, v: &TokenStream, ty: &Ident) -> TokenStream {
+        let axis = self.frames[frame].axis;
+        if let (Node::Position(a), true) = (self.plan.graph.node(id), self.frames[frame].lanes != Lanes::One)
+        {
+            if Some(*a) == axis {
+                self.frames[frame].counts = true;
+                let var = self.frames[frame].var.clone();
+                return quote!((#v::iota() + #v::splat(#var as #ty)));
+            }
+        }
+        let x = self.int(id);
+        quote!(#v::splat(#x as #ty))
+    }
+
+    /// The float type of the loop that is being emitted.
+    pub(super) fn frame_float(&self) -> Dtype {
+        let roots: Vec<NodeId> = self.plan.targets.iter().map(|t| t.node).collect();
+        roots.iter().map(|r| self.plan.graph.dtype(*r)).find(|d| d.is_float()).unwrap_or(Dtype::F64)
+    }
+}

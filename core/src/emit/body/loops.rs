@@ -1,0 +1,214 @@
+//! Loops over one axis: scalar ones, and vector ones with their rest.
+//!
+//! Invariant: a loop is vectorised only if every access of its statements fits.
+
+use super::super::{expr, place};
+use super::{Body, Frame, Lanes};
+use crate::ir::{AxisId, Dtype, Node};
+use crate::schedule::{Step, Work};
+use proc_macro2::TokenStream;
+use quote::quote;
+use std::collections::BTreeSet;
+
+impl<'a> Body<'a> {
+    pub(super) fn statements(&self, steps: &[Step]) -> Vec<usize> {
+        let mut out = vec![];
+        let mut stack: Vec<&Step> = steps.iter().rev().collect();
+        while let Some(step) = stack.pop() {
+            match step {
+                Step::Run(s) => out.push(*s),
+                Step::Loop { body, .. } => stack.extend(body.iter().rev()),
+            }
+        }
+        out
+    }
+
+    pub(super) fn looped(&mut self, axis: AxisId, body: &[Step]) {
+        let depth = self.frames.len() - 1;
+        let inside = self.statements(body);
+        let vector = self.vectorises(axis, body);
+        for s in &inside {
+            let statement = &self.plan.statements[*s];
+            if let Some((op, start, outer)) = self.reduction(statement) {
+                if outer == Some(depth) {
+                    self.fill(*s, expr::initial(op));
+                }
+                if start == depth {
+                    self.declare(*s, op, axis, vector);
+                }
+            }
+            if let Work::Part(_, 0) = statement.work {
+                if depth == 0 {
+                    self.fill(*s, 0.0);
+                }
+            }
+        }
+        if vector {
+            self.vector_loop(axis, body);
+        } else {
+            let hint = ["i", "j", "k", "l", "m", "n"].get(depth).copied().unwrap_or("i");
+            let var = self.names.fresh(hint);
+            self.frames.push(Frame::new(Some(axis), Some(var.clone()), Lanes::One));
+            self.steps(body);
+            let out = self.frames.pop().map(|f| f.out).unwrap_or_default();
+            let n = self.size(&self.plan.graph.axis_size(axis).clone());
+            self.push(quote!(for #var in 0..#n { #out }));
+        }
+        for s in &inside {
+            if let Some((op, start, outer)) = self.reduction(&self.plan.statements[*s]) {
+                if start == depth {
+                    self.finish(*s, op, outer.is_some());
+                }
+            }
+        }
+    }
+
+    /// Every access of the loop's statements fits a vector along the axis.
+    pub(super) fn vectorises(&self, axis: AxisId, body: &[Step]) -> bool {
+        let graph = &self.plan.graph;
+        if graph.axis_size(axis).as_const().is_some_and(|n| n < 4) {
+            return false;
+        }
+        // the position depends on the axis through a gathered index
+        let moves = |i: &crate::ir::Index| {
+            i.gather.is_some_and(|g| graph.axes(g).contains(&axis) || i.terms.iter().any(|t| t.0 == axis))
+        };
+        let mut float = None;
+        let mut same = |d: Dtype| !d.is_float() || *float.get_or_insert(d) == d;
+        for step in body {
+            let Step::Run(s) = step else { return false };
+            let work = &self.plan.statements[*s].work;
+            let written = match work {
+                Work::Gemm(_) => return false,
+                Work::Map(n) => place::of_stored(self.plan, *n),
+                Work::Reduce(n) => {
+                    if !matches!(graph.node(*n), Node::Reduce(_, over, _) if over.contains(&axis)) {
+                        place::of_stored(self.plan, *n)
+                    } else {
+                        None
+                    }
+                }
+                Work::Part(n, k) => place::of_part(self.plan, *n, *k),
+                Work::Store(k) => Some(place::of_target(self.plan, *k)),
+            };
+            if written.is_some_and(|(_, at)| {
+                !at.coefficient(axis).is_one() || at.gathers.iter().any(|(i, ..)| moves(i))
+            }) {
+                return false;
+            }
+            let mut stack = self.plan.expression(work);
+            stack.extend(work.node());
+            let mut seen = BTreeSet::new();
+            while let Some(id) = stack.pop() {
+                if !seen.insert(id) || !graph.axes(id).contains(&axis) && work.node() != Some(id) {
+                    continue;
+                }
+                if !same(graph.dtype(id)) {
+                    return false;
+                }
+                if self.plan.storage.contains_key(&id) && work.node() != Some(id) {
+                    continue;
+                }
+                match graph.node(id) {
+                    Node::Load { index, .. } => {
+                        if graph.dtype(id) == Dtype::Int || index.iter().any(moves) {
+                            return false;
+                        }
+                    }
+                    Node::Cast(x) if graph.dtype(*x) != Dtype::Int => return false,
+                    Node::Apply(..) if graph.dtype(id) == Dtype::Int => return false,
+                    Node::Scatter { .. } => {}
+                    _ => stack.extend(graph.operands(id)),
+                }
+            }
+        }
+        true
+    }
+
+    pub(super) fn vector_loop(&mut self, axis: AxisId, body: &[Step]) {
+        let var = self.names.fresh("at");
+        let n = self.size(&self.plan.graph.axis_size(axis).clone());
+        let float = self.loop_float(body);
+        let v = self.vector_type(float, Lanes::Full);
+        let turns = self.unrolls(axis, body);
+        let (turn, left) = (self.names.fresh("turn"), self.names.fresh("left"));
+        let emit = |this: &mut Self, lanes: Lanes| {
+            let mut frame = Frame::new(Some(axis), Some(var.clone()), lanes);
+            (frame.turn, frame.rest) = match (turns, lanes) {
+                (true, Lanes::Full) => (Some(quote!(#turn)), TokenStream::new()),
+                (true, _) => (Some(quote!(0)), quote!(#left)),
+                (false, _) => (None, quote!(#n % #v::LEN)),
+            };
+            this.frames.push(frame);
+            this.steps(body);
+            this.frames.pop()
+        };
+        let (Some(full), Some(part)) = (emit(self, Lanes::Full), emit(self, Lanes::Part)) else { return };
+        // every vector width divides the extent
+        let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0) && !turns;
+        let step = if turns { quote!((TURNS * #v::LEN)) } else { quote!(#v::LEN) };
+        let piece = self.names.fresh("k");
+        let (mut open, mut get, mut cut, mut cut_rest) =
+            (TokenStream::new(), TokenStream::new(), TokenStream::new(), TokenStream::new());
+        for (k, chunk) in full.chunks.iter().enumerate() {
+            let Some((base, _)) = self.slices.get(&chunk.slice).cloned() else { continue };
+            let row = match self.position(&chunk.at) {
+                Some(at) => quote!([#at..][..#n]),
+                None => quote!([..#n]),
+            };
+            let name = &chunk.name;
+            let tail = part.chunks.get(k).map_or_else(|| name.clone(), |c| c.name.clone());
+            let kept = if whole { quote!(_) } else { quote!(#tail) };
+            if chunk.mutable {
+                open.extend(quote!(let (mut #name, #kept) = rt::split_mut(&mut #base #row, #step);));
+                get.extend(quote!(let #name = #name.get(#piece);));
+                cut.extend(quote!(let #name = &mut #name[#turn * #v::LEN..][..#v::LEN];));
+                cut_rest.extend(quote!(let #tail = &mut #tail[#turn..];));
+            } else {
+                open.extend(quote!(let (#name, #kept) = rt::split(&#base #row, #step);));
+                get.extend(quote!(let #name = #name.get(#piece);));
+                cut.extend(quote!(let #name = &#name[#turn * #v::LEN..][..#v::LEN];));
+                cut_rest.extend(quote!(let #tail = &#tail[#turn..];));
+            }
+        }
+        let counts = full.counts;
+        let (main, rest) = (full.out, part.out);
+        if turns {
+            let at = counts.then(|| quote!(let #var = #piece * #step + #turn * #v::LEN;));
+            let at_rest = counts.then(|| quote!(let #var = #n - #n % #step + #turn;));
+            self.push(quote!({
+                #open
+                for #piece in 0..#n / #step {
+                    #get
+                    for #turn in 0..TURNS { #at #cut #main }
+                }
+                for #turn in (0..#n % #step).step_by(#v::LEN) {
+                    let #left = #n % #step - #turn;
+                    #at_rest #cut_rest #rest
+                }
+            }));
+            return;
+        }
+        let at = counts.then(|| quote!(let #var = #piece * #v::LEN;));
+        let rest = if whole {
+            quote!()
+        } else {
+            let start = counts.then(|| quote!(let #var = #n - #n % #v::LEN;));
+            quote!(if #n % #v::LEN != 0 { #start #rest })
+        };
+        self.push(quote!({ #open for #piece in 0..#n / #v::LEN { #get #at #main } #rest }));
+    }
+
+    pub(super) fn loop_float(&self, body: &[Step]) -> Dtype {
+        let statements = self.statements(body);
+        let of = |s: &usize| {
+            let work = &self.plan.statements[*s].work;
+            work.node()
+                .into_iter()
+                .chain(self.plan.expression(work))
+                .map(|n| self.plan.graph.dtype(n))
+                .find(|d| d.is_float())
+        };
+        statements.iter().find_map(of).unwrap_or(Dtype::F64)
+    }
+}

@@ -1,0 +1,242 @@
+//! Positions, loads, stores and fills.
+//!
+//! Invariant: every computed position is checked, or lies inside by the checks on entry.
+
+use super::super::names::join;
+use super::super::place::{Linear, Slice};
+use super::super::{expr, place};
+use super::{Body, Chunk, Frame, Lanes};
+use crate::ir::{AxisId, Dtype, Node, RedOp, Size};
+use crate::schedule::Work;
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+impl<'a> Body<'a> {
+    pub(super) fn variable(&self, axis: AxisId) -> Option<&Frame> {
+        self.frames.iter().rev().find(|f| f.axis == Some(axis))
+    }
+
+    /// The position as a `usize` expression; `None` for nothing to add.
+    pub(super) fn position(&mut self, at: &Linear) -> Option<TokenStream> {
+        let mut plus: Vec<TokenStream> = vec![];
+        let mut minus: Vec<TokenStream> = vec![];
+        if at.offset.as_const() != Some(0) {
+            plus.push(self.size(&at.offset));
+        }
+        for (axis, c) in &at.axes {
+            let Some(var) = self.variable(*axis).and_then(|f| f.var.clone()) else {
+                self.bugs.push(format!("axis {} is outside of its loop", axis.0));
+                continue;
+            };
+            if c.is_one() {
+                plus.push(quote!(#var));
+            } else if c.as_const().is_some_and(|c| c < 0) {
+                let c = self.size(&c.scale(-1));
+                minus.push(quote!(#var * #c));
+            } else {
+                let c = self.size(c);
+                plus.push(quote!(#var * #c));
+            }
+        }
+        for (index, stride, below) in &at.gathers {
+            // the whole position along the dimension, checked: a wrong one would read a neighbour
+            let mut parts = vec![];
+            if let Some(node) = index.gather {
+                parts.push(self.int(node));
+            }
+            if index.offset.as_const() != Some(0) {
+                parts.push(self.names.signed_size(&self.plan.graph, &index.offset, self.generics));
+            }
+            for (axis, c) in &index.terms {
+                if let Some(var) = self.variable(*axis).and_then(|f| f.var.clone()) {
+                    let c = self.names.signed_size(&self.plan.graph, c, self.generics);
+                    parts.push(quote!(#var as isize * #c));
+                }
+            }
+            let (sum, below) = (join(&parts, quote!(+)), self.size(below));
+            let index = quote!(rt::bounded(#sum, #below));
+            if stride.is_one() {
+                plus.push(index);
+            } else {
+                let stride = self.size(stride);
+                plus.push(quote!(#index * #stride));
+            }
+        }
+        if plus.is_empty() && minus.is_empty() {
+            return None;
+        }
+        let mut out = if plus.is_empty() { quote!(0) } else { join(&plus, quote!(+)) };
+        for m in minus {
+            out.extend(quote!(- #m));
+        }
+        Some(out)
+    }
+
+    pub(super) fn read(&mut self, slice: Slice, at: &Linear, frame: usize, dtype: Dtype) -> TokenStream {
+        let lanes = self.frames[frame].lanes;
+        let v = self.vector_type(dtype, lanes);
+        if lanes == Lanes::One {
+            let name = self.name_of(slice, false);
+            if let Slice::Input(i) = slice {
+                if self.plan.graph.input(i).dims.is_empty() {
+                    return quote!(#v::splat(#name));
+                }
+            }
+            let at = self.position(at).unwrap_or(quote!(0));
+            return quote!(#v::splat(#name[#at]));
+        }
+        let Some(axis) = self.frames[frame].axis else { return quote!(()) };
+        let c = at.coefficient(axis);
+        if c.is_one() {
+            let chunk = self.chunk(slice, at, frame, axis, false);
+            return match lanes {
+                Lanes::Part => quote!(#v::load_part(#chunk)),
+                _ => quote!(#v::load(#chunk)),
+            };
+        }
+        // elements that lie apart
+        self.frames[frame].counts = true;
+        let name = self.name_of(slice, false);
+        let rest = at.without(axis);
+        let base = self.position(&rest).unwrap_or(quote!(0));
+        let var = self.frames[frame].var.clone();
+        let extent = self.plan.graph.axis_size(axis).clone();
+        let n = self.size(&extent);
+        if c.as_const().is_some_and(|c| c < 0) {
+            let c = self.size(&c.scale(-1));
+            quote!(#v::from_fn(|l| if #var + l < #n { #name[#base - (#var + l) * #c] } else { Default::default() }))
+        } else {
+            let c = self.size(&c);
+            match lanes {
+                Lanes::Part => quote!(#v::load_strided_part(&#name[#base + #var * #c..], #c, #n - #var)),
+                _ => quote!(#v::load_strided(&#name[#base + #var * #c..], #c)),
+            }
+        }
+    }
+
+    /// The variable of a run of elements along the vector axis.
+    pub(super) fn chunk(
+        &mut self,
+        slice: Slice,
+        at: &Linear,
+        frame: usize,
+        axis: AxisId,
+        mutable: bool,
+    ) -> Ident {
+        let at = at.without(axis);
+        if let Some(chunk) = self.frames[frame].chunks.iter_mut().find(|c| c.slice == slice && c.at == at) {
+            chunk.mutable |= mutable;
+            return chunk.name.clone();
+        }
+        let base = self.name_of(slice, mutable);
+        let name = self.names.fresh(&format!("{base}_c"));
+        self.frames[frame].chunks.push(Chunk { slice, at, name: name.clone(), mutable });
+        name
+    }
+
+    /// Writes a value of the top frame to memory.
+    pub(super) fn write(
+        &mut self,
+        slice: Slice,
+        at: &Linear,
+        value: TokenStream,
+        update: Option<RedOp>,
+        dtype: Dtype,
+    ) {
+        let frame = self.frames.len() - 1;
+        let lanes = self.frames[frame].lanes;
+        let v = self.vector_type(dtype, lanes);
+        if lanes == Lanes::One {
+            let name = self.name_of(slice, true);
+            let at = self.position(at).unwrap_or(quote!(0));
+            let tokens = match update {
+                None => quote!(#name[#at] = #value.lane(0);),
+                Some(op) => {
+                    let old = quote!(#v::splat(#name[#at]));
+                    let new = expr::combine(op, &old, &value);
+                    quote!(#name[#at] = (#new).lane(0);)
+                }
+            };
+            self.push(tokens);
+            return;
+        }
+        let Some(axis) = self.frames[frame].axis else { return };
+        if !at.coefficient(axis).is_one() {
+            self.bugs.push("a vector is written to elements that lie apart".into());
+            return;
+        }
+        let chunk = self.chunk(slice, at, frame, axis, true);
+        let (load, store) = match lanes {
+            Lanes::Part => (quote!(load_part), quote!(store_part)),
+            _ => (quote!(load), quote!(store)),
+        };
+        let value = match update {
+            None => value,
+            Some(op) => {
+                let old = quote!(#v::#load(#chunk));
+                let new = expr::combine(op, &old, &value);
+                quote!((#new))
+            }
+        };
+        self.push(quote!(#value.#store(#chunk);));
+    }
+
+    /// Sets the elements that a statement accumulates into, for the current position of the loops around.
+    pub(super) fn fill(&mut self, s: usize, value: f64) {
+        let Some(node) = self.plan.statements[s].work.node() else { return };
+        let Some((slice, _)) = place::of_stored(self.plan, node) else { return };
+        let dtype = self.plan.graph.dtype(node);
+        let name = self.name_of(slice, true);
+        let number = expr::number(value, dtype == Dtype::F32);
+        let layout = self.plan.storage.get(&node).map(|s| s.layout.clone()).unwrap_or_default();
+        let entered: Vec<AxisId> = self.frames.iter().filter_map(|f| f.axis).collect();
+        let outer = layout.iter().take_while(|a| entered.contains(a)).count();
+        if layout[outer..].iter().any(|a| entered.contains(a)) {
+            self.bugs.push("an accumulated array has its loops inside out".into());
+            return;
+        }
+        if outer == 0 {
+            match self.covered(s) {
+                // what the first part assigns needs no zeros
+                Some((start, end)) => {
+                    let whole =
+                        layout.first().map(|a| self.plan.graph.axis_size(*a).clone()).unwrap_or_default();
+                    if start.as_const() != Some(0) {
+                        let start = self.size(&start);
+                        self.push(quote!(#name[..#start].fill(#number);));
+                    }
+                    if end != whole {
+                        let end = self.size(&end);
+                        self.push(quote!(#name[#end..].fill(#number);));
+                    }
+                }
+                None => self.push(quote!(#name.fill(#number);)),
+            }
+            return;
+        }
+        let inner: Vec<Size> =
+            layout[outer..].iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
+        let count = self.size(&Size::product(&inner));
+        let index: Vec<crate::ir::Index> =
+            layout[..outer].iter().map(|a| crate::ir::Index::axis(*a)).collect();
+        let dims: Vec<Size> = layout[..outer].iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
+        let row = place::row_major(&dims, &index);
+        let row = self.position(&row).unwrap_or(quote!(0));
+        self.push(quote!(#name[(#row) * #count..][..#count].fill(#number);));
+    }
+
+    /// The range of a one-dimensional array that the first part of a scatter assigns.
+    pub(super) fn covered(&self, s: usize) -> Option<(Size, Size)> {
+        let Work::Part(node, 0) = self.plan.statements.get(s)?.work else { return None };
+        let Node::Scatter { view: None, dims, .. } = self.plan.graph.node(node) else { return None };
+        let part = self.plan.graph.part(node, 0)?;
+        let ([_], [index]) = (&dims[..], &part.index[..]) else { return None };
+        match &index.terms[..] {
+            [(axis, c)] if c.is_one() && self.lands_once(part) => {
+                let end = index.offset.add(self.plan.graph.axis_size(*axis));
+                Some((index.offset.clone(), self.plan.graph.sizes.resolve(&end)))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The loops of a plan as Rust: what runs inside a kernel, at one level of SIMD.
+//!
+//! A frame is one loop that the emitter is inside of. An expression is computed in the outermost frame that has all of
+//! its axes, so that what does not change in a loop stands before it. Invariant: operands are emitted before
+//! their users, in the order of node numbers, without recursion over expressions.
+
+mod expressions;
+mod integers;
+mod loops;
+mod memory;
+mod reductions;
+mod statements;
+
+use super::names::{product, Names};
+use super::place::{Linear, Slice};
+use crate::ir::{AxisId, Dtype, NodeId, Size};
+use crate::schedule::{Plan, Step};
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use std::collections::BTreeMap;
+
+/// A matrix product with sizes up to this is unrolled for its sizes.
+const FIXED: i64 = 32;
+
+/// How many elements a frame computes at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lanes {
+    One,
+    /// A full vector.
+    Full,
+    /// The rest of a row that fills no vector.
+    Part,
+}
+
+/// A run of elements that a vector loop walks.
+struct Chunk {
+    slice: Slice,
+    at: Linear,
+    name: Ident,
+    mutable: bool,
+}
+
+struct Frame {
+    axis: Option<AxisId>,
+    var: Option<Ident>,
+    lanes: Lanes,
+    memo: BTreeMap<NodeId, TokenStream>,
+    splats: BTreeMap<NodeId, TokenStream>,
+    out: TokenStream,
+    accumulators: BTreeMap<usize, Ident>,
+    chunks: Vec<Chunk>,
+    counts: bool,
+    /// Which of several accumulators a reduction of this frame goes to, where there are several.
+    turn: Option<TokenStream>,
+    /// How many elements a partial vector has.
+    rest: TokenStream,
+}
+
+impl Frame {
+    fn new(axis: Option<AxisId>, var: Option<Ident>, lanes: Lanes) -> Self {
+        Frame {
+            axis,
+            var,
+            lanes,
+            memo: BTreeMap::new(),
+            splats: BTreeMap::new(),
+            out: TokenStream::new(),
+            accumulators: BTreeMap::new(),
+            chunks: vec![],
+            counts: false,
+            turn: None,
+            rest: TokenStream::new(),
+        }
+    }
+}
+
+pub struct Body<'a> {
+    pub plan: &'a Plan,
+    pub names: &'a mut Names,
+    pub generics: &'a [String],
+    /// Slices that the body reads or writes, with their variables.
+    pub slices: BTreeMap<Slice, (Ident, bool)>,
+    /// The value of each scalar target.
+    pub results: BTreeMap<usize, TokenStream>,
+    /// What cannot happen; reported as a compile error.
+    pub bugs: Vec<String>,
+    /// Names of the targets' memory.
+    pub target_names: Vec<String>,
+    frames: Vec<Frame>,
+    uses: Vec<u32>,
+}
+
+impl<'a> Body<'a> {
+    pub fn new(plan: &'a Plan, names: &'a mut Names, generics: &'a [String]) -> Self {
+        let graph = &plan.graph;
+        let mut uses = vec![0; graph.len()];
+        let roots: Vec<NodeId> = plan.targets.iter().map(|t| t.node).collect();
+        let needed = graph.reachable(&roots);
+        for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+            graph.operands(id).iter().for_each(|o| uses[o.0 as usize] += 1);
+        }
+        roots.iter().for_each(|r| uses[r.0 as usize] += 1);
+        Body {
+            plan,
+            names,
+            generics,
+            slices: BTreeMap::new(),
+            results: BTreeMap::new(),
+            bugs: vec![],
+            target_names: vec![],
+            frames: vec![Frame::new(None, None, Lanes::One)],
+            uses,
+        }
+    }
+
+    /// The statements of the whole plan.
+    pub fn emit(&mut self) -> TokenStream {
+        self.steps(&self.plan.steps);
+        self.frames.pop().map(|f| f.out).unwrap_or_default()
+    }
+
+    fn top(&mut self) -> &mut Frame {
+        if self.frames.is_empty() {
+            self.bugs.push("no frame".into());
+            self.frames.push(Frame::new(None, None, Lanes::One));
+        }
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    fn push(&mut self, tokens: TokenStream) {
+        self.top().out.extend(tokens);
+    }
+
+    fn steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Run(s) => self.run(*s),
+                Step::Loop { axis, body } => self.looped(*axis, body),
+            }
+        }
+    }
+
+    pub fn size(&mut self, size: &Size) -> TokenStream {
+        self.names.size(&self.plan.graph, size, self.generics)
+    }
+
+    // ---- types ----
+
+    fn vector_type(&self, dtype: Dtype, lanes: Lanes) -> TokenStream {
+        match (dtype, lanes) {
+            (Dtype::F32, Lanes::One) => quote!(S::S32),
+            (Dtype::F32, _) => quote!(S::F32),
+            (_, Lanes::One) => quote!(S::S64),
+            (_, _) => quote!(S::F64),
+        }
+    }
+
+    fn name_of(&mut self, slice: Slice, mutable: bool) -> Ident {
+        if let Some((name, was)) = self.slices.get_mut(&slice) {
+            *was |= mutable;
+            return name.clone();
+        }
+        let name = match slice {
+            Slice::Input(i) => self.names.input(&self.plan.graph, i),
+            Slice::Buffer(n) => self.node_name(n, "t"),
+            Slice::Target(k) => {
+                let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));
+                self.names.fresh(&name)
+            }
+        };
+        self.slices.insert(slice, (name.clone(), mutable));
+        name
+    }
+
+    /// A variable for a node: the user's name for it, or a letter and its number.
+    fn node_name(&mut self, id: NodeId, letter: &str) -> Ident {
+        match self.plan.graph.name(id) {
+            Some(name) => self.names.fresh(name),
+            None => self.names.fresh(&format!("{letter}{}", id.0)),
+        }
+    }
+}
+
+/// The product of sizes as tokens.
+pub fn count(names: &mut Names, plan: &Plan, sizes: &[Size], generics: &[String]) -> TokenStream {
+    let parts: Vec<TokenStream> = sizes.iter().map(|s| names.size(&plan.graph, s, generics)).collect();
+    if parts.is_empty() {
+        quote!(1)
+    } else {
+        product(&parts)
+    }
+}
