@@ -18,7 +18,7 @@ fn main() {
             syn::Item::Struct(s) => {
                 let name = s.ident.to_token_stream();
                 let item = syn::ItemStruct { attrs: vec![], ..s }.to_token_stream();
-                definitions.insert(name, Definition::Struct { item, defs: Definitions::default() });
+                definitions.insert(name, Definition::Struct { item, defs: definitions.clone() });
             }
             syn::Item::Fn(mut f) => {
                 let own = |a: &&syn::Attribute| a.path().is_ident("differentiable");
@@ -27,19 +27,23 @@ fn main() {
                     .iter()
                     .find(own)
                     .and_then(|a| a.meta.require_list().ok())
-                    .map(|l| l.tokens.clone());
+                    .map(|l| l.tokens.clone())
+                    .unwrap_or_default();
                 f.attrs.clear();
                 let start = std::time::Instant::now();
-                let compiled =
-                    chainrule_core::compile(attr.unwrap_or_default(), f.to_token_stream(), &definitions);
+                let compiled = chainrule_core::compile(attr.clone(), f.to_token_stream(), &definitions);
                 let seconds = start.elapsed();
                 let s = compiled.stages;
                 println!("{}\n---- joint\n{}\n---- simplified\n{}", s.graph, s.joint, s.simplified);
+                println!("---- plan\n{}", s.plan);
                 println!("---- source\n{}", s.source);
                 if s.source.is_empty() {
                     println!("{}", compiled.tokens);
                 }
                 println!("// {seconds:?}");
+                let (name, item) = (f.sig.ident.to_token_stream(), f.to_token_stream());
+                let defs = definitions.clone();
+                definitions.insert(name, Definition::Function { attr, item, defs });
             }
             _ => {}
         }

@@ -37,6 +37,7 @@ pub struct Stages {
     pub graph: String,
     pub joint: String,
     pub simplified: String,
+    pub plan: String,
     pub source: String,
 }
 
@@ -92,13 +93,21 @@ fn line(
     let gradient = programs::gradient(&primal).map(&mut simplify_program);
     let vjp = primal.options.vjp.then(|| programs::vjp(&primal)).map(&mut simplify_program);
     let jvp = primal.options.jvp.then(|| programs::jvp(&primal)).map(&mut simplify_program);
-    let module = emit::face::module(&primal, emit::face::Programs { gradient, vjp, jvp }, "");
+    let module = emit::face::module(&primal, emit::face::Programs { gradient, vjp, jvp });
     if let Some(stages) = stages {
+        for p in &module.plans {
+            let text = schedule::text::show(&p.plan, &p.targets);
+            stages.plan.push_str(&format!("{} {{\n{}}}\n", p.name, indented(&text)));
+        }
         stages.source = module.source;
     }
     let bugs: TokenStream = module.bugs.iter().map(|b| diag::internal(b)).collect();
     let module = module.tokens;
     quote::quote!(#bugs #module)
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
 }
 
 fn show_primal(primal: &signature::Primal) -> String {

@@ -3,6 +3,7 @@
 //! Invariant: a program's inputs are the primal's, followed by its own.
 
 use crate::derive;
+use crate::emit::header::Notes;
 use crate::emit::module::Program;
 use crate::ir::{Array, Graph, Index, Input, InputId, NodeId};
 use crate::signature::{Form, Leaf, Output, Primal};
@@ -22,7 +23,13 @@ pub fn gradient(primal: &Primal) -> Option<Program> {
     let mut graph = primal.graph.clone();
     let one = graph.constant(1.0, graph.dtype(output.node));
     let gradients = derive::reverse(&mut graph, &[(output.node, one)], &wrt(primal));
-    Some(Program { graph, outputs: primal.outputs.clone(), gradients, extra: vec![] })
+    Some(Program {
+        graph,
+        outputs: primal.outputs.clone(),
+        gradients,
+        extra: vec![],
+        notes: Notes::default(),
+    })
 }
 
 /// The value, and the gradient of its inner product with a given cotangent.
@@ -36,7 +43,7 @@ pub fn vjp(primal: &Primal) -> Program {
         extra.push(leaf);
     }
     let gradients = derive::reverse(&mut graph, &seeds, &wrt(primal));
-    Program { graph, outputs: primal.outputs.clone(), gradients, extra }
+    Program { graph, outputs: primal.outputs.clone(), gradients, extra, notes: Notes::default() }
 }
 
 /// A new input of an output's shape, and the node that reads it.
@@ -71,15 +78,16 @@ pub fn jvp(primal: &Primal) -> Program {
         let rest: TokenStream = leaf.place.clone().into_iter().skip(1).collect();
         extra.push(Leaf { arg: leaf.arg, place: quote!(#root #rest), form: leaf.form.clone() });
     }
-    Program { graph, outputs, gradients: vec![], extra }
+    Program { graph, outputs, gradients: vec![], extra, notes: Notes::default() }
 }
 
 /// The same program with its graph simplified.
 pub fn simplified(program: Program) -> Program {
     let roots: Vec<NodeId> =
         program.outputs.iter().map(|o| o.node).chain(program.gradients.iter().map(|g| g.node)).collect();
-    let (graph, new, _) = crate::simplify::simplify(&program.graph, &roots);
-    let mut program = Program { graph, ..program };
+    let (graph, new, report) = crate::simplify::simplify(&program.graph, &roots);
+    let notes = Notes { operations: [report.ops_before, report.ops_after], rules: report.fired };
+    let mut program = Program { graph, notes, ..program };
     let mut new = new.into_iter();
     program.outputs.iter_mut().zip(&mut new).for_each(|(o, n)| o.node = n);
     program.gradients.iter_mut().zip(new).for_each(|(g, n)| g.node = n);

@@ -10,7 +10,7 @@ use quote::{format_ident, quote};
 
 /// What the functions of one module have in common.
 pub struct Heads<'a> {
-    primal: &'a Primal,
+    pub primal: &'a Primal,
     pub active: Vec<&'a Arg>,
     /// `Gradient` with its generics applied.
     pub gradient: TokenStream,

@@ -7,6 +7,7 @@ mod body;
 mod entry;
 mod expr;
 pub mod face;
+pub mod header;
 mod heads;
 pub mod module;
 mod names;

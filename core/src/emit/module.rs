@@ -4,6 +4,7 @@
 
 use super::body::{count, Body};
 use super::entry::{may_be_strided, usize_literal, Entry};
+use super::header::{Notes, Planned};
 use super::names::Names;
 use super::place::Slice;
 use crate::derive::Gradient;
@@ -21,6 +22,7 @@ pub struct Program {
     pub gradients: Vec<Gradient>,
     /// Inputs beyond the primal's: tangents or a seed.
     pub extra: Vec<Leaf>,
+    pub notes: Notes,
 }
 
 /// One generated function and what stands beside it.
@@ -30,7 +32,7 @@ pub struct Generated {
     pub buffers: Vec<(Ident, Dtype)>,
     /// From the user's arguments to the kernel's call; writes gradients, yields the scalar results.
     pub call: TokenStream,
-    pub plan: Plan,
+    pub planned: Planned,
     pub bugs: Vec<String>,
 }
 
@@ -67,9 +69,10 @@ pub fn generate(
         names.fresh(g);
     });
     let mut body = Body::new(&plan, &mut names, &generics);
-    body.target_names = (0..program.outputs.len()).map(|k| format!("value_{k}")).collect();
-    body.target_names
-        .extend(program.gradients.iter().map(|g| format!("{}_bar", program.graph.input(g.input).name)));
+    let values = (0..program.outputs.len()).map(|k| target_name(k, primal.outputs.len()).to_string());
+    let gradients = program.gradients.iter().map(|g| format!("{}_bar", program.graph.input(g.input).name));
+    let target_names: Vec<String> = values.chain(gradients).collect();
+    body.target_names = target_names.clone();
     let code = super::tidy::tidy(body.emit());
     let (slices, results, bugs) =
         (std::mem::take(&mut body.slices), std::mem::take(&mut body.results), std::mem::take(&mut body.bugs));
@@ -88,6 +91,7 @@ pub fn generate(
     let mut open = TokenStream::new();
     let mut stack = TokenStream::new();
     let mut buffers = vec![];
+    let mut stored = vec![];
     let (mut setup, mut restore) = (TokenStream::new(), TokenStream::new());
     for (slice, (ident, _)) in &slices {
         match slice {
@@ -103,6 +107,7 @@ pub fn generate(
                 values.push(quote!(#ident));
             }
             Slice::Buffer(n) => {
+                stored.push((ident.clone(), *n));
                 let storage = &plan.storage[n];
                 let elem = ty(plan.graph.dtype(*n));
                 let sizes: Vec<Size> =
@@ -199,11 +204,22 @@ pub fn generate(
         #restore
         results
     };
-    Generated { kernel, buffers, call, plan, bugs }
+    let (name, notes) = (name.to_string(), program.notes.clone());
+    let planned = Planned { name, plan, targets: target_names, stored, notes };
+    Generated { kernel, buffers, call, planned, bugs }
 }
 
 fn target(node: NodeId, dims: &[AxisId]) -> Target {
     Target { node, dims: dims.to_vec(), scalar: dims.is_empty() }
+}
+
+/// The variable of a result: tangents come behind the `n` values.
+pub fn target_name(k: usize, n: usize) -> Ident {
+    if k < n {
+        format_ident!("value_{k}")
+    } else {
+        format_ident!("tangent_{}", k - n)
+    }
 }
 
 /// The element type of an input.

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Default, Debug)]
 pub struct Names {
     taken: BTreeSet<String>,
+    /// The first number that may be free for a name that is taken.
+    next: BTreeMap<String, usize>,
     inputs: BTreeMap<InputId, Ident>,
     syms: BTreeMap<Sym, TokenStream>,
 }
@@ -29,12 +31,15 @@ impl Names {
             Some(c) if c.is_ascii_digit() => format!("n{base}"),
             _ => base.to_string(),
         };
-        let mut name = base.clone();
-        let mut k = 2;
         // `self`, `fn`, … are no names; a keyword gets a number like any name that is taken
-        while syn_keyword(&name) || !self.taken.insert(name.clone()) {
-            name = format!("{base}_{k}");
-            k += 1;
+        let mut name = base.clone();
+        if keyword(&name) || !self.taken.insert(name.clone()) {
+            let next = self.next.entry(base.clone()).or_insert(2);
+            while {
+                name = format!("{base}_{next}");
+                *next += 1;
+                !self.taken.insert(name.clone())
+            } {}
         }
         Ident::new(&name, Span::call_site())
     }
@@ -148,8 +153,12 @@ pub fn join(parts: &[TokenStream], by: TokenStream) -> TokenStream {
     out
 }
 
-fn syn_keyword(name: &str) -> bool {
-    const KEYWORDS: &str = " as async await break const continue crate dyn else enum extern false fn for gen if impl in let \
-        loop match mod move mut pub ref return self static struct super trait true try type unsafe use where while yield ";
-    KEYWORDS.contains(&format!(" {name} "))
+fn keyword(name: &str) -> bool {
+    const KEYWORDS: [&str; 40] = [
+        "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern",
+        "false", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub",
+        "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "unsafe",
+        "use", "where", "while", "yield",
+    ];
+    KEYWORDS.contains(&name)
 }

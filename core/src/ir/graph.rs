@@ -7,9 +7,10 @@
 //! Invariant: equal expressions are one node; the constructors fold only what keeps every bit (and, under
 //! [`Math::Real`], what holds for all finite numbers).
 
+use super::hash::FastMap;
 use super::ops::Op;
 use super::size::{Size, Sizes};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct NodeId(pub u32);
@@ -171,7 +172,7 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct Graph {
     entries: Vec<Entry>,
-    known: HashMap<(Node, Dtype), NodeId>,
+    known: FastMap<(Node, Dtype), NodeId>,
     axis_table: Vec<Axis>,
     pub inputs: Vec<Input>,
     pub sizes: Sizes,
@@ -185,7 +186,7 @@ impl Graph {
     pub fn new(math: Math, sizes: Sizes) -> Self {
         Graph {
             entries: vec![],
-            known: HashMap::new(),
+            known: FastMap::default(),
             axis_table: vec![],
             inputs: vec![],
             sizes,
@@ -559,7 +560,7 @@ impl Graph {
     pub fn empty(&self) -> Graph {
         Graph {
             entries: vec![],
-            known: HashMap::new(),
+            known: FastMap::default(),
             axis_table: self.axis_table.clone(),
             inputs: self.inputs.clone(),
             sizes: self.sizes.clone(),

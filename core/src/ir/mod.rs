@@ -3,11 +3,13 @@
 //! Invariant: nothing here knows Rust syntax; names and host expressions are strings.
 
 pub mod graph;
+pub mod hash;
 pub mod interp;
 pub mod ops;
 pub mod size;
 pub mod text;
 
 pub use graph::{Array, Axis, AxisId, Dtype, Graph, Index, Input, InputId, Math, Node, NodeId, Part, RedOp};
+pub use hash::{FastMap, FastSet};
 pub use ops::Op;
 pub use size::{Size, Sizes, Sym};

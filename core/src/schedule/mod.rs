@@ -7,6 +7,7 @@ mod contract;
 mod fuse;
 mod statements;
 mod storage;
+pub mod text;
 
 use crate::ir::{Array, AxisId, Graph, Node, NodeId};
 use std::collections::BTreeMap;

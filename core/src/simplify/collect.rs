@@ -6,8 +6,8 @@
 
 use super::cost;
 use super::lang::rebuild;
-use crate::ir::{AxisId, Graph, Node, NodeId, Op, RedOp};
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use crate::ir::{AxisId, FastMap, FastSet, Graph, Node, NodeId, Op, RedOp};
+use std::collections::BinaryHeap;
 
 /// Groups of more terms than this keep their form.
 const MOST_TERMS: usize = 64;
@@ -28,11 +28,11 @@ struct Collect<'a> {
     users: Vec<Vec<NodeId>>,
     map: Vec<NodeId>,
     /// The nodes that became each node of `out`.
-    origins: HashMap<NodeId, Vec<NodeId>>,
+    origins: FastMap<NodeId, Vec<NodeId>>,
     /// The group at hand.
-    group: HashSet<NodeId>,
+    group: FastSet<NodeId>,
     /// Nodes of `out` whose cost is counted already.
-    counted: HashSet<NodeId>,
+    counted: FastSet<NodeId>,
     out: Graph,
 }
 
@@ -64,9 +64,9 @@ pub fn collect(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
         extents: cost::extents(graph),
         users,
         map: vec![NodeId(0); graph.len()],
-        origins: HashMap::new(),
-        group: HashSet::new(),
-        counted: HashSet::new(),
+        origins: FastMap::default(),
+        group: FastSet::default(),
+        counted: FastSet::default(),
         out: graph.emptied(),
     };
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {

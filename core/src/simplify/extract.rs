@@ -6,9 +6,8 @@
 use super::cost;
 use super::lang::{Head, Term};
 use super::saturate::Saturated;
-use crate::ir::{Graph, NodeId};
+use crate::ir::{FastMap, Graph, NodeId};
 use egg::Id;
-use std::collections::HashMap;
 
 /// Walks over all classes.
 const PASSES: usize = 4;
@@ -37,7 +36,7 @@ pub fn extract(graph: &Graph, found: &Saturated) -> Option<(Graph, Vec<NodeId>)>
     let extents = cost::extents(graph);
     let mut ids: Vec<Id> = egraph.classes().map(|c| c.id).collect();
     ids.sort();
-    let number: HashMap<Id, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
+    let number: FastMap<Id, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
     let tables = &egraph.analysis.0;
     let over = |set: u32| cost::extent(&extents, tables.axes(set).iter().copied());
 

@@ -4,9 +4,8 @@
 
 use super::facts::{self, Facts};
 use super::pattern::View;
-use crate::ir::{Array, AxisId, Dtype, Graph, Node, NodeId, Op, RedOp};
+use crate::ir::{Array, AxisId, Dtype, FastMap, Graph, Node, NodeId, Op, RedOp};
 use egg::{Analysis, DidMerge, EClass, EGraph, Id, Language};
-use std::collections::HashMap;
 
 /// What a term does with its operands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -66,11 +65,11 @@ struct Shape {
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     sets: Vec<Vec<AxisId>>,
-    set_of: HashMap<Vec<AxisId>, u32>,
-    unions: HashMap<(u32, u32), u32>,
+    set_of: FastMap<Vec<AxisId>, u32>,
+    unions: FastMap<(u32, u32), u32>,
     counts: Vec<Option<u64>>,
     shapes: Vec<Shape>,
-    shape_of: HashMap<(Node, Dtype), u32>,
+    shape_of: FastMap<(Node, Dtype), u32>,
     /// The user's expression that new terms belong to.
     pub span: u32,
 }
@@ -383,12 +382,12 @@ pub struct Flat {
     pub tables: Tables,
     pub terms: Vec<Term>,
     pub infos: Vec<Info>,
-    known: HashMap<Term, Id>,
+    known: FastMap<Term, Id>,
 }
 
 impl Flat {
     pub fn new(tables: Tables) -> Self {
-        Flat { tables, terms: vec![], infos: vec![], known: HashMap::new() }
+        Flat { tables, terms: vec![], infos: vec![], known: FastMap::default() }
     }
     pub fn add(&mut self, term: Term) -> Id {
         if let Some(id) = self.known.get(&term) {

@@ -7,9 +7,8 @@ use super::facts::Facts;
 use super::lang::{Flat, Head, Info, Known, Snapshot, Tables, Term};
 use super::pattern::{build, find, Bound, Pat, Sink, View, VARS};
 use super::table::{Class, Rule};
-use crate::ir::{Dtype, Graph, Math, NodeId, Op};
+use crate::ir::{Dtype, FastSet, Graph, Math, NodeId, Op};
 use egg::{EGraph, Id};
-use std::collections::HashSet;
 
 /// Rounds of matching and applying.
 const ROUNDS: usize = 6;
@@ -286,7 +285,7 @@ pub fn saturate(graph: &Graph, roots: &[NodeId], rules: &'static [Rule]) -> Opti
     egraph.rebuild();
     let limit = 3 * egraph.total_number_of_nodes() + 300;
     let mut fired = vec![false; selection.rules.len()];
-    let mut done: HashSet<(usize, Id, Bound)> = HashSet::new();
+    let mut done: FastSet<(usize, Id, Bound)> = FastSet::default();
     let mut before: Vec<State> = Vec::new();
     for _ in 0..ROUNDS {
         let mut found: Vec<Match> = Vec::new();
