@@ -43,7 +43,7 @@ fn readme_shows_the_generated_code() {
 fn readme_names_two_commands() {
     let commands: Vec<&str> = blocks("sh").iter().flat_map(|b| b.lines()).collect();
     assert_eq!(commands, ["cargo run --release --example digits", "cargo test"]);
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     assert!(root.join("examples/digits.rs").is_file());
     let ci = std::fs::read_to_string(root.join(".ci/run"));
     if let Ok(ci) = ci {

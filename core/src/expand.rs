@@ -13,7 +13,10 @@ use quote::{format_ident, quote};
 
 /// `#[differentiable(attr)] item`
 pub fn attribute(attr: TokenStream, item: TokenStream) -> TokenStream {
-    let requests = front::requests(&item, &attr);
+    let mut requests = front::requests(&item, &attr);
+    // a call of itself is refused by the front, with the other mistakes
+    let own = front::item_name(&item).map(|n| n.to_string());
+    requests.retain(|r| Some(r.to_string()) != own);
     let primal = front::without_attributes(&item);
     let rest = next(quote!(fn { #attr } { #item }), requests, TokenStream::new());
     // whoever uses only the derivatives uses the function too

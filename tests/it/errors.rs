@@ -5,7 +5,7 @@ use chainrule_core::diag::Kind;
 
 #[test]
 fn mistakes_are_explained() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    trybuild::TestCases::new().compile_fail("ui/*.rs");
 }
 
 /// The text of a message between its arguments.

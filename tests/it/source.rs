@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// The directory of a path that starts at the root of the repository.
 pub fn root(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
 /// The names of all fixtures, sorted.

@@ -100,7 +100,7 @@ fn the_compiler_never_panics() {
         for (k, line) in code(text).lines().enumerate() {
             for word in ["panic!", ".unwrap()", ".expect(", "unreachable!", "todo!", "unimplemented!"] {
                 // the names of methods in a user's code are no calls
-                if line.contains(word) && !line.contains('"') {
+                if line.contains(word) && !line.contains('"') && !line.contains("quote!(") {
                     found.push(format!("{name}:{}: {}", k + 1, line.trim()));
                 }
             }
@@ -119,7 +119,7 @@ fn every_file_says_what_it_is() {
 }
 
 /// Tables, and files that wait for being taken apart, with their length.
-const LONG: &[(&str, usize)] = &[("core/src/emit/body.rs", 1300), ("core/src/ir/graph.rs", 620)];
+const LONG: &[(&str, usize)] = &[("core/src/ir/graph.rs", 620)];
 
 #[test]
 fn no_file_outgrows_a_reader() {
@@ -133,7 +133,8 @@ fn no_file_outgrows_a_reader() {
 
 #[test]
 fn unsafe_code_is_named() {
-    let allowed = ["src/rt/simd", "src/rt/gemm", "tests/allocations.rs", "tests/ui/", "src/rt/math"];
+    let allowed =
+        ["src/rt/simd", "src/rt/gemm", "src/rt/lanes.rs", "tests/allocations.rs", "tests/ui/", "src/rt/math"];
     let mut found = vec![];
     for (name, text) in all() {
         let word = code(&text)
@@ -145,7 +146,7 @@ fn unsafe_code_is_named() {
     }
     // the compiler speaks of the word: as a keyword and in a message
     found.retain(|n| {
-        !n.starts_with("core/src/front") && n != "core/src/diag/mod.rs" && n != "core/src/emit/names.rs"
+        !n.starts_with("core/src/front") && n != "core/src/diag/mod.rs" && !n.starts_with("core/src/emit")
     });
     none("unsafe outside of the named files", found);
 }

@@ -262,7 +262,20 @@ impl Lower {
 
     /// The size that an entry of `#[dims]` says: a name is one size wherever it appears in the signature.
     pub fn name_size(&mut self, e: &syn::Expr) -> Size {
-        let syn::Expr::Path(p) = e else { return self.length(e) };
+        let p = match e {
+            syn::Expr::Path(p) => p,
+            syn::Expr::Paren(inner) => return self.name_size(&inner.expr),
+            syn::Expr::Binary(b) => {
+                let (left, right) = (self.name_size(&b.left), self.name_size(&b.right));
+                return match b.op {
+                    syn::BinOp::Add(_) => left.add(&right),
+                    syn::BinOp::Sub(_) => left.sub(&right),
+                    syn::BinOp::Mul(_) => left.mul(&right),
+                    _ => self.length(e),
+                };
+            }
+            _ => return self.length(e),
+        };
         let name = source(p);
         let known = self.env.get(&name).or_else(|| self.env.get(&format!("#{name}")));
         match known.map(|b| b.value.clone()) {

@@ -1,0 +1,1 @@
+//! The tests of `chainrule` are a package of their own, so that an example builds without what they need.
