@@ -18,7 +18,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
 
 /// The first loop of the kernel in `source`, without its indentation.
 fn first_loop(source: &str) -> String {
-    let start = source.find("for (").expect("the source has a loop");
+    let start = source.find("for k in").expect("the source has a loop");
     let indent = &source[source[..start].rfind('\n').expect("it is not the first line") + 1..start];
     let end = source[start..].find(&format!("\n{indent}}}\n")).expect("the loop ends");
     let lines = source[start..start + end].lines().map(|l| l.strip_prefix(indent).unwrap_or(l));
