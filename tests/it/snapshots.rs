@@ -20,11 +20,12 @@ fn stages_are_as_recorded() {
         for name in source::names() {
             let s = stages(&name);
             let text = format!(
-                "{}\n── graph ──\n{}\n── joint ──\n{}\n── simplified ──\n{}\n── source ──\n{}",
+                "{}\n── graph ──\n{}\n── joint ──\n{}\n── simplified ──\n{}\n── plan ──\n{}\n── source ──\n{}",
                 source::text(&name),
                 s.graph,
                 s.joint,
                 s.simplified,
+                s.plan,
                 s.source
             );
             // all differences are written before the first is reported
