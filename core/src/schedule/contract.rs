@@ -170,6 +170,7 @@ fn pull_out(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>) {
             }
             _ => out.copy_node(&graph, id, &map),
         };
+        out.inherit_name(new, &graph, id);
         map.insert(id, new);
     }
     let targets = targets.into_iter().map(|t| Target { node: map[&t.node], ..t }).collect();
