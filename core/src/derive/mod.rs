@@ -45,8 +45,8 @@ fn pull(graph: &mut Graph, y: NodeId, g: &dyn Fn(usize) -> NodeId, active: &[boo
         let ex = |id| Ex { graph: cell, id };
         let operands: Vec<Ex> = args.iter().map(|a| ex(*a)).collect();
         let mut out: Vec<Option<NodeId>> = Vec::with_capacity(args.len());
-        for i in 0..args.len() {
-            let part = if is_active[i] {
+        for (i, active) in is_active.iter().enumerate() {
+            let part = if *active {
                 let parts = (op.info().pull)(&operands, ex(y), ex(g(i)), tie);
                 parts.get(i).and_then(|p| p.as_ref()).map(|p| p.id)
             } else {

@@ -60,6 +60,11 @@ macro_rules! table {
     };
 }
 
+/// `(arguments, result, g, tie)` to what each argument receives, as numbers.
+pub type PullNumbers = fn(&[f64], f64, f64, f64) -> Vec<Option<f64>>;
+/// The same as nodes.
+pub type PullNodes = for<'g> fn(&[Ex<'g>], Ex<'g>, Ex<'g>, f64) -> Vec<Option<Ex<'g>>>;
+
 /// One entry of the table.
 pub struct Info {
     pub op: Op,
@@ -75,9 +80,9 @@ pub struct Info {
     pub eval64: fn(&[f64]) -> f64,
     pub eval32: fn(&[f32]) -> f32,
     /// What each argument receives, as numbers: `(arguments, result, g, tie)`.
-    pub pull64: fn(&[f64], f64, f64, f64) -> Vec<Option<f64>>,
+    pub pull64: PullNumbers,
     /// What each argument receives, as nodes; `None` for a structural zero.
-    pub pull: for<'g> fn(&[Ex<'g>], Ex<'g>, Ex<'g>, f64) -> Vec<Option<Ex<'g>>>,
+    pub pull: PullNodes,
 }
 
 /// The derivative is zero almost everywhere.
