@@ -556,20 +556,6 @@ impl Graph {
 }
 
 impl Graph {
-    /// A graph without nodes over the same inputs, sizes and axes.
-    pub fn empty(&self) -> Graph {
-        Graph {
-            entries: vec![],
-            known: FastMap::default(),
-            axis_table: self.axis_table.clone(),
-            inputs: self.inputs.clone(),
-            sizes: self.sizes.clone(),
-            math: self.math,
-            span: 0,
-            names: BTreeMap::new(),
-        }
-    }
-
     /// A node of another graph over the same inputs and axes, with its operands replaced.
     pub fn copy_node(&mut self, from: &Graph, id: NodeId, map: &BTreeMap<NodeId, NodeId>) -> NodeId {
         let new = self.copy_operation(from, id, map);

@@ -143,7 +143,7 @@ fn split(graph: &mut Graph, id: NodeId, summed: AxisId, factors: &[NodeId]) -> O
 /// Rebuilds the graph with factors that do not depend on a summed axis outside of the sum, where that is cheaper: for a
 /// sum to a number, and where the other factors are plain loads. Otherwise such a factor scales a computed operand.
 fn pull_out(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>) {
-    let mut out = graph.empty();
+    let mut out = graph.emptied();
     let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
     let needed = graph.reachable(&roots);
     let mut map: BTreeMap<NodeId, NodeId> = BTreeMap::new();
