@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench gemm [-- MILLISECONDS]`: time per figure, 50 if not given; the best of its calls is printed.
 
-use chainrule::rt::gemm::{contract, contract_fixed, gemm, Mat};
+use chainrule::rt::gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 use chainrule::rt::simd::{available, dispatch_at, Float, Kernel, Level, Simd};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ impl<T: Float> Kernel for AtLevel<'_, T> {
     fn run<S: Simd>(self) {
         let AtLevel(shape @ Shape(m, k, n, _), a, b, c) = self;
         let (a, b) = shape.operands(a, b);
-        contract::<T, S>(m, k, n, a, b, c, n, false);
+        contract_sized::<T, S, ANY, ANY>(m, k, n, a, b, c, n, false);
     }
 }
 

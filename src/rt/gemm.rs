@@ -1,6 +1,6 @@
 //! Matrix products over strided operands: `C = A·B` or `C += A·B`.
 //!
-//! One algorithm at two places: [`contract`] is inlined into a function that already runs at a SIMD level, so that
+//! One algorithm at two places: [`contract_sized`] is inlined into a function that already runs at a SIMD level, so that
 //! constant sizes unroll; [`gemm`] is out of line and finds the level by itself. Both keep a tile of C in registers,
 //! read A through its strides (a transpose is never materialised) and pack B, one panel of two vectors' width at a
 //! time, on the stack. Invariant: no heap allocation, ever; every bound is checked once, on entry.
@@ -70,25 +70,8 @@ pub fn gemm<T: Float>(
     dispatch(Product(m, k, n, a, b, c, ldc, accumulate))
 }
 
-/// [`gemm`] inlined into a function that runs at the SIMD level `S`: for sizes that are constants there.
-///
-/// *Shapes*, *Panics*: as [`gemm`].
-#[allow(clippy::too_many_arguments)]
-#[inline(always)]
-pub fn contract<T: Float, S: Simd>(
-    m: usize,
-    k: usize,
-    n: usize,
-    a: Mat<T>,
-    b: Mat<T>,
-    c: &mut [T],
-    ldc: usize,
-    accumulate: bool,
-) {
-    product::<T, S, CONTRACT_PANEL, ANY, ANY>(m, k, n, a, b, c, ldc, accumulate);
-}
-
-/// [`contract`] with sizes in the type: compiles only the tiles that occur, so it is the one to use for constants.
+/// [`gemm`] inlined into a function that runs at the SIMD level `S`, with sizes in the type: compiles only the tiles that
+/// occur.
 ///
 /// *Shapes*, *Panics*: as [`gemm`].
 #[inline(always)]

@@ -75,7 +75,7 @@ impl Entry<'_> {
                 let [sym] = open[..] else { continue };
                 let alone = size.as_sym() == Some(sym);
                 let rest = size.sub(&Size::sym(sym));
-                if !alone && (rest.mentions(sym) || before == 0 && bound.len() < before) {
+                if !alone && rest.mentions(sym) {
                     continue;
                 }
                 if !alone && bound.len() > before {
@@ -88,8 +88,20 @@ impl Entry<'_> {
                 if alone {
                     out.extend(quote!(let #var = #shape[#at];));
                 } else {
-                    let minus = names.size(self.graph, &rest.scale(-1), self.generics);
-                    out.extend(quote!(let #var = #shape[#at] + #minus;));
+                    let (plus, minus) = signed(&rest);
+                    let what = format!(
+                        "dimension {d} of `{}` must be {}",
+                        self.leaves[*k].place,
+                        self.graph.sizes.show(size)
+                    );
+                    let (plus, minus) = (
+                        names.size(self.graph, &plus, self.generics),
+                        names.size(self.graph, &minus, self.generics),
+                    );
+                    out.extend(quote! {
+                        ::chainrule::rt::nothing_below_zero(#function, #what, #shape[#at] + #minus, #plus);
+                        let #var = #shape[#at] + #minus - #plus;
+                    });
                 }
                 bound
                     .insert(sym, format!("dimension {d} of `{}`", self.leaves[*k].place).replace(" . ", "."));

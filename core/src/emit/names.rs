@@ -80,16 +80,14 @@ impl Names {
         let size = graph.sizes.resolve(size);
         let mut terms = vec![];
         for (syms, c) in size.terms() {
-            let c = proc_macro2::Literal::i64_unsuffixed(c.abs());
-            let sign =
-                if size.terms().iter().any(|t| t.0 == *syms && t.1 < 0) { quote!(-) } else { quote!() };
-            let mut factors = vec![quote!(#sign #c)];
+            let mut factors = vec![];
+            if *c != 1 || syms.len() != 1 {
+                let (sign, c) = ((*c < 0).then(|| quote!(-)), proc_macro2::Literal::i64_unsuffixed(c.abs()));
+                factors.push(quote!(#sign #c));
+            }
             for sym in syms {
                 let name = self.sym(graph, *sym, generics);
                 factors.push(quote!(#name as isize));
-            }
-            if syms.len() == 1 && c.to_string() == "1" && sign.is_empty() {
-                factors.remove(0);
             }
             terms.push(product(&factors));
         }

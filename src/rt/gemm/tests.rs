@@ -54,7 +54,16 @@ impl<T: Float> Kernel for Inlined<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Inlined(Case { m, k, n, a, b, ldc }, x, y, c, accumulate) = self;
-        contract::<T, S>(m, k, n, Mat::new(x, a.0, a.1), Mat::new(y, b.0, b.1), c, ldc, accumulate);
+        contract_sized::<T, S, ANY, ANY>(
+            m,
+            k,
+            n,
+            Mat::new(x, a.0, a.1),
+            Mat::new(y, b.0, b.1),
+            c,
+            ldc,
+            accumulate,
+        );
     }
 }
 

@@ -89,19 +89,30 @@ impl<'a> Body<'a> {
             return;
         }
         let frame = self.home(id);
-        let lanes = self.frames[frame].lanes;
-        let dtype = self.plan.graph.dtype(id);
-        let v = self.vector_type(dtype, lanes);
         if self.plan.storage.contains_key(&id) {
             if let Some((slice, at)) = place::of_stored(self.plan, id) {
-                let t = self.read(slice, &at, frame, dtype);
+                let t = self.read(slice, &at, frame, self.plan.graph.dtype(id));
                 self.bind(id, frame, t, 9);
             } else {
                 self.bugs.push(format!("%{} is read outside of the loops that compute it", id.0));
             }
             return;
         }
-        let (tokens, weight) = match self.plan.graph.node(id).clone() {
+        // integers are computed where they are used
+        if self.plan.graph.dtype(id) == Dtype::Int {
+            return;
+        }
+        if let Some((tokens, weight)) = self.operation(id, frame) {
+            self.bind(id, frame, tokens, weight);
+        }
+    }
+
+    /// A node from its operands, whether it is stored or not, and how long the text is.
+    pub(super) fn operation(&mut self, id: NodeId, frame: usize) -> Option<(TokenStream, u32)> {
+        let lanes = self.frames[frame].lanes;
+        let dtype = self.plan.graph.dtype(id);
+        let v = self.vector_type(dtype, lanes);
+        Some(match self.plan.graph.node(id).clone() {
             Node::Const(bits) if dtype.is_float() => {
                 let value = expr::number(f64::from_bits(bits), dtype == Dtype::F32);
                 (quote!(#v::splat(#value)), 0)
@@ -115,13 +126,11 @@ impl<'a> Body<'a> {
                 let size = self.names.signed_size(&self.plan.graph, &size, self.generics);
                 (quote!(#v::splat((#size) as #ty)), 2)
             }
-            // integers are computed where they are used
-            _ if dtype == Dtype::Int => return,
             Node::Load { .. } => match place::of_load(self.plan, id) {
                 Some((slice, at)) => (self.read(slice, &at, frame, dtype), 9),
                 None => {
                     self.bugs.push(format!("%{} loads what is not stored", id.0));
-                    return;
+                    return None;
                 }
             },
             Node::Cast(x) if self.plan.graph.dtype(x) == Dtype::Int => {
@@ -157,10 +166,9 @@ impl<'a> Body<'a> {
             }
             node => {
                 self.bugs.push(format!("%{} is no expression: {node:?}", id.0));
-                return;
+                return None;
             }
-        };
-        self.bind(id, frame, tokens, weight);
+        })
     }
 
     /// Multiply-adds, where only the sum needs the product.

@@ -2,10 +2,10 @@
 //!
 //! Invariant: a statement writes at its loops' position and nowhere else.
 
+use super::super::place;
 use super::super::place::{Linear, Slice};
-use super::super::{expr, place};
 use super::{Body, FIXED};
-use crate::ir::{AxisId, Node, NodeId, Op, RedOp};
+use crate::ir::{AxisId, Node, NodeId, RedOp};
 use crate::schedule::{Gemm, Work};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -74,35 +74,8 @@ impl<'a> Body<'a> {
 
     /// A stored node at one position.
     pub(super) fn map(&mut self, node: NodeId, frame: usize) {
-        // computed as an expression although it has storage
+        let Some((tokens, _)) = self.operation(node, frame) else { return };
         let dtype = self.plan.graph.dtype(node);
-        let lanes = self.frames[frame].lanes;
-        let v = self.vector_type(dtype, lanes);
-        let strict = self.plan.graph.math == crate::ir::Math::Strict;
-        let tokens = match self.plan.graph.node(node).clone() {
-            Node::Apply(Op::Powi, args) => {
-                let x = self.operand(args[0], frame);
-                let n = self.int(args[1]);
-                quote!(math::powi(#x, #n as i32))
-            }
-            Node::Apply(op, args) => match self.fused(op, &args, frame) {
-                Some(fused) => fused,
-                None => {
-                    let parts: Vec<TokenStream> = args.iter().map(|a| self.operand(*a, frame)).collect();
-                    expr::apply(op, &parts, &v, strict)
-                }
-            },
-            Node::Load { .. } => match place::of_load(self.plan, node) {
-                Some((slice, at)) => self.read(slice, &at, frame, dtype),
-                None => return self.bugs.push("a load of what is not stored".into()),
-            },
-            Node::Cast(x) => {
-                let ty = format_ident!("{}", dtype.name());
-                let x = self.operand(x, frame);
-                quote!(#v::splat(#x.lane(0) as #ty))
-            }
-            _ => return self.bugs.push(format!("%{} cannot be mapped", node.0)),
-        };
         let name = self.node_name(node, "v");
         self.push(quote!(let #name = #tokens;));
         self.top().memo.insert(node, quote!(#name));
