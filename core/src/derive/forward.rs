@@ -21,6 +21,8 @@ pub fn forward(
             graph.add_input(Input { name, active: false, ..input })
         })
         .collect();
+    // the scans' variables with their tangents
+    let mut open: Vec<(NodeId, NodeId)> = vec![];
     for id in (0..active.len() as u32).map(NodeId) {
         if !active[id.0 as usize] {
             continue;
@@ -55,12 +57,38 @@ pub fn forward(
                 let dtype = graph.dtype(id);
                 (!parts.is_empty()).then(|| graph.scatter(dims, view, parts, dtype))
             }
+            Node::Write { array, dims, index, over, value } => match (of(array), of(value)) {
+                (None, None) => None,
+                (a, v) => {
+                    let zero = graph.constant(0.0, graph.dtype(id));
+                    Some(graph.write(a.unwrap_or(zero), dims, index, over, v.unwrap_or(zero)))
+                }
+            },
+            // the tangent is one more variable of the same scan
+            Node::Carry { scan, axes, init, .. } => {
+                let zero = graph.constant(0.0, graph.dtype(id));
+                let dot = graph.carry(scan, &axes, of(init).unwrap_or(zero));
+                open.push((id, dot));
+                Some(dot)
+            }
+            Node::Final { scan, k, next, .. } => {
+                let same = |c: &NodeId| matches!(graph.node(*c), Node::Carry { scan: s, k: j, .. } if (*s, *j) == (scan, k));
+                let dot = open.iter().find(|(carry, _)| same(carry)).map(|o| o.1);
+                let zero = graph.constant(0.0, graph.dtype(id));
+                dot.map(|dot| graph.close(dot, of(next).unwrap_or(zero)))
+            }
             Node::Const(_) | Node::Size(_) | Node::Position(_) => None,
         };
         if let (Some(t), Some(name)) = (tangent, graph.name(id).map(|n| format!("{n}_dot"))) {
             graph.set_name(t, &name);
         }
         tangents[id.0 as usize] = tangent;
+    }
+    for (carry, dot) in open {
+        if let (Some(next), None) = (graph.next_of(carry), graph.next_of(dot)) {
+            let zero = graph.constant(0.0, graph.dtype(dot));
+            graph.close(dot, tangents[next.0 as usize].unwrap_or(zero));
+        }
     }
     let out = outputs.iter().map(|o| tangents[o.0 as usize]).collect();
     (dots, out)

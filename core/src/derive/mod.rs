@@ -15,15 +15,25 @@ use std::cell::RefCell;
 /// Whether each node depends on a differentiated input.
 pub fn active(graph: &Graph) -> Vec<bool> {
     let mut active = vec![false; graph.len()];
-    for id in graph.ids() {
-        let own = match graph.node(id) {
-            Node::Load { array: Array::Input(i), .. } => graph.input(*i).active,
-            Node::Load { array: Array::Node(n, _), .. } => active[n.0 as usize],
-            _ => graph.operands(id).iter().any(|o| active[o.0 as usize]),
-        };
-        active[id.0 as usize] = own && graph.dtype(id).is_float();
+    loop {
+        let mut grown = false;
+        for id in graph.ids() {
+            let own = match graph.node(id) {
+                Node::Load { array: Array::Input(i), .. } => graph.input(*i).active,
+                Node::Load { array: Array::Node(n, _), .. } => active[n.0 as usize],
+                _ => graph.operands(id).iter().any(|o| active[o.0 as usize]),
+            };
+            // what an iteration leaves behind comes back in the next one
+            let own = own || graph.next_of(id).is_some_and(|n| active[n.0 as usize]);
+            if own && graph.dtype(id).is_float() && !active[id.0 as usize] {
+                active[id.0 as usize] = true;
+                grown = true;
+            }
+        }
+        if !grown || graph.scans.is_empty() {
+            return active;
+        }
     }
-    active
 }
 
 /// Runs `build` with the graph behind a cell, as [`Ex`] needs it.

@@ -6,7 +6,8 @@
 //! Invariant: the cotangent of a node depends on no axis that the node does not depend on.
 
 use super::{active, pull, reduction_pull};
-use crate::ir::{Array, AxisId, Dtype, Graph, Index, InputId, Node, NodeId, Op, Part, RedOp, Size};
+use crate::ir::{Array, AxisId, Dtype, Graph, Index, InputId, Node, NodeId, Op, Part, RedOp, ScanId, Size};
+use std::collections::BTreeMap;
 
 /// The adjoint of an input: a node over the input's dimensions.
 #[derive(Clone, Debug)]
@@ -41,12 +42,17 @@ pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -
     for (output, seed) in seeds {
         received[output.0 as usize].plain.push(*seed);
     }
+    let mut scans = Scans::new(graph, &active);
     for id in (0..active.len() as u32).rev().map(NodeId) {
+        if active[id.0 as usize] {
+            graph.span = graph.span_of(id);
+            scans.enter(graph, id, &mut received);
+        }
         let mine = std::mem::take(&mut received[id.0 as usize]);
-        if !active[id.0 as usize] || (mine.plain.is_empty() && mine.parts.is_empty()) {
+        let silent = mine.plain.is_empty() && mine.parts.is_empty() && !scans.closes(id);
+        if !active[id.0 as usize] || silent {
             continue;
         }
-        graph.span = graph.span_of(id);
         let axes = graph.axes(id).to_vec();
         let g = gather_up(graph, mine, &axes, graph.dtype(id));
         if let Some(name) = graph.name(id).map(|n| format!("{n}_bar")) {
@@ -96,6 +102,22 @@ pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -
                     received[part.value.0 as usize].plain.push(back);
                 }
             }
+            Node::Write { array, dims, index, over, value } => {
+                let back = graph.load(Array::Node(g, dims.clone()), None, index.clone());
+                let back = onto(graph, back, value);
+                received[value.0 as usize].plain.push(back);
+                let zero = graph.constant(0.0, graph.dtype(id));
+                let rest = graph.write(g, dims, index, over, zero);
+                let rest = onto(graph, rest, array);
+                received[array.0 as usize].plain.push(rest);
+            }
+            Node::Carry { init, .. } => {
+                if let Some(start) = scans.leave(graph, id, g) {
+                    let start = onto(graph, start, init);
+                    received[init.0 as usize].plain.push(start);
+                }
+            }
+            Node::Final { scan, k, .. } => scans.last.push(((scan, k), g)),
             Node::Const(_) | Node::Size(_) | Node::Position(_) => {}
         }
     }
@@ -108,6 +130,71 @@ pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -
             Gradient { input: *input, node, dims }
         })
         .collect()
+}
+
+/// The sum over the axes that the receiver lacks.
+fn onto(graph: &mut Graph, g: NodeId, receiver: NodeId) -> NodeId {
+    let lacking: Vec<AxisId> =
+        graph.axes(g).iter().copied().filter(|a| !graph.axes(receiver).contains(a)).collect();
+    graph.reduce(RedOp::Sum, &lacking, g)
+}
+
+/// The adjoints of scans: each is a scan in the other direction, whose variables are the cotangents of what an
+/// iteration leaves in the variables of the first one.
+struct Scans {
+    /// Active variables: the carry, what an iteration leaves, and the adjoint variable once there is one.
+    variables: Vec<(NodeId, NodeId, Option<NodeId>)>,
+    adjoints: BTreeMap<ScanId, ScanId>,
+    /// Cotangents of what remains after the last iteration.
+    last: Vec<((ScanId, u32), NodeId)>,
+}
+
+impl Scans {
+    fn new(graph: &Graph, active: &[bool]) -> Self {
+        let carries = graph.carries(active);
+        let variables = carries.into_iter().filter_map(|c| Some((c, graph.next_of(c)?, None))).collect();
+        Scans { variables, adjoints: BTreeMap::new(), last: vec![] }
+    }
+
+    /// Whether a node is a carry whose adjoint variable waits for what an iteration leaves in it.
+    fn closes(&self, id: NodeId) -> bool {
+        self.variables.iter().any(|v| v.0 == id)
+    }
+
+    /// Before a node is looked at: what an iteration leaves behind receives the adjoint variable.
+    fn enter(&mut self, graph: &mut Graph, id: NodeId, received: &mut [Received]) {
+        for k in 0..self.variables.len() {
+            let (carry, next, adjoint) = self.variables[k];
+            if adjoint.is_some() || (next != id && carry != id) {
+                continue;
+            }
+            let Node::Carry { scan, k: number, axes, .. } = graph.node(carry).clone() else { continue };
+            let back = match self.adjoints.get(&scan) {
+                Some(back) => *back,
+                None => {
+                    let info = graph.scan(scan).clone();
+                    let back = graph.add_scan(info.axis, !info.reversed);
+                    self.adjoints.insert(scan, back);
+                    back
+                }
+            };
+            let last = self.last.iter().find(|l| l.0 == (scan, number)).map(|l| l.1);
+            let init = last.unwrap_or_else(|| graph.constant(0.0, graph.dtype(carry)));
+            let adjoint = graph.carry(back, &axes, init);
+            if let Some(name) = graph.name(carry).map(|n| format!("{n}_bar")) {
+                graph.set_name(adjoint, &name);
+            }
+            self.variables[k].2 = Some(adjoint);
+            let part = onto(graph, adjoint, next);
+            received[next.0 as usize].plain.push(part);
+        }
+    }
+
+    /// The carry received `g`: the cotangent of the value before the first iteration.
+    fn leave(&mut self, graph: &mut Graph, carry: NodeId, g: NodeId) -> Option<NodeId> {
+        let adjoint = self.variables.iter().find(|v| v.0 == carry)?.2?;
+        Some(graph.close(adjoint, g))
+    }
 }
 
 /// One axis for each dimension, in the numbering that the front uses too.

@@ -37,7 +37,7 @@ kinds! {
     Type "type" "the type `{0}` cannot be differentiated" help "{1}";
     Dims "dims" "{0}" help "write one number or name for each dimension: `#[dims(B, 784)]`";
     Control "control-flow" "`{0}` over differentiated values is not supported yet" help "{1}";
-    Mutation "mutation" "`{0}` changes a differentiated value, which is not supported yet" help "{1}";
+    Mutation "mutation" "`{0}` is changed in a way that is not supported" help "{1}";
     Macro "macro" "the macro `{0}!` is not supported in differentiated code"
         help "only `s!`, `concatenate!` and `stack!` are; write out what the macro stands for";
     UnknownFunction "unknown-function" "unknown function `{0}` with a differentiated argument"

@@ -214,12 +214,14 @@ impl Lower {
             self.errors.push(Kind::Argument, at, &["this closure", &text, ""]);
             return Value::Poison;
         }
-        let outside = std::mem::replace(&mut self.env, closure.env.clone());
+        let sealed = closure.env.bindings.len();
+        let inside = Env { guards: self.env.guards.clone(), sealed, ..closure.env.clone() };
+        let outside = std::mem::replace(&mut self.env, inside);
         for (pat, value) in closure.params.iter().zip(args) {
             self.bind(pat, value, &[]);
         }
         self.calls.push((String::new(), TokenStream::new()));
-        let value = self.expr(&closure.body);
+        let value = self.framed(|run| run.expr(&closure.body), at);
         self.calls.pop();
         self.env = outside;
         value
@@ -271,7 +273,8 @@ impl Lower {
                 Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
             })
             .collect();
-        let outside = std::mem::replace(&mut self.env, Env { bindings: vec![], defs });
+        let inside = Env { bindings: vec![], sealed: 0, defs, ..self.env.clone() };
+        let outside = std::mem::replace(&mut self.env, inside);
         self.calls.push((name.clone(), source));
         for param in &item.sig.generics.params {
             if let GenericParam::Const(g) = param {
@@ -291,7 +294,7 @@ impl Lower {
         for (name, value, host) in bound {
             self.env.bind(name, value, host);
         }
-        let value = self.block(&item.block);
+        let value = self.framed(|run| run.block(&item.block), at);
         let value = match &item.sig.output {
             ReturnType::Type(_, ty) => self.returned(value, ty, at),
             ReturnType::Default => value,

@@ -40,6 +40,8 @@ pub struct Iter {
     pub item: Value,
     pub dims: Vec<Size>,
     pub axes: Vec<Option<AxisId>>,
+    /// The positions that are walked, where those are not all.
+    pub mask: Option<NodeId>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +66,8 @@ pub enum Value {
     Closure(Rc<Closure>),
     /// A path to a function.
     Function(TokenStream),
+    /// An element of an array, as `iter_mut` gives it: the array's place and the position in it.
+    Place(Rc<syn::Expr>, Rc<Value>),
     Axis(Size),
     /// The argument of `slice`, and a `..` range.
     Selection(Rc<Vec<Pick>>),
@@ -91,6 +95,7 @@ impl Value {
             Value::Struct(fields) => fields.iter().any(|f| f.1.active()),
             Value::Iter(i) => i.item.active(),
             Value::Closure(c) => c.active,
+            Value::Place(..) => true,
             Value::Opaque(_) | Value::Poison => true,
             _ => false,
         }
@@ -112,12 +117,22 @@ pub struct Binding {
     pub host: Option<TokenStream>,
     /// Declared `mut`.
     pub mutable: bool,
+    /// How many guards stood when it got its value.
+    pub guard: usize,
+    /// Changes with each assignment.
+    pub version: u32,
 }
 
 /// The names in scope, innermost last, and the definitions of the function whose body it is.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     pub bindings: Vec<Binding>,
+    /// Variables that belong to the code around a closure: what the closure runs on is a copy.
+    pub sealed: usize,
+    /// The conditions under which the code runs, outermost first.
+    pub guards: Vec<NodeId>,
+    /// Counts assignments; all copies of an environment share the count.
+    pub versions: Rc<std::cell::Cell<u32>>,
     pub defs: Rc<Definitions>,
 }
 
@@ -126,6 +141,22 @@ impl Env {
         self.bindings.iter().rev().find(|b| b.name == name)
     }
     pub fn bind(&mut self, name: impl Into<String>, value: Value, host: Option<TokenStream>) {
-        self.bindings.push(Binding { name: name.into(), value, host, mutable: false });
+        let (guard, version) = (self.guards.len(), self.next_version());
+        self.bindings.push(Binding { name: name.into(), value, host, mutable: false, guard, version });
+    }
+    /// Where the innermost variable of a name is.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.bindings.iter().rposition(|b| b.name == name)
+    }
+    /// Gives a variable a new value, which host code cannot name.
+    pub fn assign(&mut self, k: usize, value: Value) {
+        let (guard, version) = (self.guards.len(), self.next_version());
+        if let Some(b) = self.bindings.get_mut(k) {
+            (b.value, b.host, b.guard, b.version) = (value, None, guard, version);
+        }
+    }
+    fn next_version(&self) -> u32 {
+        self.versions.set(self.versions.get() + 1);
+        self.versions.get()
     }
 }

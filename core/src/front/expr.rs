@@ -2,7 +2,9 @@
 //!
 //! Invariant: what is not understood is passed through as host code if it is inactive, and is an error if it is not.
 
+use super::control::Way;
 use super::env::{Closure, Num, Tensor, Value};
+use super::place::Roots;
 use super::types::scalar_type;
 use super::{Lower, MAX_DEPTH};
 use crate::diag::{source, Kind};
@@ -10,6 +12,7 @@ use crate::ir::{Dtype, Op, Size};
 use crate::signature::Form;
 use quote::ToTokens;
 use std::rc::Rc;
+use syn::visit::Visit;
 use syn::{BinOp, Expr, Lit, Member, UnOp};
 
 impl Lower {
@@ -28,7 +31,7 @@ impl Lower {
     fn expr_or_host(&mut self, e: &Expr) -> Value {
         let before = self.errors.len();
         let value = self.known_expr(e);
-        if self.errors.len() > before {
+        if self.errors.len() > before && changes_nothing(e) {
             if let Some(host) = self.host(e) {
                 self.errors.list.truncate(before);
                 return host;
@@ -51,17 +54,35 @@ impl Lower {
                     let x = self.expr(&u.expr);
                     self.negate(x, e)
                 }
-                _ => self.unsupported(
-                    e,
-                    "`!`",
-                    "conditions on differentiated values come with a later version",
-                ),
+                UnOp::Not(_) => {
+                    let x = self.expr(&u.expr);
+                    match x {
+                        Value::Tensor(t) if self.graph.dtype(t.node) == Dtype::Bool => {
+                            Value::Tensor(self.unary(Op::Not, &t))
+                        }
+                        Value::Poison => Value::Poison,
+                        _ => self.unsupported(e, "`!` of this value", "conditions can be negated"),
+                    }
+                }
+                _ => self.refused(e),
             },
-            Expr::Binary(b) if assigns(&b.op) => {
-                self.errors.push(Kind::Mutation, e, &[&source(&b.op), "bind a new name: `let b = a + …;`"]);
-                self.expr(&b.right);
-                Value::Poison
+            Expr::Binary(b) if assigns(&b.op) => self.compound(b),
+            Expr::Assign(a) => {
+                let value = self.expr(&a.right);
+                self.assign(&a.left, value, a)
             }
+            Expr::If(i) => match (self.nested() || !changes_nothing(e), self.host(e)) {
+                (false, Some(host)) => host,
+                _ => self.if_else(i),
+            },
+            Expr::ForLoop(f) => self.for_loop(f),
+            Expr::Return(r) => {
+                let value = r.expr.as_ref().map_or(Value::Unit, |e| self.expr(e));
+                self.leave(Way::Return, value, r)
+            }
+            Expr::Break(b) if b.label.is_none() && b.expr.is_none() => self.leave(Way::Break, Value::Unit, b),
+            Expr::Continue(c) if c.label.is_none() => self.leave(Way::Continue, Value::Unit, c),
+            Expr::Repeat(r) => self.repeated(&r.expr, &r.len, e),
             Expr::Binary(b) => self.binary_chain(b),
             Expr::Cast(c) => self.cast(c),
             Expr::Tuple(t) if t.elems.is_empty() => Value::Unit,
@@ -98,6 +119,10 @@ impl Lower {
                 let b = if closed { b.add(&self.int(1)) } else { b };
                 self.counted(&a, &b)
             }
+            (a @ (Value::Tensor(_) | Value::Int(_)), b @ (Value::Tensor(_) | Value::Int(_))) => {
+                self.moving_range(a, b, matches!(r.limits, syn::RangeLimits::Closed(_)), e)
+            }
+            (Value::Poison, _) | (_, Value::Poison) => Value::Poison,
             _ => self.refused(e),
         }
     }
@@ -108,20 +133,22 @@ impl Lower {
             return host;
         }
         let (kind, what, help): (Kind, &str, &str) = match e {
-            Expr::If(_) => (Kind::Control, "if", "write `max`, `min`, `abs` or `clamp`; branches come with a later version"),
             Expr::Match(_) => (Kind::Control, "match", "branches come with a later version"),
-            Expr::ForLoop(_) => (Kind::Control, "for", "write array operations (`sum`, `dot`, `mapv`) or `iter().map(…).sum()`; loops come with a later version"),
             Expr::While(_) => (Kind::Control, "while", "loops come with a later version"),
             Expr::Loop(_) => (Kind::Control, "loop", "loops come with a later version"),
-            Expr::Return(_) => (Kind::Control, "return", "let the value be the last expression of the function"),
+            Expr::Break(_) | Expr::Continue(_) => (Kind::Control, "label", "leave one loop at a time"),
             Expr::Try(_) => (Kind::Control, "?", "a differentiable function has no errors to return"),
-            Expr::Assign(_) => (Kind::Mutation, "=", "bind a new name with `let`"),
             Expr::Reference(_) => (Kind::Mutation, "&mut", "bind a new name with `let`"),
             Expr::Struct(_) => (Kind::Unsupported, "a struct literal", "return a tuple"),
-            Expr::Repeat(_) => (Kind::Unsupported, "an array of a repeated value", "write the elements out"),
             Expr::Unsafe(_) => (Kind::Unsupported, "`unsafe`", "write safe code"),
-            Expr::Async(_) | Expr::Await(_) => (Kind::Unsupported, "`async`", "compute in an ordinary function"),
-            _ => (Kind::Unsupported, "this expression", "write it as arithmetic, methods of numbers and arrays, and calls"),
+            Expr::Async(_) | Expr::Await(_) => {
+                (Kind::Unsupported, "`async`", "compute in an ordinary function")
+            }
+            _ => (
+                Kind::Unsupported,
+                "this expression",
+                "write it as arithmetic, methods of numbers and arrays, and calls",
+            ),
         };
         self.errors.push(kind, &head(e), &[what, help]);
         Value::Poison
@@ -139,13 +166,22 @@ impl Lower {
     fn path(&mut self, p: &syn::ExprPath) -> Value {
         if let Some(ident) = p.path.get_ident() {
             if let Some(binding) = self.env.get(&ident.to_string()) {
+                let guard = binding.guard;
                 return match &binding.value {
+                    Value::Place(base, index) => {
+                        let (base, index) = (base.clone(), index.clone());
+                        let array = self.expr(&base);
+                        self.index_value(array, vec![(*index).clone()], p)
+                    }
                     Value::Opaque(why) => {
                         let why = why.to_string();
                         self.errors.push(Kind::Unsupported, p, &[&format!("`{ident}`: {why}"), ""]);
                         Value::Poison
                     }
-                    value => value.clone(),
+                    value => {
+                        let value = value.clone();
+                        self.guarded(value, guard)
+                    }
                 };
             }
         }
@@ -210,13 +246,18 @@ impl Lower {
             None => return Value::Poison,
         };
         for b in spine.into_iter().rev() {
+            let logical = matches!(b.op, BinOp::And(_) | BinOp::Or(_));
+            if logical && !value.is_poison() && self.host(b).is_none() {
+                value = self.logic(matches!(b.op, BinOp::And(_)), value, &b.right, b);
+                continue;
+            }
             let right = self.expr(&b.right);
             value = self.binary(&b.op, value, right, b);
         }
         value
     }
 
-    fn binary(&mut self, op: &BinOp, a: Value, b: Value, e: &syn::ExprBinary) -> Value {
+    pub fn binary(&mut self, op: &BinOp, a: Value, b: Value, e: &syn::ExprBinary) -> Value {
         if a.is_poison() || b.is_poison() {
             return Value::Poison;
         }
@@ -233,8 +274,13 @@ impl Lower {
                         return Value::Host(tokens);
                     }
                 }
-                let help = "conditions on differentiated values come with a later version; write `max`, `min`, `abs` or `clamp`";
-                self.errors.push(Kind::Control, op, &[&text, help]);
+                let before = self.errors.len();
+                if let Some(value) = self.comparison(op, a, b, e) {
+                    return value;
+                }
+                if self.errors.len() == before {
+                    self.errors.push(Kind::Control, op, &[&text, "numbers can be compared with each other"]);
+                }
                 return Value::Poison;
             }
         };
@@ -254,9 +300,6 @@ impl Lower {
                 else {
                     return Value::Poison;
                 };
-                if dtype == Some(Dtype::Int) && !matches!(known, Op::Add | Op::Sub | Op::Mul) {
-                    return self.unsupported(e, "this arithmetic on index arrays", "only +, - and * are");
-                }
                 self.elementwise(known, &[x, y], &format!("`{text}`"), &op)
                     .map_or(Value::Poison, Value::Tensor)
             }
@@ -390,7 +433,14 @@ impl Lower {
     }
 }
 
-fn assigns(op: &BinOp) -> bool {
+/// The expression assigns to nothing and leaves nothing.
+fn changes_nothing(e: &Expr) -> bool {
+    let mut roots = Roots::default();
+    roots.visit_expr(e);
+    roots.names.is_empty() && !roots.leaves
+}
+
+pub fn assigns(op: &BinOp) -> bool {
     let text = op.to_token_stream().to_string();
     text.ends_with('=') && !matches!(text.as_str(), "==" | "!=" | "<=" | ">=")
 }

@@ -97,7 +97,7 @@ impl Lower {
         let args = self.arguments(item, asked);
         let name = item.sig.ident.to_string();
         self.calls.push((name.clone(), tokens.clone()));
-        let value = self.block(&item.block);
+        let value = self.framed(|run| run.block(&item.block), &item.block);
         if let ReturnType::Type(_, ty) = &item.sig.output {
             self.outputs = self.results(ty, value, &item.block, &name, asked);
         }

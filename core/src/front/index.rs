@@ -5,7 +5,7 @@
 use super::env::{Pick, Tensor, Value};
 use super::Lower;
 use crate::diag::Kind;
-use crate::ir::{Dtype, Index, Node, NodeId, Op, Size};
+use crate::ir::{Dtype, Index, NodeId, Op, Size};
 use quote::ToTokens;
 use std::rc::Rc;
 use syn::parse::{Parse, ParseStream, Parser};
@@ -77,7 +77,7 @@ impl Lower {
     }
 
     /// A position that is the same for all elements, or looked up.
-    fn position_of(&mut self, value: Value, len: &Size, at: &dyn ToTokens) -> Option<Index> {
+    pub fn position_of(&mut self, value: Value, len: &Size, at: &dyn ToTokens) -> Option<Index> {
         match value {
             Value::Int(k) => {
                 let (k, n) = (self.graph.sizes.resolve(&k), self.graph.sizes.resolve(len));
@@ -88,14 +88,18 @@ impl Lower {
                     self.errors.push(Kind::Bounds, at, &[&k, &n]);
                     return None;
                 }
-                Some(Index::at(k))
+                Some(self.reachable_position(Index::at(k), len))
             }
-            Value::Host(tokens) => Some(Index::at(self.rigid(&tokens))),
+            Value::Host(tokens) => {
+                let k = self.rigid(&tokens);
+                Some(self.reachable_position(Index::at(k), len))
+            }
             Value::Tensor(t) if t.rank() == 0 && self.graph.dtype(t.node) == Dtype::Int => {
-                if let Some(index) = self.affine(t.node, 0) {
-                    return Some(index);
+                if let Some(index) = self.graph.affine(t.node) {
+                    return Some(self.reachable_position(index, len));
                 }
-                Some(Index { gather: Some(t.node), ..Index::default() })
+                let gather = Some(self.when_reached(t.node));
+                Some(Index { gather, ..Index::default() })
             }
             Value::Poison => None,
             _ => {
@@ -106,28 +110,22 @@ impl Lower {
         }
     }
 
-    /// An integer expression as a position that is affine in the axes.
-    fn affine(&self, node: NodeId, depth: usize) -> Option<Index> {
-        if depth > super::MAX_DEPTH {
-            return None;
+    /// A position in a branch may be out of bounds where the branch is not taken: it is then looked up under the
+    /// branch's condition, unless it lies inside for all positions of its axes.
+    fn reachable_position(&mut self, index: Index, len: &Size) -> Index {
+        if self.env.guards.is_empty() || self.graph.lies_inside(&index, len) {
+            return index;
         }
-        match self.graph.node(node) {
-            Node::Const(bits) => Some(Index::at(Size::constant(f64::from_bits(*bits) as i64))),
-            Node::Size(size) => Some(Index::at(size.clone())),
-            Node::Position(axis) => Some(Index::axis(*axis)),
-            Node::Apply(op @ (Op::Add | Op::Sub | Op::Mul | Op::Neg), args) => {
-                let a = self.affine(args[0], depth + 1)?;
-                let Some(b) = args.get(1) else { return Some(scaled(&a, &Size::constant(-1))) };
-                let b = self.affine(*b, depth + 1)?;
-                match op {
-                    Op::Add => Some(plus(&a, &b)),
-                    Op::Sub => Some(plus(&a, &scaled(&b, &Size::constant(-1)))),
-                    _ if b.terms.is_empty() => Some(scaled(&a, &b.offset)),
-                    _ if a.terms.is_empty() => Some(scaled(&b, &a.offset)),
-                    _ => None,
-                }
-            }
-            _ => None,
+        let node = self.graph.position_node(&index);
+        let gather = Some(self.when_reached(node));
+        Index { gather, ..Index::default() }
+    }
+
+    /// An integer that counts only where the guards hold.
+    fn when_reached(&mut self, node: NodeId) -> NodeId {
+        match self.guard_from(0) {
+            Some(guard) => self.graph.apply(Op::When, &[guard, node]),
+            None => node,
         }
     }
 
@@ -353,30 +351,12 @@ impl Lower {
     }
 }
 
-fn scaled(a: &Index, by: &Size) -> Index {
-    let terms = a.terms.iter().map(|(axis, c)| (*axis, c.mul(by))).collect();
-    Index { terms, offset: a.offset.mul(by), gather: None }
-}
-
-fn plus(a: &Index, b: &Index) -> Index {
-    let mut terms = a.terms.clone();
-    for (axis, c) in &b.terms {
-        match terms.iter_mut().find(|t| t.0 == *axis) {
-            Some(t) => t.1 = t.1.add(c),
-            None => terms.push((*axis, c.clone())),
-        }
-    }
-    terms.retain(|t| t.1.as_const() != Some(0));
-    terms.sort();
-    Index { terms, offset: a.offset.add(&b.offset), gather: None }
-}
-
 /// The index that is an axis, or the only position of a dimension of size 1.
 pub fn along(axis: &Option<crate::ir::AxisId>) -> Index {
     axis.map_or_else(Index::default, Index::axis)
 }
 
-fn strip(e: &Expr) -> &Expr {
+pub fn strip(e: &Expr) -> &Expr {
     match e {
         Expr::Paren(p) => strip(&p.expr),
         Expr::Group(g) => strip(&g.expr),

@@ -42,6 +42,21 @@ impl Lower {
                     _ => self.unsupported(m, "this macro call", "write `concatenate![Axis(0), a, b]`"),
                 }
             }
+            "vec" => {
+                let repeat = |input: syn::parse::ParseStream| -> syn::Result<(Expr, Expr)> {
+                    let value = input.parse()?;
+                    input.parse::<Token![;]>()?;
+                    Ok((value, input.parse()?))
+                };
+                if let Ok((value, len)) = repeat.parse2(tokens.clone()) {
+                    return self.repeated(&value, &len, m);
+                }
+                let literal = proc_macro2::Group::new(proc_macro2::Delimiter::Bracket, tokens);
+                match syn::parse2::<syn::ExprArray>(literal.to_token_stream()) {
+                    Ok(literal) => self.array_literal(&literal),
+                    Err(_) => self.unsupported(m, "this macro call", "write the elements out"),
+                }
+            }
             "array" => {
                 let literal = proc_macro2::Group::new(proc_macro2::Delimiter::Bracket, tokens);
                 match syn::parse2::<syn::ExprArray>(literal.to_token_stream()) {
@@ -147,6 +162,39 @@ impl Lower {
             _ => self.graph.scatter(bound, None, out, dtype),
         };
         Tensor { node, dims, axes, active, nd }
+    }
+
+    /// `[value; len]` and `vec![value; len]`.
+    pub fn repeated(&mut self, value: &Expr, len: &Expr, at: &dyn ToTokens) -> Value {
+        let n = match self.expr(len) {
+            Value::Int(n) => n,
+            Value::Host(tokens) => self.rigid(&tokens),
+            Value::Poison => return Value::Poison,
+            _ => return self.unsupported(len, "this length", "write an integer that is known on entry"),
+        };
+        let value = self.expr(value);
+        if matches!(value, Value::Struct(_) | Value::Tuple(_)) {
+            return match self.graph.sizes.resolve(&n).as_const() {
+                Some(n) if (0..=64).contains(&n) => Value::Tuple(vec![value; n as usize]),
+                _ => self.unsupported(at, "an array of tuples or structs", "keep an array for each field"),
+            };
+        }
+        if !value.active() && matches!(value, Value::Int(_) | Value::Host(_)) && !self.nested() {
+            if let Some(host) = self.host(at) {
+                return host;
+            }
+        }
+        let dtype = match &value {
+            Value::Int(_) => Some(Dtype::Int),
+            _ => self.only_float(),
+        };
+        let Some(t) = self.tensor(value, dtype, at) else { return Value::Poison };
+        let t = self.canonical(&t);
+        let mut dims = vec![self.graph.sizes.resolve(&n)];
+        dims.extend(t.dims.iter().cloned());
+        let axes = self.layout(&dims);
+        let node = self.align(&t, &axes[1..]);
+        Value::Tensor(Tensor { node, dims, axes, active: t.active, nd: false })
     }
 
     pub fn array_literal(&mut self, a: &syn::ExprArray) -> Value {

@@ -6,6 +6,8 @@
 //! Invariant: only this room reads `syn`; an expression that is not understood is an error, never a missing derivative.
 
 mod call;
+mod close;
+mod control;
 mod definitions;
 mod env;
 mod expr;
@@ -14,9 +16,11 @@ mod host;
 mod index;
 mod item;
 mod join;
+mod loops;
 mod methods;
 mod nn;
 mod options;
+mod place;
 mod requests;
 mod stmt;
 mod tensor;
@@ -121,6 +125,10 @@ struct Lower {
     /// Functions that are being inlined.
     calls: Vec<(String, TokenStream)>,
     depth: usize,
+    /// Functions and loops around the expression.
+    frames: Vec<control::Frame>,
+    /// Control has left the block.
+    dead: bool,
     host_lets: Vec<host::HostLet>,
     host_names: BTreeSet<String>,
     /// How often each symbol name was asked for.
@@ -134,10 +142,12 @@ impl Lower {
             graph: Graph::new(math, sizes),
             errors,
             leaves: vec![],
-            env: Env { bindings: vec![], defs: std::rc::Rc::new(defs.clone()) },
+            env: Env { defs: std::rc::Rc::new(defs.clone()), ..Env::default() },
             outer: vec![],
             calls: vec![],
             depth: 0,
+            frames: vec![],
+            dead: false,
             host_lets: vec![],
             host_names: BTreeSet::new(),
             asked_symbols: BTreeMap::new(),

@@ -23,15 +23,12 @@ impl Lower {
     fn statements(&mut self, stmts: &[Stmt]) -> Value {
         for (k, stmt) in stmts.iter().enumerate() {
             let last = k + 1 == stmts.len();
+            if self.dead {
+                // nothing after an exit runs
+                return Value::Unit;
+            }
             match stmt {
                 Stmt::Local(local) => self.local(local),
-                Stmt::Expr(Expr::Return(r), _) if last && self.calls.len() <= 1 && self.outer.is_empty() => {
-                    // a tail `return` is the value
-                    return match &r.expr {
-                        Some(e) => self.expr(e),
-                        None => Value::Unit,
-                    };
-                }
                 Stmt::Expr(e, None) if last => return self.expr(e),
                 Stmt::Expr(e, _) => self.effect(e),
                 Stmt::Item(syn::Item::Use(_)) => {}
@@ -74,12 +71,13 @@ impl Lower {
 
     /// A statement for its effect: refused where it touches what is differentiated.
     fn effect(&mut self, e: &Expr) {
-        if self.keep_statement(&e.to_token_stream()) {
+        if !self.nested() && self.keep_statement(&e.to_token_stream()) {
             return;
         }
         let before = self.errors.len();
-        self.expr(e);
-        if self.errors.len() == before {
+        let value = self.expr(e);
+        let done = matches!(value, Value::Unit | Value::Poison) || self.dead;
+        if self.errors.len() == before && !done {
             let text = source(e);
             let help = "a statement without a result is not carried into the gradient; remove it";
             self.errors.push(Kind::Unsupported, e, &[&format!("the statement `{text}`"), help]);
@@ -103,19 +101,15 @@ impl Lower {
         let mut value = self.expr(&init.expr);
         let mut names = Vec::new();
         let mutable = variables(pat, &mut names);
-        if mutable && matches!(value, Value::Num(_)) {
-            // what it is later only the running program knows
-            value = Value::Host(init.expr.to_token_stream());
-        }
         let host_init = match value.active() {
             true => None,
             false => self.host_tokens(&init.expr),
         };
         let kept = match host_init {
-            Some(init) => {
+            Some(init) if !self.nested() => {
                 self.keep_let(&names, &pat.to_token_stream(), ty.map(|t| t.to_token_stream()), init)
             }
-            None => vec![],
+            _ => vec![],
         };
         // a host value is from now on what its name says
         if let (Value::Host(_), [(_, ident)]) = (&value, kept.as_slice()) {
@@ -127,6 +121,11 @@ impl Lower {
         let mark = self.env.bindings.len();
         self.bind(pat, value, &kept);
         self.env.bindings[mark..].iter_mut().for_each(|b| b.mutable = mutable);
+    }
+
+    /// Inside of a loop or a branch: what runs there cannot be moved out of it.
+    pub fn nested(&self) -> bool {
+        !self.env.guards.is_empty() || self.frames.iter().any(|f| f.is_loop)
     }
 
     /// The value with the type that the user wrote for it.

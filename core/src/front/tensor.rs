@@ -63,9 +63,20 @@ impl Lower {
                         self.graph.axes(*n).iter().copied().filter(|a| !bound.contains(a)).collect()
                     }
                 };
-                if !captured.iter().any(|a| map.iter().any(|m| m.0 == *a)) {
+                // axes of the array behind the load that get positions too
+                let more: Vec<(AxisId, Index)> =
+                    map.iter().filter(|m| captured.contains(&m.0)).cloned().collect();
+                if more.is_empty() || (view.is_none() && map.iter().all(|m| m.1.gather.is_none())) {
                     let composed: Option<Vec<Index>> = index.iter().map(|i| self.compose(i, &map)).collect();
-                    if let Some(index) = composed {
+                    if let Some(mut index) = composed {
+                        let array = match array {
+                            Array::Node(n, mut bound) => {
+                                bound.extend(more.iter().map(|m| m.0));
+                                index.extend(more.into_iter().map(|m| m.1));
+                                Array::Node(n, bound)
+                            }
+                            input => input,
+                        };
                         return self.graph.load(array, view, index);
                     }
                 }
@@ -74,6 +85,36 @@ impl Lower {
                 let dtype = self.graph.dtype(node);
                 let x = self.substitute(x, &map);
                 return self.graph.cast(x, dtype);
+            }
+            // an element of what was written is what was written, or lies in the array before
+            Node::Write { array, dims, index, over, value } if over.is_empty() => {
+                let at = |d: &AxisId| {
+                    map.iter().find(|m| m.0 == *d).map_or_else(|| Index::axis(*d), |m| m.1.clone())
+                };
+                let bound = |a: &AxisId| dims.contains(a);
+                let apart = |a: &Index, b: &Index| {
+                    let difference = a.offset.sub(&b.offset);
+                    a.terms == b.terms
+                        && a.gather == b.gather
+                        && self.graph.sizes.resolve(&difference).as_const().is_some_and(|d| d != 0)
+                };
+                let whole = |d: &AxisId, i: &Index| i.as_axis() == Some(*d);
+                let others = map.iter().any(|m| !bound(&m.0));
+                if !others && dims.iter().zip(&index).any(|(d, i)| !whole(d, i) && apart(&at(d), i)) {
+                    return self.substitute(array, &map);
+                }
+                if !others && dims.iter().zip(&index).all(|(d, i)| whole(d, i) || at(d) == *i) {
+                    let rest: Vec<(AxisId, Index)> = map
+                        .iter()
+                        .filter(|m| dims.iter().zip(&index).any(|(d, i)| *d == m.0 && whole(d, i)))
+                        .cloned()
+                        .collect();
+                    return self.substitute(value, &rest);
+                }
+            }
+            Node::Apply(op @ (Op::When | Op::Select), args) => {
+                let args: Vec<NodeId> = args.into_iter().map(|a| self.substitute(a, &map)).collect();
+                return self.graph.apply(op, &args);
             }
             Node::Position(_) => {
                 if let [(_, index)] = map.as_slice() {
@@ -98,7 +139,7 @@ impl Lower {
     }
 
     /// An index whose axes are themselves positions; none where two look-ups would have to be added.
-    fn compose(&mut self, index: &Index, map: &[(AxisId, Index)]) -> Option<Index> {
+    pub fn compose(&mut self, index: &Index, map: &[(AxisId, Index)]) -> Option<Index> {
         let mut out = Index { terms: vec![], offset: index.offset.clone(), gather: None };
         if let Some(g) = index.gather {
             out.gather = Some(self.substitute(g, map));

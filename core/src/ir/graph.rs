@@ -9,6 +9,7 @@
 
 use super::hash::FastMap;
 use super::ops::Op;
+use super::scan::{Scan, ScanId};
 use super::size::{Size, Sizes};
 use std::collections::BTreeMap;
 
@@ -158,6 +159,28 @@ pub enum Node {
         view: Option<Vec<Size>>,
         parts: Vec<Part>,
     },
+    /// `array` along `dims`, but `value` at the positions `index` for all values of the axes `over`.
+    Write {
+        array: NodeId,
+        dims: Vec<AxisId>,
+        index: Vec<Index>,
+        over: Vec<AxisId>,
+        value: NodeId,
+    },
+    /// What the `k`-th variable of a scan holds before an iteration: `init` before the first one.
+    Carry {
+        scan: ScanId,
+        k: u32,
+        axes: Vec<AxisId>,
+        init: NodeId,
+    },
+    /// What it holds after the last iteration; `next` is what an iteration leaves in it.
+    Final {
+        scan: ScanId,
+        k: u32,
+        axes: Vec<AxisId>,
+        next: NodeId,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -175,6 +198,7 @@ pub struct Graph {
     known: FastMap<(Node, Dtype), NodeId>,
     axis_table: Vec<Axis>,
     pub inputs: Vec<Input>,
+    pub scans: Vec<Scan>,
     pub sizes: Sizes,
     pub math: Math,
     /// The user's expression that is being lowered: stamped on new nodes.
@@ -189,6 +213,7 @@ impl Graph {
             known: FastMap::default(),
             axis_table: vec![],
             inputs: vec![],
+            scans: vec![],
             sizes,
             math,
             span: 0,
@@ -196,11 +221,12 @@ impl Graph {
         }
     }
 
-    /// The same inputs, sizes and axes, without a node.
+    /// The same inputs, sizes, axes and scans, without a node.
     pub fn emptied(&self) -> Graph {
         Graph {
             axis_table: self.axis_table.clone(),
             inputs: self.inputs.clone(),
+            scans: self.scans.clone(),
             ..Graph::new(self.math, self.sizes.clone())
         }
     }
@@ -295,6 +321,13 @@ impl Graph {
                     gathers(&part.index, &mut out);
                 }
             }
+            Node::Write { array, index, value, .. } => {
+                out.push(*array);
+                gathers(index, &mut out);
+                out.push(*value);
+            }
+            Node::Carry { init, .. } => out.push(*init),
+            Node::Final { next, .. } => out.push(*next),
         }
         out
     }
@@ -306,12 +339,13 @@ impl Graph {
         while let Some(id) = stack.pop() {
             if !std::mem::replace(&mut seen[id.0 as usize], true) {
                 stack.extend(self.operands(id));
+                stack.extend(self.next_of(id));
             }
         }
         seen
     }
 
-    fn intern(&mut self, node: Node, dtype: Dtype) -> NodeId {
+    pub(super) fn intern(&mut self, node: Node, dtype: Dtype) -> NodeId {
         let key = (node, dtype);
         if let Some(id) = self.known.get(&key) {
             return *id;
@@ -346,6 +380,15 @@ impl Graph {
             Node::Cast(x) => axes.extend(self.axes(*x)),
             Node::Reduce(_, over, x) => axes.extend(self.axes(*x).iter().filter(|a| !over.contains(a))),
             Node::Scatter { dims, .. } => axes.extend(dims),
+            Node::Write { array, dims, index, over, value } => {
+                axes.extend(dims);
+                axes.extend(self.axes(*array));
+                let mut inner = Vec::new();
+                index_axes(index, &mut inner);
+                inner.extend(self.axes(*value));
+                axes.extend(inner.iter().filter(|a| !over.contains(a)));
+            }
+            Node::Carry { axes: own, .. } | Node::Final { axes: own, .. } => axes.extend(own),
         }
         axes.sort();
         axes.dedup();
@@ -391,7 +434,13 @@ impl Graph {
     }
 
     /// An element of an array; a load of a node at its own axes is that node.
-    pub fn load(&mut self, array: Array, view: Option<Vec<Size>>, index: Vec<Index>) -> NodeId {
+    pub fn load(&mut self, array: Array, view: Option<Vec<Size>>, mut index: Vec<Index>) -> NodeId {
+        // a position that turns out to be affine needs no look-up
+        for i in index.iter_mut() {
+            if let Some(known) = i.gather.and_then(|g| self.affine(g)) {
+                *i = Index { gather: None, ..i.clone() }.plus(&known);
+            }
+        }
         let dtype = match &array {
             Array::Input(i) => self.input(*i).dtype,
             Array::Node(n, _) => self.dtype(*n),
@@ -436,6 +485,9 @@ impl Graph {
             return self.apply(Op::Mul, &[inner, times]);
         }
         if op == RedOp::Sum {
+            if let Some(merged) = self.reduced_scatter(&axes, x) {
+                return merged;
+            }
             if let Node::Reduce(RedOp::Sum, inner, body) = self.node(x).clone() {
                 axes.extend(inner);
                 axes.sort();
@@ -455,6 +507,19 @@ impl Graph {
         self.intern(Node::Scatter { dims, view, parts }, dtype)
     }
 
+    /// The array with other values at some positions.
+    pub fn write(
+        &mut self,
+        array: NodeId,
+        dims: Vec<AxisId>,
+        index: Vec<Index>,
+        over: Vec<AxisId>,
+        value: NodeId,
+    ) -> NodeId {
+        let dtype = self.dtype(array);
+        self.intern(Node::Write { array, dims, index, over, value }, dtype)
+    }
+
     pub fn apply(&mut self, op: Op, args: &[NodeId]) -> NodeId {
         let mut args = args.to_vec();
         if op.commutes() && args.len() == 2 {
@@ -467,7 +532,7 @@ impl Graph {
         }
         let dtype = match op {
             _ if op.is_bool() => Dtype::Bool,
-            Op::Select => self.dtype(args[1]),
+            Op::Select | Op::When => self.dtype(args[1]),
             _ => self.dtype(args[0]),
         };
         self.intern(Node::Apply(op, args), dtype)
@@ -551,47 +616,6 @@ impl Graph {
         match self.node(id) {
             Node::Scatter { parts, .. } => parts.get(k),
             _ => None,
-        }
-    }
-}
-
-impl Graph {
-    /// A node of another graph over the same inputs and axes, with its operands replaced.
-    pub fn copy_node(&mut self, from: &Graph, id: NodeId, map: &BTreeMap<NodeId, NodeId>) -> NodeId {
-        let new = self.copy_operation(from, id, map);
-        self.inherit_name(new, from, id);
-        new
-    }
-
-    fn copy_operation(&mut self, from: &Graph, id: NodeId, map: &BTreeMap<NodeId, NodeId>) -> NodeId {
-        let to = |n: &NodeId| map.get(n).copied().unwrap_or(*n);
-        let moved = |index: &[Index]| -> Vec<Index> {
-            index.iter().map(|i| Index { gather: i.gather.as_ref().map(to), ..i.clone() }).collect()
-        };
-        match from.node(id) {
-            Node::Const(bits) => self.constant(f64::from_bits(*bits), from.dtype(id)),
-            Node::Size(size) => self.size(size, from.dtype(id)),
-            Node::Position(axis) => self.position(*axis, from.dtype(id)),
-            Node::Load { array, view, index } => {
-                let array = match array {
-                    Array::Input(i) => Array::Input(*i),
-                    Array::Node(n, bound) => Array::Node(to(n), bound.clone()),
-                };
-                self.load(array, view.clone(), moved(index))
-            }
-            Node::Apply(op, args) => {
-                let args: Vec<NodeId> = args.iter().map(to).collect();
-                self.apply(*op, &args)
-            }
-            Node::Cast(x) => self.cast(to(x), from.dtype(id)),
-            Node::Reduce(op, over, x) => self.reduce(*op, over, to(x)),
-            Node::Scatter { dims, view, parts } => {
-                let parts = parts
-                    .iter()
-                    .map(|p| Part { index: moved(&p.index), over: p.over.clone(), value: to(&p.value) })
-                    .collect();
-                self.scatter(dims.clone(), view.clone(), parts, from.dtype(id))
-            }
         }
     }
 }

@@ -32,9 +32,8 @@ pub struct Point {
 pub fn evaluate(graph: &Graph, roots: &[NodeId], at: &Point) -> Vec<Vec<Dual>> {
     let needed = graph.reachable(roots);
     let mut run = Run { graph, at, values: vec![Vec::new(); graph.len()] };
-    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
-        run.values[id.0 as usize] = run.node(id);
-    }
+    let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.0 as usize]).collect();
+    run.nodes(&ids, &vec![]);
     run.values
 }
 
@@ -53,6 +52,119 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Evaluates nodes in order, at the given positions of the scans around.
+    fn nodes(&mut self, ids: &[NodeId], around: &Env) {
+        let mut done = vec![false; self.graph.len()];
+        for id in ids {
+            if std::mem::replace(&mut done[id.0 as usize], true) {
+                continue;
+            }
+            match self.graph.node(*id) {
+                Node::Carry { scan, .. } if !around.iter().any(|e| e.0 == self.graph.scan(*scan).axis) => {
+                    let members = self.graph.members(*scan);
+                    let scanned: Vec<NodeId> =
+                        ids.iter().copied().filter(|i| members[i.0 as usize]).collect();
+                    // what an iteration reads and does not change comes first
+                    let needed = self.graph.reachable(&scanned);
+                    let before: Vec<NodeId> = ids
+                        .iter()
+                        .copied()
+                        .filter(|i| needed[i.0 as usize] && !members[i.0 as usize] && !done[i.0 as usize])
+                        .filter(|i| i != id)
+                        .collect();
+                    self.nodes(&before, around);
+                    scanned.iter().chain(&before).for_each(|i| done[i.0 as usize] = true);
+                    self.scan(*scan, &scanned, around);
+                }
+                _ => self.fill(*id, around),
+            }
+        }
+    }
+
+    fn scan(&mut self, scan: super::scan::ScanId, members: &[NodeId], around: &Env) {
+        let info = self.graph.scan(scan).clone();
+        let n = self.extent(info.axis);
+        for turn in 0..n {
+            let at = if info.reversed { n - 1 - turn } else { turn };
+            let mut inside = around.clone();
+            inside.push((info.axis, at));
+            let (carries, rest): (Vec<NodeId>, Vec<NodeId>) = members
+                .iter()
+                .copied()
+                .partition(|m| matches!(self.graph.node(*m), Node::Carry { scan: s, .. } if *s == scan));
+            for carry in carries {
+                let Node::Carry { init, .. } = self.graph.node(carry) else { continue };
+                let source = if turn == 0 { Some(*init) } else { self.graph.next_of(carry) };
+                let mut before = around.clone();
+                before.push((info.axis, if info.reversed { at + 1 } else { at - 1 }));
+                self.put(carry, &inside, |run, env| {
+                    let mut env = env.clone();
+                    env.push(before[before.len() - 1]);
+                    source.map_or(Dual::constant(f64::NAN), |s| run.get(s, &env))
+                });
+            }
+            self.nodes(&rest, &inside);
+        }
+    }
+
+    /// Sets a node's elements at the given positions of some axes.
+    fn put(&mut self, id: NodeId, fixed: &Env, value: impl Fn(&Self, &Env) -> Dual) {
+        let axes = self.graph.axes(id).to_vec();
+        let total: i64 = axes.iter().map(|a| self.extent(*a)).product();
+        if self.values[id.0 as usize].len() != total as usize {
+            self.values[id.0 as usize] = vec![Dual::constant(f64::NAN); total as usize];
+        }
+        let free: Vec<AxisId> = axes.iter().copied().filter(|a| !fixed.iter().any(|f| f.0 == *a)).collect();
+        let all: Vec<Env> = self.positions(&free).collect();
+        for mut env in all {
+            env.extend(fixed);
+            let new = value(self, &env);
+            let flat = self.offset(&axes, &env);
+            if let Some(slot) = self.values[id.0 as usize].get_mut(flat as usize) {
+                *slot = new;
+            }
+        }
+    }
+
+    fn offset(&self, axes: &[AxisId], env: &Env) -> i64 {
+        axes.iter().fold(0, |flat, axis| {
+            flat * self.extent(*axis) + env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1)
+        })
+    }
+
+    /// Evaluates a node at the given positions of the scans around.
+    fn fill(&mut self, id: NodeId, around: &Env) {
+        let node = self.graph.node(id).clone();
+        match &node {
+            Node::Scatter { .. } if !around.iter().any(|a| self.graph.axes(id).contains(&a.0)) => {
+                self.values[id.0 as usize] = self.scatter(id, &vec![]);
+            }
+            Node::Scatter { dims, view: None, parts } => {
+                let (dims, parts) = (dims.clone(), parts.clone());
+                self.put(id, around, |run, env| {
+                    let mut sum = Dual::default();
+                    for part in &parts {
+                        let fixed: Env =
+                            around.iter().copied().filter(|a| !part.over.contains(&a.0)).collect();
+                        for mut at in run.positions(&part.over) {
+                            at.splice(0..0, fixed.iter().copied());
+                            let lands = dims.iter().zip(&part.index).all(|(d, i)| {
+                                Some(run.index(i, &at)) == env.iter().find(|e| e.0 == *d).map(|e| e.1)
+                            });
+                            if lands {
+                                let x = run.get(part.value, &at);
+                                sum.value += x.value;
+                                sum.dot += x.dot;
+                            }
+                        }
+                    }
+                    sum
+                });
+            }
+            _ => self.put(id, around, |run, env| run.scalar(&node, env)),
+        }
+    }
+
     fn size(&self, size: &Size) -> i64 {
         self.graph.sizes.resolve(size).eval(&|s: Sym| self.at.syms.get(s.0 as usize).copied().unwrap_or(1))
     }
@@ -77,11 +189,7 @@ impl Run<'_> {
     }
 
     fn get(&self, id: NodeId, env: &Env) -> Dual {
-        let mut flat = 0;
-        for axis in self.graph.axes(id) {
-            let position = env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1);
-            flat = flat * self.extent(*axis) + position;
-        }
+        let flat = self.offset(self.graph.axes(id), env);
         self.values[id.0 as usize].get(flat as usize).copied().unwrap_or(Dual::constant(f64::NAN))
     }
 
@@ -98,40 +206,36 @@ impl Run<'_> {
         dims.iter().zip(index).fold(0, |flat, (d, i)| flat * d + self.index(i, env))
     }
 
-    fn node(&self, id: NodeId) -> Vec<Dual> {
-        let graph = self.graph;
-        let axes = graph.axes(id).to_vec();
-        match graph.node(id) {
-            Node::Const(bits) => vec![Dual::constant(f64::from_bits(*bits))],
-            Node::Size(size) => vec![Dual::constant(self.size(size) as f64)],
-            Node::Scatter { dims, view, parts } => {
-                // elements in the order of `dims`, then put into the order of the node's axes
-                let extents: Vec<i64> = dims.iter().map(|a| self.extent(*a)).collect();
-                let viewed: Vec<i64> = match view {
-                    Some(view) => view.iter().map(|s| self.size(s)).collect(),
-                    None => extents.clone(),
-                };
-                let mut out = vec![Dual::default(); extents.iter().product::<i64>() as usize];
-                for part in parts {
-                    for env in self.positions(&part.over) {
-                        let x = self.get(part.value, &env);
-                        if let Some(o) = out.get_mut(self.flat(&viewed, &part.index, &env) as usize) {
-                            o.value += x.value;
-                            o.dot += x.dot;
-                        }
-                    }
+    fn scatter(&self, id: NodeId, around: &Env) -> Vec<Dual> {
+        let axes = self.graph.axes(id).to_vec();
+        let Node::Scatter { dims, view, parts } = self.graph.node(id) else { return vec![] };
+        // elements in the order of `dims`, then put into the order of the node's axes
+        let extents: Vec<i64> = dims.iter().map(|a| self.extent(*a)).collect();
+        let viewed: Vec<i64> = match view {
+            Some(view) => view.iter().map(|s| self.size(s)).collect(),
+            None => extents.clone(),
+        };
+        let mut out = vec![Dual::default(); extents.iter().product::<i64>() as usize];
+        for part in parts {
+            for mut env in self.positions(&part.over) {
+                env.splice(0..0, around.iter().copied());
+                let x = self.get(part.value, &env);
+                if let Some(o) = out.get_mut(self.flat(&viewed, &part.index, &env) as usize) {
+                    o.value += x.value;
+                    o.dot += x.dot;
                 }
-                let identity: Vec<Index> = dims.iter().map(|a| Index::axis(*a)).collect();
-                self.positions(&axes).map(|env| out[self.flat(&extents, &identity, &env) as usize]).collect()
             }
-            node => self.positions(&axes).map(|env| self.scalar(node, &env)).collect(),
         }
+        let identity: Vec<Index> = dims.iter().map(|a| Index::axis(*a)).collect();
+        self.positions(&axes).map(|env| out[self.flat(&extents, &identity, &env) as usize]).collect()
     }
 
     fn scalar(&self, node: &Node, env: &Env) -> Dual {
         match node {
+            Node::Const(bits) => Dual::constant(f64::from_bits(*bits)),
+            Node::Size(size) => Dual::constant(self.size(size) as f64),
             Node::Position(axis) => {
-                Dual::constant(env.iter().find(|e| e.0 == *axis).map_or(0, |e| e.1) as f64)
+                Dual::constant(env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1) as f64)
             }
             Node::Cast(x) => self.get(*x, env),
             Node::Apply(op, args) => {
@@ -188,7 +292,40 @@ impl Run<'_> {
                     .collect();
                 reduce(*op, &elements)
             }
-            Node::Const(_) | Node::Size(_) | Node::Scatter { .. } => Dual::constant(f64::NAN),
+            Node::Write { array, dims, index, over, value } => {
+                let mut found = None;
+                for mut at in self.positions(over) {
+                    at.splice(0..0, env.iter().copied().filter(|e| !dims.contains(&e.0)));
+                    // a dimension that is written whole stands for itself
+                    for (d, i) in dims.iter().zip(index) {
+                        if i.as_axis() == Some(*d) && !over.contains(d) {
+                            at.extend(env.iter().filter(|e| e.0 == *d));
+                        }
+                    }
+                    let here = dims.iter().zip(index).all(|(d, i)| {
+                        Some(self.index(i, &at)) == env.iter().rev().find(|e| e.0 == *d).map(|e| e.1)
+                    });
+                    if here {
+                        found = Some(self.get(*value, &at));
+                    }
+                }
+                found.unwrap_or_else(|| self.get(*array, env))
+            }
+            Node::Final { next, scan, k, .. } => {
+                let info = self.graph.scan(*scan);
+                let n = self.extent(info.axis);
+                let mut env = env.clone();
+                if n == 0 {
+                    let init = self.graph.ids().find_map(|c| match self.graph.node(c) {
+                        Node::Carry { scan: s, k: j, init, .. } if (s, j) == (scan, k) => Some(*init),
+                        _ => None,
+                    });
+                    return init.map_or(Dual::constant(f64::NAN), |init| self.get(init, &env));
+                }
+                env.push((info.axis, if info.reversed { 0 } else { n - 1 }));
+                self.get(*next, &env)
+            }
+            Node::Scatter { .. } | Node::Carry { .. } => Dual::constant(f64::NAN),
         }
     }
 

@@ -210,6 +210,8 @@ table! {
     And "and" (a, b) 1 on 0.1..9.0, and(a != 0.0, b != 0.0).into() => |g, y, tie| [zero, zero];
     Or "or" (a, b) 1 on 0.1..9.0, or(a != 0.0, b != 0.0).into() => |g, y, tie| [zero, zero];
     Not "not" (a) 1 on 0.1..9.0, (a == 0.0).into() => |g, y, tie| [zero];
+    /// A value on its way into the branch that runs where `c` holds: nothing comes back from where it does not.
+    When "when" (c, x) 1 on 0.1..9.0, when(c != 0.0, x) => |g, y, tie| [zero, select(truth(c), g, 0.0)];
     /// The side that is not chosen receives exactly nothing.
     Select "select" (c, a, b) 1 on 0.1..9.0, select(c != 0.0, a, b) =>
         |g, y, tie| [zero, select(truth(c), g, 0.0), select(truth(c), 0.0, g)];
@@ -273,6 +275,9 @@ mod num {
     }
     pub fn share(g: f64, tie: f64) -> f64 {
         g * tie
+    }
+    pub fn when<T>(_: bool, x: T) -> T {
+        x
     }
     pub fn select<T>(c: bool, a: T, b: T) -> T {
         if c {

@@ -57,6 +57,17 @@ pub fn node_text(graph: &Graph, id: NodeId) -> String {
                 .map(|p| format!("[{}] += %{} over {}", indices(&p.index), p.value.0, axes(&p.over)));
             format!("scatter({}){} {{ {} }}", axes(dims), viewed(view), list(parts))
         }
+        Node::Write { array, dims, index, over, value } => {
+            let (at, over) = (indices(index), axes(over));
+            format!("write %{}({}) {{ [{at}] = %{} over {over} }}", array.0, axes(dims), value.0)
+        }
+        Node::Carry { scan, k, init, .. } => {
+            let info = graph.scan(*scan);
+            let order = if info.reversed { ", from the last" } else { "" };
+            let next = graph.next_of(id).map_or(String::new(), |n| format!(", then %{}", n.0));
+            format!("carry {}.{k} over {}{order}: %{}{next}", scan.0, axis_name(graph, info.axis), init.0)
+        }
+        Node::Final { scan, k, next, .. } => format!("final {}.{k} %{}", scan.0, next.0),
     }
 }
 

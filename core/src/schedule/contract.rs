@@ -27,7 +27,12 @@ pub struct Operand {
 
 /// The graph with its sums of products in a form that shows the matrix products, and those.
 pub fn find(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>, Vec<Gemm>) {
-    let (mut graph, targets) = pull_out(graph, targets);
+    let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
+    let (mut graph, targets): (Graph, Vec<Target>) = match graph.rebuilt(&roots, |g, r| Some(pull_out(g, r)))
+    {
+        Some((g, new)) => (g, targets.into_iter().zip(new).map(|(t, node)| Target { node, ..t }).collect()),
+        None => (graph, targets),
+    };
     let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
     let needed = graph.reachable(&roots);
     let mut gemms = Vec::new();
@@ -142,10 +147,9 @@ fn split(graph: &mut Graph, id: NodeId, summed: AxisId, factors: &[NodeId]) -> O
 
 /// Rebuilds the graph with factors that do not depend on a summed axis outside of the sum, where that is cheaper: for a
 /// sum to a number, and where the other factors are plain loads. Otherwise such a factor scales a computed operand.
-fn pull_out(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>) {
+fn pull_out(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
     let mut out = graph.emptied();
-    let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
-    let needed = graph.reachable(&roots);
+    let needed = graph.reachable(roots);
     let mut map: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         out.span = graph.span_of(id);
@@ -168,13 +172,12 @@ fn pull_out(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>) {
                     multiply(&mut out, &all).unwrap_or(sum)
                 }
             }
-            _ => out.copy_node(&graph, id, &map),
+            _ => out.copy_node(graph, id, &map),
         };
-        out.inherit_name(new, &graph, id);
+        out.inherit_name(new, graph, id);
         map.insert(id, new);
     }
-    let targets = targets.into_iter().map(|t| Target { node: map[&t.node], ..t }).collect();
-    (out, targets)
+    (out, roots.iter().map(|r| map[r]).collect())
 }
 
 /// The operand is an array in memory that a matrix product can read with strides.

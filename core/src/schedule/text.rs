@@ -366,6 +366,12 @@ impl Text<'_> {
                     false => format!("{base}{}[{}]", self.view(view), self.index_texts(index)),
                 }
             }
+            Node::Carry { init, .. } => format!("carried from {}", self.operand(*init)),
+            Node::Final { next, .. } => format!("the last {}", self.operand(*next)),
+            Node::Write { array, index, value, .. } => {
+                let at = self.index_texts(index);
+                format!("{} with [{at}] = {}", self.operand(*array), self.operand(*value))
+            }
             Node::Apply(op, args) => {
                 let args: Vec<String> = args.iter().map(|a| self.operand(*a)).collect();
                 match (infix(*op), &args[..]) {

@@ -5,7 +5,7 @@
 //! less; a term that may be infinite is never cancelled.
 
 use super::cost;
-use super::lang::rebuild;
+use crate::ir::rebuild::rebuild;
 use crate::ir::{AxisId, FastMap, FastSet, Graph, Node, NodeId, Op, RedOp};
 use std::collections::BinaryHeap;
 

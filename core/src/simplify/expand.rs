@@ -5,7 +5,7 @@
 //!
 //! Invariant: no logsumexp is left.
 
-use super::lang::rebuild;
+use crate::ir::rebuild::rebuild;
 use crate::ir::{AxisId, Graph, Node, NodeId, Op, RedOp};
 
 /// An equal graph without logsumexp.

@@ -4,7 +4,7 @@
 //! and where they differ, it keeps its names and stays behind a load. Invariant: nothing is computed twice, and no
 //! axis is captured by a reduction.
 
-use super::lang::rebuild;
+use crate::ir::rebuild::rebuild;
 use crate::ir::{Array, AxisId, Graph, Index, Node, NodeId};
 
 /// New names of axes, sorted; axes that are not listed keep their name.
@@ -77,7 +77,7 @@ fn requests(graph: &mut Graph, id: NodeId, own: &Names) -> Option<Vec<(NodeId, N
             out.extend(index.iter().filter_map(|i| i.gather).map(|g| (g, restrict(own, graph.axes(g)))));
             Some(out)
         }
-        Node::Scatter { .. } => {
+        Node::Scatter { .. } | Node::Write { .. } | Node::Carry { .. } | Node::Final { .. } => {
             own.is_empty().then(|| graph.operands(id).into_iter().map(|o| (o, Names::new())).collect())
         }
     }

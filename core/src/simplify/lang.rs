@@ -4,6 +4,7 @@
 
 use super::facts::{self, Facts};
 use super::pattern::View;
+use crate::ir::rebuild::{rebuild, with_operands};
 use crate::ir::{Array, AxisId, Dtype, FastMap, Graph, Node, NodeId, Op, RedOp};
 use egg::{Analysis, DidMerge, EClass, EGraph, Id, Language};
 
@@ -261,44 +262,6 @@ fn fold(op: Op, args: &[Info], dtype: Dtype) -> Option<u64> {
         (op.info().eval64)(&values)
     };
     Some(value.to_bits())
-}
-
-/// A node with other operands, in the order of [`Graph::operands`].
-pub fn with_operands(node: &Node, next: &mut dyn FnMut(NodeId) -> NodeId) -> Node {
-    let mut node = node.clone();
-    match &mut node {
-        Node::Const(_) | Node::Size(_) | Node::Position(_) => {}
-        Node::Load { array, index, .. } => {
-            if let Array::Node(n, _) = array {
-                *n = next(*n);
-            }
-            index.iter_mut().filter_map(|i| i.gather.as_mut()).for_each(|g| *g = next(*g));
-        }
-        Node::Apply(_, args) => args.iter_mut().for_each(|a| *a = next(*a)),
-        Node::Cast(x) | Node::Reduce(_, _, x) => *x = next(*x),
-        Node::Scatter { parts, .. } => {
-            for part in parts {
-                part.value = next(part.value);
-                part.index.iter_mut().filter_map(|i| i.gather.as_mut()).for_each(|g| *g = next(*g));
-            }
-        }
-    }
-    node
-}
-
-/// Builds a node in `graph` with other operands.
-pub fn rebuild(graph: &mut Graph, node: &Node, dtype: Dtype, args: &[NodeId]) -> NodeId {
-    let mut args = args.iter().copied();
-    match with_operands(node, &mut |old| args.next().unwrap_or(old)) {
-        Node::Const(bits) => graph.constant(f64::from_bits(bits), dtype),
-        Node::Size(size) => graph.size(&size, dtype),
-        Node::Position(axis) => graph.position(axis, dtype),
-        Node::Load { array, view, index } => graph.load(array, view, index),
-        Node::Apply(op, args) => graph.apply(op, &args),
-        Node::Cast(x) => graph.cast(x, dtype),
-        Node::Reduce(op, over, x) => graph.reduce(op, &over, x),
-        Node::Scatter { dims, view, parts } => graph.scatter(dims, view, parts, dtype),
-    }
 }
 
 /// Keeps [`Info`] for every class.

@@ -50,7 +50,7 @@ fn cost_of(graph: &Rooted) -> u64 {
 
 /// An equal graph that costs no more, with the roots in it.
 pub fn simplify(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>, Report) {
-    let mut best = expand::expand(graph, roots);
+    let mut best = through(graph, roots, expand::expand);
     let (ops_before, cost_before) = cost::total(&best.0, &best.1);
     let mut report = Report { ops_before, cost_before, ..Report::default() };
     keep_cheaper(&mut best, |g, r| Some(inline::inline(g, r)), true);
@@ -91,7 +91,7 @@ fn keep_cheaper(
     pass: impl FnOnce(&Graph, &[NodeId]) -> Option<Rooted>,
     ties: bool,
 ) -> bool {
-    let Some(next) = pass(&best.0, &best.1) else { return false };
+    let Some(next) = best.0.rebuilt(&best.1, pass) else { return false };
     let (new, old) = (cost_of(&next), cost_of(best));
     let take = new < old || (ties && new == old);
     if take {
@@ -102,9 +102,14 @@ fn keep_cheaper(
 
 /// An equal graph in which idioms are primitives, to be differentiated.
 pub fn recognise(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
-    let (graph, roots) = inline::inline(graph, roots);
-    let (graph, roots) = saturate::rewrite(&graph, &roots, table::idioms());
-    saturate::rewrite(&graph, &roots, table::late_idioms())
+    let (graph, roots) = through(graph, roots, inline::inline);
+    let (graph, roots) = through(&graph, &roots, |g, r| saturate::rewrite(g, r, table::idioms()));
+    through(&graph, &roots, |g, r| saturate::rewrite(g, r, table::late_idioms()))
+}
+
+/// Runs a pass with what scans hand on among the roots.
+fn through(graph: &Graph, roots: &[NodeId], pass: impl FnOnce(&Graph, &[NodeId]) -> Rooted) -> Rooted {
+    graph.rebuilt(roots, |g, r| Some(pass(g, r))).unwrap_or_else(|| (graph.clone(), roots.to_vec()))
 }
 
 /// Rules by class, for reports: exact, finite, real, stable.

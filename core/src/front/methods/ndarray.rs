@@ -162,7 +162,7 @@ impl Lower {
         let item = Value::Tensor(self.scalar(t.node, t.active));
         let mark = self.outer.len();
         self.outer.extend(t.axes[..kept].iter().flatten());
-        let value = self.folded(&Iter { item, dims, axes }, Some(start), &f, m);
+        let value = self.folded(&Iter { item, dims, axes, mask: None }, Some(start), &f, m);
         self.outer.truncate(mark);
         match value {
             Value::Tensor(r) => {

@@ -24,6 +24,7 @@ impl Lower {
                 let over = if t.nd { t.rank() } else { 1 };
                 self.walked(t, over)
             }
+            ("iter_mut", []) if !t.nd || t.rank() == 1 => self.places(t, &m.receiver),
             ("outer_iter", []) => self.walked(t, 1),
             ("rows", []) => self.walked(t, t.rank() - 1),
             ("columns", []) if t.rank() == 2 => {
@@ -46,10 +47,18 @@ impl Lower {
     }
 
     /// The elements, or subarrays, of the first `over` dimensions.
-    fn walked(&mut self, t: &Tensor, over: usize) -> Value {
+    pub fn walked(&mut self, t: &Tensor, over: usize) -> Value {
         let item = Tensor { dims: t.dims[over..].to_vec(), axes: t.axes[over..].to_vec(), ..t.clone() };
         let (dims, axes) = (t.dims[..over].to_vec(), t.axes[..over].to_vec());
-        Value::Iter(Rc::new(Iter { item: Value::Tensor(item), dims, axes }))
+        Value::Iter(Rc::new(Iter { item: Value::Tensor(item), dims, axes, mask: None }))
+    }
+
+    /// The elements as places that can be assigned to.
+    fn places(&mut self, t: &Tensor, base: &Expr) -> Value {
+        let n = t.dims[0].clone();
+        let Value::Iter(i) = self.counted(&self.int(0), &n) else { return Value::Poison };
+        let item = Value::Place(Rc::new(base.clone()), Rc::new(i.item.clone()));
+        Value::Iter(Rc::new(Iter { item, ..(*i).clone() }))
     }
 
     fn windows(&mut self, t: &Tensor, name: &str, k: &Size, m: &ExprMethodCall) -> Value {
@@ -102,7 +111,42 @@ impl Lower {
             None => from,
         };
         let item = Value::Tensor(self.scalar(node, false));
-        Value::Iter(Rc::new(Iter { item, dims, axes }))
+        Value::Iter(Rc::new(Iter { item, dims, axes, mask: None }))
+    }
+
+    /// A range whose bounds depend on the positions of loops around: the positions from the least start to the
+    /// greatest end, of which some are left out.
+    pub fn moving_range(&mut self, start: Value, end: Value, closed: bool, at: &dyn ToTokens) -> Value {
+        let (Some(from), Some(to)) =
+            (self.tensor(start, Some(Dtype::Int), at), self.tensor(end, Some(Dtype::Int), at))
+        else {
+            return Value::Poison;
+        };
+        let to = match closed {
+            true => self.with_const(Op::Add, &to, 1.0),
+            false => to,
+        };
+        let (Some((low, _)), Some((_, high))) =
+            (self.graph.range_of(from.node), self.graph.range_of(to.node))
+        else {
+            let help = "write bounds that are sizes, positions of loops around, or sums of those";
+            return self.unsupported(at, "a range whose bounds are looked up", help);
+        };
+        let Value::Iter(i) = self.counted(&low, &high) else { return Value::Poison };
+        let Value::Tensor(item) = i.item.clone() else { return Value::Poison };
+        let mut mask = None;
+        for (op, bound, same) in [(Op::Ge, from.node, &low), (Op::Lt, to.node, &high)] {
+            let trivial = self.graph.range_of(bound).is_some_and(|(a, b)| a == b && a == *same);
+            if trivial {
+                continue;
+            }
+            let fits = self.graph.apply(op, &[item.node, bound]);
+            mask = Some(match mask {
+                None => fits,
+                Some(m) => self.graph.apply(Op::And, &[m, fits]),
+            });
+        }
+        Value::Iter(Rc::new(Iter { mask, ..(*i).clone() }))
     }
 
     /// `Array::from_shape_fn`: the function sees the position of each element.
@@ -117,7 +161,7 @@ impl Lower {
             places.push(Value::Tensor(self.scalar(node, false)));
         }
         let place = if places.len() == 1 { places.remove(0) } else { Value::Tuple(places) };
-        let i = Iter { item: Value::Unit, dims, axes };
+        let i = Iter { item: Value::Unit, dims, axes, mask: None };
         let item = self.under(&i, |lower| lower.apply(f, vec![place], at));
         if item.is_poison() {
             return Value::Poison;
@@ -128,6 +172,10 @@ impl Lower {
     pub fn iter_method(&mut self, i: &Iter, name: &str, m: &ExprMethodCall) -> Value {
         let args: Vec<&Expr> = m.args.iter().collect();
         let again = |item: Value| Value::Iter(Rc::new(Iter { item, ..i.clone() }));
+        if i.mask.is_some() && !matches!(name, "map" | "sum" | "iter" | "into_iter") {
+            let help = "write the loop out with `for`";
+            return self.unsupported(m, &format!("`{name}` on a range whose bounds move"), help);
+        }
         match (name, args.as_slice()) {
             ("iter" | "into_iter", []) => again(i.item.clone()),
             ("map", [f]) => {
@@ -184,10 +232,12 @@ impl Lower {
 
     /// Runs with the iterator's axes in use.
     fn under<R>(&mut self, i: &Iter, run: impl FnOnce(&mut Self) -> R) -> R {
-        let mark = self.outer.len();
+        let (mark, level) = (self.outer.len(), self.env.guards.len());
         self.outer.extend(i.axes.iter().flatten());
+        self.env.guards.extend(i.mask);
         let result = run(self);
         self.outer.truncate(mark);
+        self.env.guards.truncate(level);
         result
     }
 
@@ -220,7 +270,16 @@ impl Lower {
                 let n = self.graph.size(&count, self.graph.dtype(inner));
                 self.graph.apply(Op::Powi, &[inner, n])
             }
-            RedOp::Sum => self.graph.reduce(op, &axes, t.node),
+            RedOp::Sum => {
+                let node = match i.mask {
+                    Some(mask) => {
+                        let zero = self.graph.constant(0.0, self.graph.dtype(t.node));
+                        self.graph.apply(Op::Select, &[mask, t.node, zero])
+                    }
+                    None => t.node,
+                };
+                self.graph.reduce(op, &axes, node)
+            }
             _ => {
                 let rest: Vec<AxisId> = axes.into_iter().filter(|a| own.contains(a)).collect();
                 self.graph.reduce(op, &rest, t.node)
@@ -334,7 +393,7 @@ impl Lower {
         index.terms.extend(fresh.map(|a| (a, Size::constant(stride))));
         let map: Vec<(AxisId, Index)> = i.axes.iter().flatten().map(|a| (*a, index.clone())).collect();
         let item = self.shifted(&i.item, &map);
-        Iter { item, dims: vec![len], axes: vec![fresh] }
+        Iter { item, dims: vec![len], axes: vec![fresh], mask: None }
     }
 
     fn shifted(&mut self, value: &Value, map: &[(AxisId, Index)]) -> Value {

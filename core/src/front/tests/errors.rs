@@ -27,8 +27,6 @@ fn bodies() {
     check_error("", "fn f(x: f64) -> f64 { foo(x) }", "unknown function `foo`");
     check_error("", "fn f(x: f64) -> f64 { x.sinn() }", "did you mean `sin`?");
     check_error("", "fn f(x: f64) -> f64 { x as i64 as f64 }", "trunc()");
-    check_error("", "fn f(x: f64) -> f64 { if x > 0.0 { x } else { 0.0 } }", "`if`");
-    check_error("", "fn f(x: f64) -> f64 { let mut a = x; a += 1.0; a }", "`+=`");
     check_error("", "fn f(x: f64) -> f64 { println!(\"{}\", x); x }", "macro `println!`");
     check_error("", "fn f(x: ArrayView1<f64>) -> f64 { let m = make(); x.dot(&m) }", "let m: Array2<f32>");
     check_error("", "fn f(x: f64) -> f64 { foo(x) + bar(x) }", "`bar`");
@@ -84,12 +82,11 @@ fn values_and_shapes() {
     );
     check_error("", "fn f(x: f64) -> f64 { Point { x }.x }", "struct literal");
     check_error("", "fn f(x: &mut f64) -> f64 { *x }", "`&mut`");
-    check_error("", "fn f(x: &[f64]) -> f64 { let mut s = 0.0; for v in x { s += v; } s }", "`for`");
     check_error("", "fn f(x: &[f64]) -> f64 { x.iter().filter(|v| **v > 0.0).sum() }", "`filter`");
     check_error("", "fn f(x: &[f64]) -> f64 { x.iter().fold(0.0, |a, v| a.sin() + v) }", "`fold`");
     check_error("", "fn f(x: &[&[f64]]) -> f64 { 1.0 }", "rows of different lengths");
     check_error("", "fn f(x: f64, y: f64) -> f64 { foo(x); y.bar() }", "`bar`");
-    check_error("", "fn f(x: f64) -> f64 { x > 1.0 }", "conditions");
+    check_error("", "fn f(x: f64) -> f64 { x > 1.0 }", "values of type bool");
     check_error("vjp(3)", "fn f(x: f64) -> f64 { x }", "unknown option `vjp(3)`");
     check_error("math = \"fast\"", "fn f(x: f64) -> f64 { x }", "unknown option");
 }
@@ -99,12 +96,12 @@ fn no_silent_mutation() {
     check_error(
         "wrt(x)",
         "fn f(x: f64) -> f64 { let mut k = 1.0; let mut g = |v: f64| { k += 1.0; v * k }; g(x) + g(x) }",
-        "+=",
+        "`k` is changed",
     );
     check_error(
         "",
         "fn f(x: &[f64]) -> f64 { let mut k = 0.0; x.iter().map(|v| { k += 1.0; v * k }).sum() }",
-        "+=",
+        "`k` is changed",
     );
 }
 

@@ -3,6 +3,7 @@
 mod errors;
 mod gradients;
 mod graphs;
+mod loops;
 mod programs;
 mod requests;
 mod values;

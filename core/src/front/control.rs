@@ -1,0 +1,305 @@
+//! Branches: both sides are lowered, and what they leave behind is chosen by the condition.
+//!
+//! A value that enters a branch passes through `when`, so nothing comes back from a side that was not taken, not even
+//! NaN. What follows a `return` under a condition is lowered under the opposite one.
+//!
+//! Invariant: the guards of an environment are the conditions under which its code runs.
+
+use super::env::{Env, Tensor, Value};
+use super::Lower;
+use crate::diag::{source, Kind};
+use crate::ir::{Dtype, NodeId, Op};
+use quote::ToTokens;
+use std::rc::Rc;
+use syn::{BinOp, Expr, ExprIf};
+
+/// How control leaves a block early.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    Return,
+    Break,
+    Continue,
+}
+
+/// An early exit: the condition under which it happens, what it returns, and what the variables hold there.
+#[derive(Clone)]
+pub struct Exit {
+    pub way: Way,
+    pub cond: Option<NodeId>,
+    pub value: Value,
+    pub env: Env,
+}
+
+/// A function or a loop that is being lowered, and the exits found in it.
+pub struct Frame {
+    pub is_loop: bool,
+    /// How many guards stand outside of it.
+    pub base: usize,
+    pub exits: Vec<Exit>,
+}
+
+impl Lower {
+    // ---- conditions ----
+
+    /// A condition as a truth value in the graph.
+    pub fn condition(&mut self, value: Value, at: &dyn ToTokens) -> Option<NodeId> {
+        match value {
+            Value::Tensor(t) if t.rank() == 0 && self.graph.dtype(t.node) == Dtype::Bool => Some(t.node),
+            Value::Host(tokens) => {
+                let form = crate::signature::Form::Scalar(Dtype::Bool);
+                Some(self.input(&tokens, form, Dtype::Bool, vec![], None, false).node)
+            }
+            Value::Poison => None,
+            _ => {
+                self.errors.push(Kind::Argument, at, &["a condition", "a comparison of numbers", ""]);
+                None
+            }
+        }
+    }
+
+    /// `a < b` and its like, on numbers.
+    pub fn comparison(&mut self, op: &BinOp, a: Value, b: Value, at: &dyn ToTokens) -> Option<Value> {
+        let known = match op {
+            BinOp::Lt(_) => Op::Lt,
+            BinOp::Le(_) => Op::Le,
+            BinOp::Gt(_) => Op::Gt,
+            BinOp::Ge(_) => Op::Ge,
+            BinOp::Eq(_) => Op::Eq,
+            BinOp::Ne(_) => Op::Ne,
+            _ => return None,
+        };
+        let dtype = [&a, &b].iter().find_map(|v| match v {
+            Value::Tensor(t) => Some(self.graph.dtype(t.node)),
+            _ => None,
+        });
+        let dtype = match (&a, &b, dtype) {
+            (_, _, Some(dtype)) => dtype,
+            (Value::Int(_), Value::Int(_), _) => Dtype::Int,
+            (Value::Num(_), Value::Num(_), _) => self.only_float()?,
+            _ => return None,
+        };
+        let active = a.active() || b.active();
+        let (a, b) = (self.tensor(a, Some(dtype), at)?, self.tensor(b, Some(dtype), at)?);
+        let text = format!("`{}`", source(op));
+        let t = self.elementwise(known, &[a, b], &text, op)?;
+        Some(Value::Tensor(Tensor { active, ..t }))
+    }
+
+    /// `a && b`, `a || b`: the right side is evaluated under the condition that the left one leaves it.
+    pub fn logic(&mut self, and: bool, left: Value, right: &Expr, at: &dyn ToTokens) -> Value {
+        let Some(a) = self.condition(left.clone(), at) else { return Value::Poison };
+        let guard = if and { a } else { self.graph.apply(Op::Not, &[a]) };
+        let level = self.env.guards.len();
+        self.env.guards.push(guard);
+        let right_value = self.expr(right);
+        self.env.guards.truncate(level);
+        let active = left.active() || right_value.active();
+        let Some(b) = self.condition(right_value, right) else { return Value::Poison };
+        let node = self.graph.apply(if and { Op::And } else { Op::Or }, &[a, b]);
+        Value::Tensor(self.scalar(node, active))
+    }
+
+    /// The conjunction of the guards from a level on.
+    pub fn guard_from(&mut self, level: usize) -> Option<NodeId> {
+        let guards: Vec<NodeId> = self.env.guards.get(level..).unwrap_or(&[]).to_vec();
+        let mut total = None;
+        for g in guards {
+            total = Some(match total {
+                None => g,
+                Some(t) => self.graph.apply(Op::And, &[t, g]),
+            });
+        }
+        total
+    }
+
+    /// A value that was bound outside of some guards, seen inside of them.
+    pub fn guarded(&mut self, value: Value, level: usize) -> Value {
+        if level >= self.env.guards.len() {
+            return value;
+        }
+        match value {
+            Value::Tensor(t) if t.active && self.graph.dtype(t.node).is_float() => {
+                // an array may lie along an axis that a guard means as a loop's position
+                let t = self.canonical(&t);
+                let mut node = t.node;
+                for guard in self.env.guards[level..].to_vec() {
+                    node = self.graph.apply(Op::When, &[guard, node]);
+                }
+                Value::Tensor(Tensor { node, ..t })
+            }
+            Value::Tuple(list) => Value::Tuple(list.into_iter().map(|v| self.guarded(v, level)).collect()),
+            Value::Struct(fields) => {
+                let list = fields.iter().map(|f| (f.0.clone(), self.guarded(f.1.clone(), level))).collect();
+                Value::Struct(Rc::new(list))
+            }
+            Value::Iter(i) => {
+                let item = self.guarded(i.item.clone(), level);
+                Value::Iter(Rc::new(super::env::Iter { item, ..(*i).clone() }))
+            }
+            value => value,
+        }
+    }
+
+    // ---- branches ----
+
+    pub fn if_else(&mut self, e: &ExprIf) -> Value {
+        if let Expr::Let(l) = &*e.cond {
+            return self.unsupported(
+                l,
+                "`if let` here",
+                "take the value apart before, or choose with a condition",
+            );
+        }
+        let cond = self.expr(&e.cond);
+        if cond.is_poison() {
+            self.block(&e.then_branch);
+            if let Some((_, other)) = &e.else_branch {
+                self.expr(other);
+            }
+            return Value::Poison;
+        }
+        let Some(cond) = self.condition(cond, &e.cond) else { return Value::Poison };
+        self.branch(
+            cond,
+            |run| run.block(&e.then_branch),
+            |run| e.else_branch.as_ref().map_or(Value::Unit, |(_, other)| run.expr(other)),
+            e,
+        )
+    }
+
+    /// Lowers both sides under their guards and joins what they leave behind.
+    pub fn branch(
+        &mut self,
+        cond: NodeId,
+        then: impl FnOnce(&mut Self) -> Value,
+        other: impl FnOnce(&mut Self) -> Value,
+        at: &dyn ToTokens,
+    ) -> Value {
+        if let Some(known) = self.graph.as_const(cond) {
+            return if known != 0.0 { then(self) } else { other(self) };
+        }
+        let level = self.env.guards.len();
+        let before = self.env.clone();
+        let not = self.graph.apply(Op::Not, &[cond]);
+        self.env.guards.push(cond);
+        let a = then(self);
+        let a_dead = std::mem::take(&mut self.dead);
+        let a_env = std::mem::replace(&mut self.env, before.clone());
+        self.env.guards.push(not);
+        let b = other(self);
+        let b_dead = std::mem::take(&mut self.dead);
+        match (a_dead, b_dead) {
+            (true, true) => {
+                self.dead = true;
+                self.env = before;
+                return Value::Unit;
+            }
+            // what follows runs under the condition of the side that goes on
+            (true, false) => return b,
+            (false, true) => {
+                self.env = a_env;
+                return a;
+            }
+            (false, false) => {}
+        }
+        let b_env = std::mem::replace(&mut self.env, before);
+        // sides that may have left early go on under a condition
+        let rest = |run: &mut Self, env: &Env, own: NodeId| {
+            let mut total = own;
+            for g in env.guards.get(level + 1..).unwrap_or(&[]) {
+                total = run.graph.apply(Op::And, &[total, *g]);
+            }
+            total
+        };
+        let partly = |env: &Env| env.guards.len() > level + 1;
+        if partly(&a_env) || partly(&b_env) {
+            let (x, y) = (rest(self, &a_env, cond), rest(self, &b_env, not));
+            let alive = self.graph.apply(Op::Or, &[x, y]);
+            self.env.guards.push(alive);
+        }
+        for k in 0..self.env.bindings.len() {
+            let (Some(x), Some(y)) = (a_env.bindings.get(k), b_env.bindings.get(k)) else { continue };
+            if x.version == y.version {
+                continue;
+            }
+            let (x, y) = (x.value.clone(), y.value.clone());
+            let value = self.choose(cond, x, y, at);
+            self.env.assign(k, value);
+        }
+        self.choose(cond, a, b, at)
+    }
+
+    /// One of two values of the same kind.
+    pub fn choose(&mut self, cond: NodeId, a: Value, b: Value, at: &dyn ToTokens) -> Value {
+        match (a, b) {
+            (Value::Poison, _) | (_, Value::Poison) => Value::Poison,
+            (Value::Unit, Value::Unit) => Value::Unit,
+            (Value::Int(x), Value::Int(y)) if x == y => Value::Int(x),
+            (Value::Tuple(x), Value::Tuple(y)) if x.len() == y.len() => {
+                Value::Tuple(x.into_iter().zip(y).map(|(x, y)| self.choose(cond, x, y, at)).collect())
+            }
+            (Value::Struct(x), Value::Struct(y)) if x.len() == y.len() => {
+                let one = |(x, y): (&(String, Value), &(String, Value))| {
+                    (x.0.clone(), self.choose(cond, x.1.clone(), y.1.clone(), at))
+                };
+                Value::Struct(Rc::new(x.iter().zip(y.iter()).map(one).collect()))
+            }
+            (Value::Host(x), Value::Host(y)) if x.to_string() == y.to_string() => Value::Host(x),
+            (x, y) => {
+                let dtype = [&x, &y].iter().find_map(|v| match v {
+                    Value::Tensor(t) => Some(self.graph.dtype(t.node)),
+                    Value::Int(_) => Some(Dtype::Int),
+                    _ => None,
+                });
+                let dtype = dtype.or(self.only_float());
+                let (Some(x), Some(y)) = (self.tensor(x, dtype, at), self.tensor(y, dtype, at)) else {
+                    return Value::Poison;
+                };
+                let c = self.scalar(cond, false);
+                let (active, nd) = (x.active || y.active, x.nd || y.nd);
+                match self.elementwise(Op::Select, &[c, x, y], "the sides of a branch", at) {
+                    Some(t) => Value::Tensor(Tensor { active, nd, ..t }),
+                    None => Value::Poison,
+                }
+            }
+        }
+    }
+
+    // ---- early exits ----
+
+    /// Lowers the body of a function or closure: its early returns become part of its value.
+    pub fn framed(&mut self, run: impl FnOnce(&mut Self) -> Value, at: &dyn ToTokens) -> Value {
+        let base = self.env.guards.len();
+        self.frames.push(Frame { is_loop: false, base, exits: vec![] });
+        let was_dead = std::mem::take(&mut self.dead);
+        let mut value = run(self);
+        let ended = std::mem::replace(&mut self.dead, was_dead);
+        self.env.guards.truncate(base);
+        let mut exits = self.frames.pop().map_or(vec![], |f| f.exits);
+        if ended {
+            value = exits.pop().map_or(Value::Unit, |e| e.value);
+        }
+        for exit in exits.into_iter().rev() {
+            value = match exit.cond {
+                Some(cond) => self.choose(cond, exit.value, value, at),
+                None => exit.value,
+            };
+        }
+        value
+    }
+
+    /// `return`, `break`, `continue`.
+    pub fn leave(&mut self, way: Way, value: Value, at: &dyn ToTokens) -> Value {
+        let found = self.frames.iter().rposition(|f| way == Way::Return || f.is_loop);
+        let Some(base) = found.and_then(|k| self.frames.get(k)).map(|f| f.base) else {
+            return self.unsupported(at, "this exit", "there is no loop around it");
+        };
+        let cond = self.guard_from(base);
+        let env = self.env.clone();
+        if let Some(frame) = found.and_then(|k| self.frames.get_mut(k)) {
+            frame.exits.push(Exit { way, cond, value, env });
+        }
+        self.dead = true;
+        Value::Unit
+    }
+}

@@ -1,0 +1,383 @@
+//! Loops: the body is lowered once, for any position along the loop's axis.
+//!
+//! A variable that the body assigns to is a carry while the body is lowered; `close` decides afterwards what the loop
+//! is: a sum, an extremum, an array with one element an iteration, or a recurrence.
+//!
+//! Invariant: nothing is unrolled but loops over tuples, whose items may differ in type.
+
+use super::close::Variable;
+use super::control::{Exit, Frame, Way};
+use super::env::{Iter, Tensor, Value};
+use super::place::{assigned, Roots};
+use super::Lower;
+use crate::diag::Kind;
+use crate::ir::{AxisId, Dtype, NodeId, Op};
+use quote::ToTokens;
+use std::rc::Rc;
+use syn::visit::Visit;
+use syn::{Block, ExprForLoop, Pat};
+
+/// A variable of the surrounding scope that the loop's body assigns to.
+struct Carried {
+    binding: usize,
+    name: String,
+    /// Its numbers before the loop, and what stands for them inside.
+    leaves: Vec<(Tensor, Tensor)>,
+}
+
+impl Lower {
+    pub fn for_loop(&mut self, e: &ExprForLoop) -> Value {
+        let items = self.expr(&e.expr);
+        let iter = match items {
+            Value::Iter(i) => i,
+            Value::Tensor(t) if t.rank() > 0 => {
+                let t = self.canonical(&t);
+                match self.walked(&t, 1) {
+                    Value::Iter(i) => i,
+                    _ => return Value::Poison,
+                }
+            }
+            Value::Tuple(list) => {
+                for item in list {
+                    self.once(&e.pat, item, &e.body, e);
+                }
+                return Value::Unit;
+            }
+            Value::Poison => {
+                self.poison_assigned(&e.body);
+                return Value::Poison;
+            }
+            _ => {
+                let help = "loop over a range, a slice, an array or their iterators";
+                return self.unsupported(&e.expr, "a loop over this value", help);
+            }
+        };
+        match (iter.dims.as_slice(), iter.axes.as_slice()) {
+            ([_], [Some(axis)]) => self.iterate(*axis, &e.pat, &iter, &e.body, e),
+            ([_], [None]) => self.once(&e.pat, iter.item.clone(), &e.body, e),
+            _ => {
+                let help = "write a loop for each dimension";
+                return self.unsupported(&e.expr, "a loop over several dimensions at once", help);
+            }
+        }
+        Value::Unit
+    }
+
+    /// After a mistake: what the body would have changed is not known.
+    fn poison_assigned(&mut self, body: &Block) {
+        for name in assigned(&|roots: &mut Roots| roots.visit_block(body)) {
+            if let Some(k) = self.env.position(&name) {
+                self.env.assign(k, Value::Poison);
+            }
+        }
+    }
+
+    /// A single iteration.
+    fn once(&mut self, pat: &Pat, item: Value, body: &Block, at: &dyn ToTokens) {
+        let mark = self.env.bindings.len();
+        let base = self.env.guards.len();
+        self.frames.push(Frame { is_loop: true, base, exits: vec![] });
+        self.bind(pat, item, &[]);
+        self.block(body);
+        let exits = self.frames.pop().map_or(vec![], |f| f.exits);
+        self.env.bindings.truncate(mark);
+        self.env.guards.truncate(base);
+        let returns = exits.iter().any(|e| e.way == Way::Return);
+        if returns {
+            self.unsupported(at, "`return` inside of this loop", "leave the loop with `break`");
+        }
+        let ended = std::mem::take(&mut self.dead);
+        self.join(exits, ended, mark, at);
+    }
+
+    /// Variables hold what they held where control left early.
+    fn join(&mut self, mut exits: Vec<Exit>, ended: bool, mark: usize, at: &dyn ToTokens) {
+        if ended {
+            if let Some(last) = exits.pop() {
+                for k in 0..mark {
+                    if let Some(b) = last.env.bindings.get(k) {
+                        self.env.bindings[k] = b.clone();
+                    }
+                }
+            }
+        }
+        for exit in exits.into_iter().rev() {
+            for k in 0..mark {
+                let Some(there) = exit.env.bindings.get(k) else { continue };
+                if there.version == self.env.bindings[k].version {
+                    continue;
+                }
+                let (a, b) = (there.value.clone(), self.env.bindings[k].value.clone());
+                let value = match exit.cond {
+                    Some(cond) => self.choose(cond, a, b, at),
+                    None => a,
+                };
+                self.env.assign(k, value);
+            }
+        }
+    }
+
+    /// The body along an axis.
+    fn iterate(&mut self, axis: AxisId, pat: &Pat, iter: &Iter, body: &Block, at: &dyn ToTokens) {
+        let mut roots = Roots::default();
+        roots.visit_block(body);
+        let mark = self.env.bindings.len();
+        let base = self.env.guards.len();
+        self.outer.push(axis);
+        let scan = self.graph.add_scan(axis, false);
+        let touched = self.mentions_active(body) || iter.item.active();
+        let mut carried = Vec::new();
+        for name in &roots.names {
+            let Some(carry) = self.carried(name, scan, touched, at) else { continue };
+            carried.push(carry);
+        }
+        // a loop that may end early goes on idle
+        let running = roots.leaves.then(|| {
+            let yes = self.graph.constant(1.0, Dtype::Bool);
+            let outer = self.outer.clone();
+            (yes, self.graph.carry(scan, &outer, yes))
+        });
+        self.frames.push(Frame { is_loop: true, base, exits: vec![] });
+        self.env.guards.extend(running.map(|r| r.1));
+        self.env.guards.extend(iter.mask);
+        let entered = self.guard_from(base);
+        self.bind(pat, iter.item.clone(), &[]);
+        self.block(body);
+        let exits = self.frames.pop().map_or(vec![], |f| f.exits);
+        let ended = std::mem::take(&mut self.dead);
+        self.env.bindings.truncate(mark);
+        self.env.guards.truncate(base);
+        let mut stop: Option<NodeId> = None;
+        let mut returned: Vec<(NodeId, Value)> = Vec::new();
+        for exit in exits.iter().filter(|e| e.way != Way::Continue) {
+            let cond = exit.cond.unwrap_or_else(|| self.graph.constant(1.0, Dtype::Bool));
+            stop = Some(match stop {
+                None => cond,
+                Some(s) => self.graph.apply(Op::Or, &[s, cond]),
+            });
+            if exit.way == Way::Return {
+                returned.push((cond, exit.value.clone()));
+            }
+        }
+        self.join(exits, ended, mark, at);
+
+        let mut variables = Vec::new();
+        let mut kept = Vec::new();
+        for c in carried {
+            let value = self.env.bindings[c.binding].value.clone();
+            let Some(next) = self.numbers_of(&value, &c.leaves, at) else {
+                self.env.assign(c.binding, Value::Poison);
+                continue;
+            };
+            for ((init, inside), next) in c.leaves.iter().zip(&next) {
+                let mut next = self.align(next, &inside.axes);
+                if let Some(entered) = entered {
+                    next = self.graph.apply(Op::Select, &[entered, next, inside.node]);
+                }
+                variables.push(Variable { carry: inside.node, init: init.node, next });
+            }
+            kept.push(c);
+        }
+        let mut results = Vec::new();
+        if let (Some((yes, running)), Some(stop)) = (running, stop) {
+            let go_on = self.graph.apply(Op::Not, &[stop]);
+            let next = self.graph.apply(Op::And, &[running, go_on]);
+            variables.push(Variable { carry: running, init: yes, next });
+            results = self.returning(scan, running, &returned, &mut variables, at);
+        } else if let Some((yes, running)) = running {
+            variables.push(Variable { carry: running, init: yes, next: running });
+        }
+        let values = self.closed(scan, axis, &variables);
+        self.outer.pop();
+        let mut values = values.into_iter();
+        for c in kept {
+            let mut tensors = Vec::new();
+            for ((_, inside), node) in c.leaves.iter().zip(values.by_ref()) {
+                let active = self.depends_on_active(node);
+                let t = Tensor { node, active, ..inside.clone() };
+                tensors.push(self.canonical(&t));
+            }
+            let old = self.env.bindings[c.binding].value.clone();
+            let mut tensors = tensors.into_iter();
+            let value = rebuilt(&old, &mut tensors);
+            if let Value::Tensor(t) = &value {
+                self.graph.set_name(t.node, &c.name);
+            }
+            self.env.assign(c.binding, value);
+        }
+        if running.is_some() {
+            values.next();
+        }
+        self.leave_after(results, values.collect(), at);
+    }
+
+    /// Variables for what a loop returns: whether it did, and what.
+    fn returning(
+        &mut self,
+        scan: crate::ir::ScanId,
+        running: NodeId,
+        returned: &[(NodeId, Value)],
+        variables: &mut Vec<Variable>,
+        at: &dyn ToTokens,
+    ) -> Vec<(Value, Tensor)> {
+        let Some((_, first)) = returned.first() else { return vec![] };
+        let _ = running;
+        let outer = self.outer.clone();
+        let no = self.graph.constant(0.0, Dtype::Bool);
+        let flag = self.graph.carry(scan, &outer, no);
+        let mut next = flag;
+        for (cond, _) in returned {
+            next = self.graph.apply(Op::Or, &[next, *cond]);
+        }
+        variables.push(Variable { carry: flag, init: no, next });
+        let Some(shapes) = self.numbers_of(first, &[], at) else { return vec![] };
+        let mut out = vec![];
+        for (k, shape) in shapes.iter().enumerate() {
+            let zero = self.graph.constant(0.0, self.graph.dtype(shape.node));
+            let shape = self.canonical(shape);
+            let mut axes = outer.clone();
+            axes.extend(shape.own_axes());
+            let carry = self.graph.carry(scan, &axes, zero);
+            let mut next = carry;
+            for (cond, value) in returned.iter().rev() {
+                let Some(list) = self.numbers_of(value, &[], at) else { return vec![] };
+                let Some(t) = list.get(k) else { return vec![] };
+                let t = self.align(t, &shape.axes);
+                next = self.graph.apply(Op::Select, &[*cond, t, next]);
+            }
+            variables.push(Variable { carry, init: zero, next });
+            out.push((first.clone(), Tensor { node: carry, ..shape }));
+        }
+        out
+    }
+
+    /// After the loop: the function returns where the loop did.
+    fn leave_after(&mut self, results: Vec<(Value, Tensor)>, values: Vec<NodeId>, at: &dyn ToTokens) {
+        let (Some(flag), Some((shape, _))) = (values.first().copied(), results.first()) else { return };
+        let mut tensors = Vec::new();
+        for ((_, t), node) in results.iter().zip(&values[1..]) {
+            let active = self.depends_on_active(*node);
+            let t = Tensor { node: *node, active, ..t.clone() };
+            tensors.push(self.canonical(&t));
+        }
+        let value = rebuilt(shape, &mut tensors.into_iter());
+        self.env.guards.push(flag);
+        self.leave(Way::Return, value, at);
+        self.dead = false;
+        self.env.guards.pop();
+        let not = self.graph.apply(Op::Not, &[flag]);
+        self.env.guards.push(not);
+    }
+
+    /// Makes a variable of the scope a variable of the scan.
+    fn carried(
+        &mut self,
+        name: &str,
+        scan: crate::ir::ScanId,
+        touched: bool,
+        at: &dyn ToTokens,
+    ) -> Option<Carried> {
+        let k = self.env.position(name)?;
+        let binding = self.env.bindings[k].clone();
+        if let Value::Place(base, _) = &binding.value {
+            let root = assigned(&|roots: &mut Roots| roots.root(base));
+            return self.carried(root.first()?, scan, touched, at);
+        }
+        if binding.value.is_poison() {
+            return None;
+        }
+        let before = self.numbers_of(&binding.value, &[], at)?;
+        let mut leaves = Vec::new();
+        for t in before {
+            let t = self.canonical(&t);
+            let mut axes = self.outer.clone();
+            axes.extend(t.own_axes());
+            let node = self.graph.carry(scan, &axes, t.node);
+            let active = t.active || (touched && self.graph.dtype(node).is_float());
+            leaves.push((t.clone(), Tensor { node, active, ..t }));
+        }
+        let mut inside = leaves.iter().map(|l| l.1.clone());
+        let value = rebuilt(&binding.value, &mut inside);
+        if let (Value::Tensor(t), name) = (&value, name) {
+            self.graph.set_name(t.node, name);
+        }
+        self.env.assign(k, value);
+        Some(Carried { binding: k, name: name.to_string(), leaves })
+    }
+
+    /// The numbers that a value is made of; in the types of `like`, where their own is open.
+    fn numbers_of(
+        &mut self,
+        value: &Value,
+        like: &[(Tensor, Tensor)],
+        at: &dyn ToTokens,
+    ) -> Option<Vec<Tensor>> {
+        let mut out = Vec::new();
+        let mut stack = vec![value.clone()];
+        while let Some(value) = stack.pop() {
+            match value {
+                Value::Tuple(list) => stack.extend(list.into_iter().rev()),
+                Value::Struct(fields) => stack.extend(fields.iter().rev().map(|f| f.1.clone())),
+                Value::Unit => {}
+                Value::Tensor(t) => out.push(t),
+                Value::Int(_) => out.push(self.tensor(value, Some(Dtype::Int), at)?),
+                Value::Num(_) => {
+                    let known = like.get(out.len()).map(|l| self.graph.dtype(l.0.node));
+                    let Some(dtype) = known.or(self.only_float()) else {
+                        self.missing_type(at);
+                        return None;
+                    };
+                    out.push(self.tensor(value, Some(dtype), at)?);
+                }
+                Value::Poison => return None,
+                Value::Host(tokens) => {
+                    let text = crate::diag::source(&tokens);
+                    self.errors.push(Kind::MissingType, at, &[&text, &text]);
+                    return None;
+                }
+                _ => {
+                    let help = "numbers, arrays and tuples of them can change in a loop";
+                    self.errors.push(Kind::Unsupported, at, &["a loop that changes this value", help]);
+                    return None;
+                }
+            }
+        }
+        if !like.is_empty() {
+            let fits = out.len() == like.len()
+                && out.iter().zip(like).all(|(a, b)| {
+                    a.rank() == b.0.rank()
+                        && self.graph.dtype(a.node) == self.graph.dtype(b.0.node)
+                        && a.dims.iter().zip(&b.0.dims).all(|(x, y)| self.graph.sizes.unify(x, y))
+                });
+            if !fits {
+                let help = "a variable keeps its type and its shape through a loop";
+                self.errors.push(Kind::Unsupported, at, &["a variable that changes its shape", help]);
+                return None;
+            }
+        }
+        Some(out)
+    }
+
+    /// Whether a node is made of a differentiated input.
+    pub fn depends_on_active(&self, node: NodeId) -> bool {
+        let needed = self.graph.reachable(&[node]);
+        self.graph.dtype(node).is_float()
+            && self.graph.ids().any(|id| {
+                needed[id.0 as usize]
+                    && matches!(self.graph.node(id), crate::ir::Node::Load { array: crate::ir::Array::Input(i), .. }
+                        if self.graph.input(*i).active)
+            })
+    }
+}
+
+/// The value with other numbers in it.
+fn rebuilt(value: &Value, next: &mut dyn Iterator<Item = Tensor>) -> Value {
+    match value {
+        Value::Tuple(list) => Value::Tuple(list.iter().map(|v| rebuilt(v, next)).collect()),
+        Value::Struct(fields) => {
+            Value::Struct(Rc::new(fields.iter().map(|f| (f.0.clone(), rebuilt(&f.1, next))).collect()))
+        }
+        Value::Unit => Value::Unit,
+        _ => next.next().map_or(Value::Poison, Value::Tensor),
+    }
+}

@@ -1,0 +1,77 @@
+//! Loops, branches and assignments: graphs against differences, and what kind of loop was found.
+
+use super::*;
+
+const AROUND: (f64, f64) = (-1.0, 1.0);
+
+fn holds(source: &str) {
+    gradient_holds("", source, &definitions(&[]), &[], AROUND);
+}
+
+/// Holds, and no recurrence is left.
+fn parallel(source: &str) {
+    holds(source);
+    let graph = check(source);
+    assert!(!graph.contains("carry"), "{source}\n{graph}");
+}
+
+#[test]
+fn sums_and_elements_are_no_recurrences() {
+    parallel("fn f(x: &[f64]) -> f64 { let mut s = 0.0; for v in x { s += v * v; } s }");
+    parallel("fn f(x: &[f64]) -> f64 { let mut s = 1.0; for i in 0..x.len() { s -= x[i].sin(); s += 2.0 * x[i]; } s }");
+    parallel("fn f(x: &[f64]) -> f64 { let mut y = vec![0.0; x.len()]; for i in 0..x.len() { y[i] = x[i].exp(); } \
+        let mut s = 0.0; for i in 0..x.len() { s += y[i] * x[i]; } s }");
+    parallel(
+        "fn f(x: &[f64]) -> f64 { let mut y = x.to_vec(); for i in 0..x.len() { y[i] *= x[i]; } \
+        let mut s = 0.0; for i in 0..x.len() { s += y[i].sin(); } s }",
+    );
+    parallel(
+        "fn f(a: &[[f64; 3]; 4], b: &[[f64; 2]; 3]) -> f64 { let mut c = [[0.0; 2]; 4]; \
+        for i in 0..4 { for j in 0..2 { for k in 0..3 { c[i][j] += a[i][k] * b[k][j]; } } } \
+        let mut s = 0.0; for i in 0..4 { for j in 0..2 { s += c[i][j].sin(); } } s }",
+    );
+    parallel("fn f(x: &[f64]) -> f64 { let mut m = f64::NEG_INFINITY; for v in x { m = m.max(*v); } m * m }");
+    parallel("fn f(x: &[f64; 8]) -> f64 { let mut y = [0.0; 8]; for i in 0..4 { y[2 * i] = x[i]; y[2 * i + 1] = x[i] * x[i]; } \
+        let mut s = 0.0; for i in 0..8 { s += y[i] * x[i]; } s }");
+    parallel(
+        "fn f(x: &[f64; 6]) -> f64 { let mut y = [1.0; 6]; for i in 1..5 { y[i] = x[i] * y[i]; } \
+        let mut s = 0.0; for i in 0..6 { s += y[i].sin(); } s }",
+    );
+    parallel("fn f(x: &[f64; 6]) -> f64 { let mut k = 0; let mut s = 0.0; for _ in 0..3 { s += x[k] * x[k]; k += 2; } s }");
+    parallel("fn f(x: &[f64]) -> f64 { let mut y = x.to_vec(); for v in y.iter_mut() { *v = v.sin() + 1.0; } y.iter().sum() }");
+}
+
+#[test]
+fn triangles() {
+    parallel("fn f(x: &[f64; 5]) -> f64 { let mut s = 0.0; for i in 0..5 { for j in 0..i { s += x[i] * x[j].sin(); } } s }");
+    parallel("fn f(x: &[f64; 5]) -> f64 { let mut s = 0.0; for i in 0..5 { for j in i + 1..5 { s += x[i] * x[j].sin(); } } s }");
+    parallel(
+        "fn f(l: &[f64; 10], x: &[f64; 5]) -> f64 { let mut s = 0.0; for i in 0..5 { \
+        let mut z = x[i]; for j in 0..i { z += l[i * (i - 1) / 2 + j] * x[j]; } s += z * z; } s }",
+    );
+}
+
+#[test]
+fn branches() {
+    holds("fn f(x: f64) -> f64 { if x > 0.1 { x.sqrt() } else { x * x } }");
+    holds("fn f(x: f64, y: f64) -> f64 { let mut s = x; if x < y { s *= y; } else if y > 0.5 { s += y; } s * y }");
+    holds("fn f(x: &[f64]) -> f64 { let mut s = 0.0; for v in x { if *v > 0.0 { s += v.sqrt(); } else { s -= v * v; } } s }");
+    holds("fn f(x: &[f64]) -> f64 { let mut s = 0.0; for i in 0..x.len() { if i > 0 { s += x[i] * x[i - 1]; } } s }");
+    holds("fn f(x: f64) -> f64 { if x < 0.0 { return x * x; } let y = x.sqrt(); if y > 0.7 { return y; } y.sin() }");
+    holds("fn f(x: &[f64]) -> f64 { let mut s = 0.0; for v in x { if *v < 0.0 { continue; } s += v.sqrt(); } s }");
+    holds("fn f(x: &[f64]) -> f64 { let mut s = 0.0; for v in x { if *v < 0.0 && s > 0.0 { break; } s += v * v; } s }");
+    holds(
+        "fn f(x: &[f64]) -> f64 { for i in 0..x.len() { if x[i] > 0.3 { return x[i].sqrt(); } } x[0].sin() }",
+    );
+}
+
+#[test]
+fn recurrences() {
+    holds("fn f(x: &[f64]) -> f64 { let mut p = 1.0; for v in x { p *= v; } p }");
+    holds("fn f(x: &[f64]) -> f64 { let mut h = 0.0; for v in x { h = (0.5 * h + v).tanh(); } h }");
+    holds("fn f(x: &[f64]) -> f64 { let mut h = 0.3; let mut s = 0.0; for v in x { h = (h * h + v).sin(); s += h * v; } s }");
+    holds("fn f(x: f64) -> f64 { let (mut a, mut b) = (x, 1.0); for i in 0..4 { let c = a * b; a = b + x; b = c.sin() * (i as f64 + 1.0); } a * b }");
+    holds("fn f(x: &[f64; 4]) -> f64 { let mut y = *x; for i in 1..4 { y[i] = y[i] + y[i - 1].sin() * x[i]; } y[3] }");
+    holds("fn f(x: &[f64; 4]) -> f64 { let mut y = *x; for _ in 0..3 { let z = y; for i in 1..4 { y[i] = z[i] * z[i - 1].sin(); } } y[3] + y[1] }");
+    holds("fn f(x: &[f64], w: f64) -> f64 { let mut s = 0.0; for i in 0..x.len() { let mut p = 1.0; for _ in 0..3 { s += p * x[i]; p *= w; } } s }");
+}

@@ -1,0 +1,117 @@
+//! Scans: loops whose iterations hand values on.
+//!
+//! A scan runs along one axis. Each of its variables is a [`Node::Carry`], the value before an iteration, which depends
+//! on the scan's axis like any other node; what the iteration leaves in the variable is an ordinary node too, and
+//! [`Node::Final`] is what remains after the last one. So an iteration's nodes are nodes over an axis, readable from
+//! outside like all others: what reverse mode needs of them is an array along the axis, stored or computed again.
+//!
+//! Invariant: what an iteration leaves in a variable depends on no position of the scan's axis but its own.
+
+use super::graph::{AxisId, Graph, Node, NodeId};
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ScanId(pub u32);
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Scan {
+    pub axis: AxisId,
+    /// Runs from the last position to the first.
+    pub reversed: bool,
+    /// What an iteration leaves in each variable; none while the scan is being built.
+    pub next: Vec<Option<NodeId>>,
+}
+
+impl Graph {
+    pub fn add_scan(&mut self, axis: AxisId, reversed: bool) -> ScanId {
+        self.scans.push(Scan { axis, reversed, next: vec![] });
+        ScanId(self.scans.len() as u32 - 1)
+    }
+
+    pub fn scan(&self, id: ScanId) -> &Scan {
+        &self.scans[id.0 as usize]
+    }
+
+    /// A new variable of a scan, over the scan's axis and `axes`.
+    pub fn carry(&mut self, scan: ScanId, axes: &[AxisId], init: NodeId) -> NodeId {
+        let k = self.scans[scan.0 as usize].next.len() as u32;
+        self.scans[scan.0 as usize].next.push(None);
+        let mut axes = axes.to_vec();
+        axes.push(self.scan(scan).axis);
+        axes.sort();
+        axes.dedup();
+        let dtype = self.dtype(init);
+        self.intern(Node::Carry { scan, k, axes, init }, dtype)
+    }
+
+    /// Closes a variable: `next` is what an iteration leaves in it. The value after the last iteration.
+    pub fn close(&mut self, carry: NodeId, next: NodeId) -> NodeId {
+        let Node::Carry { scan, k, axes, .. } = self.node(carry).clone() else { return carry };
+        let axis = self.scan(scan).axis;
+        self.scans[scan.0 as usize].next[k as usize] = Some(next);
+        let axes = axes.into_iter().filter(|a| *a != axis).collect();
+        let dtype = self.dtype(carry);
+        self.intern(Node::Final { scan, k, axes, next }, dtype)
+    }
+
+    /// What an iteration leaves in the variable of a carry.
+    pub fn next_of(&self, carry: NodeId) -> Option<NodeId> {
+        match self.node(carry) {
+            Node::Carry { scan, k, .. } => {
+                self.scans.get(scan.0 as usize)?.next.get(*k as usize).copied().flatten()
+            }
+            _ => None,
+        }
+    }
+
+    /// The carries among the nodes that are needed, in order.
+    pub fn carries(&self, needed: &[bool]) -> Vec<NodeId> {
+        let is = |id: &NodeId| needed[id.0 as usize] && matches!(self.node(*id), Node::Carry { .. });
+        self.ids().filter(is).collect()
+    }
+
+    /// Which nodes belong to an iteration: they lie on a way from one of the scan's carries to what the iteration
+    /// leaves in a variable.
+    pub fn members(&self, scan: ScanId) -> Vec<bool> {
+        let axis = self.scan(scan).axis;
+        let next: Vec<NodeId> = self.scan(scan).next.iter().flatten().copied().collect();
+        let above = self.reachable(&next);
+        let mut inside = vec![false; self.len()];
+        for id in self.ids().filter(|id| above[id.0 as usize]) {
+            let own = match self.node(id) {
+                Node::Carry { scan: s, .. } if *s == scan => true,
+                Node::Final { scan: s, .. } if *s == scan => false,
+                _ => self.operands(id).iter().any(|o| inside[o.0 as usize]),
+            };
+            inside[id.0 as usize] = own && self.axes(id).contains(&axis);
+        }
+        inside
+    }
+
+    /// Runs a pass that builds an equal graph, with what the live scans leave in their variables among its roots.
+    pub fn rebuilt(
+        &self,
+        roots: &[NodeId],
+        pass: impl FnOnce(&Graph, &[NodeId]) -> Option<(Graph, Vec<NodeId>)>,
+    ) -> Option<(Graph, Vec<NodeId>)> {
+        let needed = self.reachable(roots);
+        let live: Vec<(ScanId, u32)> = self
+            .carries(&needed)
+            .into_iter()
+            .filter_map(|c| match self.node(c) {
+                Node::Carry { scan, k, .. } => Some((*scan, *k)),
+                _ => None,
+            })
+            .collect();
+        let next = |(s, k): &(ScanId, u32)| self.scan(*s).next[*k as usize];
+        let mut all = roots.to_vec();
+        let live: Vec<(ScanId, u32)> = live.into_iter().filter(|l| next(l).is_some()).collect();
+        all.extend(live.iter().filter_map(next));
+        let (mut graph, mut new) = pass(self, &all)?;
+        let tail = new.split_off(roots.len());
+        graph.scans = self.scans.clone();
+        for ((s, k), n) in live.into_iter().zip(tail) {
+            graph.scans[s.0 as usize].next[k as usize] = Some(n);
+        }
+        Some((graph, new))
+    }
+}
