@@ -19,6 +19,7 @@ mod v1;
 mod v3;
 #[cfg(target_arch = "x86_64")]
 mod v4;
+mod wide;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -26,6 +27,8 @@ mod x86;
 pub(crate) mod tests;
 
 pub use dispatch::{available, best, dispatch, dispatch_at, Kernel, Level};
+use wide::{Block, Tail};
+pub use wide::{block_len, lanes_len, parts, reduce_lanes, Points, Wide};
 
 mod sealed {
     pub trait Sealed {}
@@ -42,6 +45,14 @@ pub trait Simd: Copy + Debug + Sealed + 'static {
     type S32: Vector<Elem = f32>;
     /// One `f64`, with the fused `mul_add` of the level.
     type S64: Vector<Elem = f64>;
+    /// A block of vectors of `f32`.
+    type B32: Points<Elem = f32, One = Self::F32>;
+    /// A block of vectors of `f64`.
+    type B64: Points<Elem = f64, One = Self::F64>;
+    /// What is left behind the last block of `f32`, a vector at a time.
+    type T32: Points<Elem = f32, One = Self::F32>;
+    /// What is left behind the last block of `f64`, a vector at a time.
+    type T64: Points<Elem = f64, One = Self::F64>;
     /// The name of the level.
     const NAME: &'static str;
     /// Whether [`Vector::mul_add`] rounds once.

@@ -58,6 +58,13 @@ pub fn apply(op: Op, args: &[TokenStream], v: &TokenStream, strict: bool) -> Tok
     }
 }
 
+/// The operation is a function of the support module's `math`, rather than an operator or a method of vectors.
+pub fn is_function(op: Op) -> bool {
+    let operator = matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Neg | Op::Select);
+    let method = matches!(op, Op::Sqrt | Op::Abs | Op::Floor | Op::Ceil | Op::Trunc | Op::Round);
+    !operator && !method && !op.is_bool() && !matches!(op, Op::Max | Op::Min | Op::Copysign)
+}
+
 /// The operation is a method of `f32` and `f64`.
 pub fn std_method(op: Op) -> bool {
     !matches!(op, Op::Sigmoid | Op::Softplus | Op::Erf | Op::Diff | Op::XLogY)

@@ -121,7 +121,12 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
                 let complete = needed.iter().all(|r| {
                     !matches!(plan.graph.node(r.node), Node::Scatter { .. }) && plan.pointwise(r, axis)
                 });
-                complete && (pure == innermost || !needed.is_empty())
+                let same = pure == innermost || !needed.is_empty();
+                match plan.lanes == Some(axis) {
+                    // a loop in lanes takes whatever can be in lanes
+                    true => complete && plan.fits(s) == inside.iter().all(|i| plan.fits(*i)),
+                    false => complete && same,
+                }
             }
             _ => false,
         };

@@ -1,10 +1,13 @@
 //! What is stored, in which loops, in which order: a graph with its targets in, a [`Plan`] out.
 //!
 //! Stations: `contract` finds matrix products, `statements` decides what is stored, `fuse` builds the tree of loops,
-//! `storage` shrinks what need not be an array. Invariant: a plan computes each stored value exactly once.
+//! `storage` shrinks what need not be an array; `lanes` weighs plans against each other in which the points of an outer
+//! loop are the lanes of the vectors. Invariant: a plan computes each stored value exactly once.
 
 mod contract;
+mod cost;
 mod fuse;
+mod lanes;
 mod statements;
 mod storage;
 pub mod text;
@@ -32,6 +35,8 @@ pub struct Plan {
     /// Where each stored node lives.
     pub storage: BTreeMap<NodeId, Storage>,
     pub steps: Vec<Step>,
+    /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
+    pub lanes: Option<AxisId>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +86,8 @@ impl Work {
 pub struct Storage {
     pub place: Place,
     pub layout: Vec<AxisId>,
+    /// Each element is a block of lanes: one for each of the points that a loop in lanes is at.
+    pub block: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +106,13 @@ pub enum Place {
 pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
     let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
     let (graph, targets, gemms) = contract::find(graph, targets);
-    let mut plan = statements::choose(graph, targets, gemms);
+    let plan = arrange(graph, targets, gemms.clone(), None);
+    lanes::best(plan, &gemms)
+}
+
+/// The plan of a graph, with the points of an axis in the lanes of vectors where one is given.
+fn arrange(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<AxisId>) -> Plan {
+    let mut plan = statements::choose(graph, targets, gemms, lanes);
     plan.steps = fuse::fuse(&plan);
     storage::shrink(&mut plan);
     plan

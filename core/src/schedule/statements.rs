@@ -3,17 +3,22 @@
 //! Stored are targets, reductions, scatters, operands of matrix products, whatever is read at other positions than its
 //! own, and what is dear and used by several statements. Invariant: statements come in topological order.
 
-use super::{contract, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use super::{contract, lanes as points, Gemm, Place, Plan, Statement, Storage, Target, Work};
 use crate::ir::{Array, AxisId, Graph, Node, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An expression at least this dear is stored rather than computed by each of its users.
 const DEAR: u32 = 6;
 
-pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
+pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<AxisId>) -> Plan {
     let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
     let needed = graph.reachable(&roots);
-    let order = axis_order(&graph, &targets, &needed);
+    let mut order = axis_order(&graph, &targets, &needed);
+    if let Some(axis) = lanes {
+        // points in lanes: their loop is the outermost one
+        order.iter_mut().for_each(|rank| *rank += 1);
+        order[axis.0 as usize] = 0;
+    }
     let gemms: BTreeMap<NodeId, Gemm> =
         gemms.into_iter().map(|g| (g.node, oriented(g, &order, &graph, &targets))).collect();
 
@@ -45,9 +50,13 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
         }
     }
     stored.retain(|n| !matches!(graph.node(*n), Node::Const(_) | Node::Size(_)));
+    if let Some(axis) = lanes {
+        stored.extend(points::transposed(&graph, &needed, axis));
+    }
     store_shared(&graph, &needed, &targets, &gemms, &mut stored);
 
-    let mut plan = Plan { graph, targets, statements: vec![], storage: BTreeMap::new(), steps: vec![] };
+    let mut plan =
+        Plan { graph, targets, statements: vec![], storage: BTreeMap::new(), steps: vec![], lanes };
     for id in &stored {
         let graph = &plan.graph;
         // a scalar target is returned, not written
@@ -81,8 +90,15 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
             }
             (None, Node::Reduce(_, over, _)) => {
                 let mut axes = own.clone();
-                axes.extend(over);
-                vec![(Work::Reduce(*id), sorted(&axes))]
+                axes.extend(&over);
+                let mut axes = sorted(&axes);
+                if let Some(points) = lanes {
+                    // in lanes, elements come in the order of memory, and what is summed over last: its accumulator
+                    // stays in registers
+                    let place = |a: &AxisId| layout.iter().position(|l| l == a);
+                    axes.sort_by_key(|a| (*a != points, *a != points && over.contains(a), place(a)));
+                }
+                vec![(Work::Reduce(*id), axes)]
             }
             (None, Node::Scatter { parts, .. }) => {
                 parts.iter().enumerate().map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).collect()
@@ -91,8 +107,9 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>) -> Plan {
         };
         plan.statements.extend(works.into_iter().map(|(work, loops)| Statement { work, loops }));
         let place = place.map_or(Place::Buffer, Place::Target);
-        plan.storage.insert(*id, Storage { place, layout });
+        plan.storage.insert(*id, Storage { place, layout, block: false });
     }
+    points::delay(&mut plan);
     for k in 0..plan.targets.len() {
         let target = &plan.targets[k];
         let written = plan.storage.get(&target.node).is_some_and(|s| s.place == Place::Target(k));

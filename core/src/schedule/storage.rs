@@ -30,11 +30,16 @@ pub fn shrink(plan: &mut Plan) {
             meet(read.node, path);
         }
     }
+    let lanes: Vec<NodeId> =
+        plan.in_lanes().into_iter().filter_map(|s| plan.statements[s].work.node()).collect();
     for (node, storage) in plan.storage.iter_mut() {
         if storage.place != Place::Buffer {
             continue;
         }
         if let Some(path) = common.get(node) {
+            // what lives inside a loop in lanes is there once for each lane
+            storage.block = path.first().is_some_and(|(_, a)| plan.lanes == Some(*a) && storage.layout.contains(a))
+                && lanes.contains(node);
             storage.layout.retain(|a| !path.iter().any(|(_, b)| a == b));
         }
         if storage.layout.is_empty() {
@@ -140,7 +145,8 @@ impl Plan {
                 .map_or(vec![], |s| s.layout.iter().map(|x| self.graph.axis_size(*x).clone()).collect());
             Size::product(&sizes)
         };
-        self.graph.dtype(a) == self.graph.dtype(b) && count(a) == count(b)
+        let block = |n: NodeId| self.storage.get(&n).is_some_and(|s| s.block);
+        self.graph.dtype(a) == self.graph.dtype(b) && count(a) == count(b) && block(a) == block(b)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no `unsafe` and no intrinsics, so that this level is the reference of the others.
 
-use super::{Float, Fold, Interleave, Mask, Sealed, Simd, Vector};
+use super::{Block, Float, Fold, Interleave, Mask, Sealed, Simd, Tail, Vector};
 use std::array::from_fn;
 use std::ops::{Add, AddAssign, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
@@ -15,6 +15,10 @@ impl Simd for Portable {
     type F64 = Array<f64, 2>;
     type S32 = f32;
     type S64 = f64;
+    type B32 = Block<Self::F32>;
+    type B64 = Block<Self::F64>;
+    type T32 = Tail<Self::F32>;
+    type T64 = Tail<Self::F64>;
     const NAME: &'static str = "portable";
     const FMA: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
 }

@@ -54,6 +54,7 @@ impl<T: Float> Kernel for Ops<T> {
     fn run<S: Simd>(self) {
         ops::<T, T::Wide<S>>(S::NAME, S::FMA);
         ops::<T, T::One<S>>(S::NAME, S::FMA);
+        ops::<T, Wide<T::Wide<S>, 3>>(S::NAME, S::FMA);
         ops::<T, T::Wide<S>>(S::NAME, S::FMA);
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant: every intrinsic here belongs to the x86-64 baseline, so it exists on any machine this compiles for.
 
 use super::x86::{mask_operators, operators, wrap};
-use super::{Fold, Interleave, Mask, Sealed, Simd, Vector};
+use super::{Block, Fold, Interleave, Mask, Sealed, Simd, Tail, Vector};
 use std::arch::x86_64::*;
 use std::ops::{Add, AddAssign, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
@@ -16,6 +16,10 @@ impl Simd for V1 {
     type F64 = F64x2;
     type S32 = f32;
     type S64 = f64;
+    type B32 = Block<Self::F32>;
+    type B64 = Block<Self::F64>;
+    type T32 = Tail<Self::F32>;
+    type T64 = Tail<Self::F64>;
     const NAME: &'static str = "baseline";
     const FMA: bool = cfg!(target_feature = "fma");
 }

@@ -6,7 +6,7 @@
 use super::scalar::Fused;
 use super::v1::{F32x4, F64x2};
 use super::x86::{mask_operators, operators, wrap};
-use super::{Fold, Interleave, Mask, Sealed, Simd, Vector};
+use super::{Block, Fold, Interleave, Mask, Sealed, Simd, Tail, Vector};
 use std::arch::x86_64::*;
 use std::ops::{Add, AddAssign, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 
@@ -19,6 +19,10 @@ impl Simd for V3 {
     type F64 = F64x4;
     type S32 = Fused<f32>;
     type S64 = Fused<f64>;
+    type B32 = Block<Self::F32>;
+    type B64 = Block<Self::F64>;
+    type T32 = Tail<Self::F32>;
+    type T64 = Tail<Self::F64>;
     const NAME: &'static str = "avx2";
     const FMA: bool = true;
 }

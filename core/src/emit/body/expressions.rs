@@ -47,18 +47,23 @@ impl<'a> Body<'a> {
 
     /// An operand for use in a frame, splat over the lanes where the frame has more than the operand.
     pub(super) fn operand(&mut self, id: NodeId, frame: usize) -> TokenStream {
+        self.operand_as(id, frame, self.frames[frame].lanes)
+    }
+
+    /// The same, for a value that has so many lanes.
+    pub(super) fn operand_as(&mut self, id: NodeId, frame: usize, lanes: Lanes) -> TokenStream {
         let Some(from) = self.known(id) else {
             self.bugs.push(format!("%{} is used before it is computed", id.0));
             return quote!(());
         };
         let tokens = self.frames[from].memo[&id].clone();
-        if self.frames[frame].lanes == Lanes::One || self.frames[from].lanes != Lanes::One {
+        if lanes == Lanes::One || self.lanes_of(id, from) != Lanes::One {
             return tokens;
         }
         let dtype = self.plan.graph.dtype(id);
         if let Node::Const(bits) = self.plan.graph.node(id) {
             if dtype.is_float() {
-                let v = self.vector_type(dtype, Lanes::Full);
+                let v = self.vector_type(dtype, lanes);
                 let value = expr::number(f64::from_bits(*bits), dtype == Dtype::F32);
                 return quote!(#v::splat(#value));
             }
@@ -66,21 +71,26 @@ impl<'a> Body<'a> {
         if dtype == Dtype::Int {
             return tokens;
         }
-        if let Some(t) = self.frames[frame - 1].splats.get(&id) {
+        // before the loop over the vectors; in lanes, where the number is known
+        let to = match lanes.blocks() {
+            true => (from.max(1)..=frame).find(|f| self.frames[*f].lanes == lanes).unwrap_or(frame),
+            false => frame - 1,
+        };
+        if let Some(t) = self.frames[to].splats.get(&id) {
             return t.clone();
         }
         let name = self.names.fresh("each");
         let one = if dtype == Dtype::Bool {
             // all lanes of a mask, or none
-            let v = self.vector_type(self.frame_float(), Lanes::Full);
+            let v = self.vector_type(self.frame_float(), lanes);
             quote!(let #name = #v::first(if rt::simd::Mask::any(#tokens) { #v::LEN } else { 0 });)
         } else {
-            let v = self.vector_type(dtype, Lanes::Full);
+            let v = self.vector_type(dtype, lanes);
             quote!(let #name = #v::splat(#tokens.lane(0));)
         };
-        self.frames[frame - 1].out.extend(one);
+        self.frames[to].out.extend(one);
         let t = quote!(#name);
-        self.frames[frame - 1].splats.insert(id, t.clone());
+        self.frames[to].splats.insert(id, t.clone());
         t
     }
 
@@ -91,7 +101,7 @@ impl<'a> Body<'a> {
         let frame = self.home(id);
         if self.plan.storage.contains_key(&id) {
             if let Some((slice, at)) = place::of_stored(self.plan, id) {
-                let t = self.read(slice, &at, frame, self.plan.graph.dtype(id));
+                let t = self.read(slice, &at, frame, self.lanes_of(id, frame), self.plan.graph.dtype(id));
                 self.bind(id, frame, t, 9);
             } else {
                 self.bugs.push(format!("%{} is read outside of the loops that compute it", id.0));
@@ -109,7 +119,7 @@ impl<'a> Body<'a> {
 
     /// A node from its operands, whether it is stored or not, and how long the text is.
     pub(super) fn operation(&mut self, id: NodeId, frame: usize) -> Option<(TokenStream, u32)> {
-        let lanes = self.frames[frame].lanes;
+        let lanes = self.lanes_of(id, frame);
         let dtype = self.plan.graph.dtype(id);
         let v = self.vector_type(dtype, lanes);
         Some(match self.plan.graph.node(id).clone() {
@@ -127,7 +137,7 @@ impl<'a> Body<'a> {
                 (quote!(#v::splat((#size) as #ty)), 2)
             }
             Node::Load { .. } => match place::of_load(self.plan, id) {
-                Some((slice, at)) => (self.read(slice, &at, frame, dtype), 9),
+                Some((slice, at)) => (self.read(slice, &at, frame, lanes, dtype), 9),
                 None => {
                     self.bugs.push(format!("%{} loads what is not stored", id.0));
                     return None;
@@ -139,7 +149,7 @@ impl<'a> Body<'a> {
             }
             Node::Cast(x) => {
                 let ty = format_ident!("{}", dtype.name());
-                let x = self.operand(x, frame);
+                let x = self.operand_as(x, frame, lanes);
                 (quote!(#v::splat(#x.lane(0) as #ty)), 3)
             }
             Node::Apply(op, args) if op.is_bool() && self.plan.graph.dtype(args[0]) == Dtype::Int => {
@@ -151,17 +161,24 @@ impl<'a> Body<'a> {
                 (tokens, 3)
             }
             Node::Apply(Op::Powi, args) => {
-                let x = self.operand(args[0], frame);
+                let x = self.operand_as(args[0], frame, lanes);
                 let n = self.int(args[1]);
-                (quote!(math::powi(#x, #n as i32)), 4)
+                match lanes.blocks() {
+                    true => (quote!(rt::each!(math::powi, #x; #n as i32)), 4),
+                    false => (quote!(math::powi(#x, #n as i32)), 4),
+                }
             }
             Node::Apply(op, args) => {
-                if let Some(fused) = self.fused(op, &args, frame) {
+                if let Some(fused) = self.fused(op, &args, frame, lanes) {
                     (fused, 3)
                 } else {
-                    let parts: Vec<TokenStream> = args.iter().map(|a| self.operand(*a, frame)).collect();
+                    let parts: Vec<TokenStream> =
+                        args.iter().map(|a| self.operand_as(*a, frame, lanes)).collect();
                     let strict = self.plan.graph.math == crate::ir::Math::Strict;
-                    (expr::apply(op, &parts, &v, strict), 2)
+                    match self.on_blocks(op, &parts).filter(|_| lanes.blocks() && !strict) {
+                        Some(each) => (each, 2),
+                        None => (expr::apply(op, &parts, &v, strict), 2),
+                    }
                 }
             }
             node => {
@@ -172,7 +189,13 @@ impl<'a> Body<'a> {
     }
 
     /// Multiply-adds, where only the sum needs the product.
-    pub(super) fn fused(&mut self, op: Op, args: &[NodeId], frame: usize) -> Option<TokenStream> {
+    pub(super) fn fused(
+        &mut self,
+        op: Op,
+        args: &[NodeId],
+        frame: usize,
+        lanes: Lanes,
+    ) -> Option<TokenStream> {
         if self.plan.graph.math == crate::ir::Math::Strict {
             return None;
         }
@@ -181,6 +204,7 @@ impl<'a> Body<'a> {
                 if this.uses[id.0 as usize] == 1
                     && !this.plan.storage.contains_key(&id)
                     && this.home(id) == frame
+                    && this.lanes_of(id, frame) == lanes
                     && f[0] != f[1] =>
             {
                 Some((f[0], f[1]))
@@ -195,16 +219,16 @@ impl<'a> Body<'a> {
                     (Some(p), None) => (p, b),
                     _ => return None,
                 };
-                let (x, y, z) = (self.operand(x, frame), self.operand(y, frame), self.operand(z, frame));
+                let (x, y, z) = (self.operand_as(x, frame, lanes), self.operand_as(y, frame, lanes), self.operand_as(z, frame, lanes));
                 Some(quote!(#x.mul_add(#y, #z)))
             }
             Op::Sub => match (product_of(self, a), product_of(self, b)) {
                 (_, Some((x, y))) => {
-                    let (x, y, z) = (self.operand(x, frame), self.operand(y, frame), self.operand(a, frame));
+                    let (x, y, z) = (self.operand_as(x, frame, lanes), self.operand_as(y, frame, lanes), self.operand_as(a, frame, lanes));
                     Some(quote!((-#x).mul_add(#y, #z)))
                 }
                 (Some((x, y)), None) => {
-                    let (x, y, z) = (self.operand(x, frame), self.operand(y, frame), self.operand(b, frame));
+                    let (x, y, z) = (self.operand_as(x, frame, lanes), self.operand_as(y, frame, lanes), self.operand_as(b, frame, lanes));
                     Some(quote!(#x.mul_add(#y, -#z)))
                 }
                 _ => None,

@@ -48,7 +48,11 @@ impl<'a> Body<'a> {
         } else {
             let hint = ["i", "j", "k", "l", "m", "n"].get(depth).copied().unwrap_or("i");
             let var = self.names.fresh(hint);
-            self.frames.push(Frame::new(Some(axis), Some(var.clone()), Lanes::One));
+            let mut frame = Frame::new(Some(axis), Some(var.clone()), Lanes::One);
+            if let Some(top) = self.frames.last().filter(|f| f.lanes.blocks()) {
+                (frame.lanes, frame.rest) = (top.lanes, top.rest.clone());
+            }
+            self.frames.push(frame);
             self.steps(body);
             let out = self.frames.pop().map(|f| f.out).unwrap_or_default();
             let n = self.size(&self.plan.graph.axis_size(axis).clone());
@@ -66,7 +70,7 @@ impl<'a> Body<'a> {
     /// Every access of the loop's statements fits a vector along the axis.
     pub(super) fn vectorises(&self, axis: AxisId, body: &[Step]) -> bool {
         let graph = &self.plan.graph;
-        if graph.axis_size(axis).as_const().is_some_and(|n| n < 4) {
+        if self.points().is_some() || graph.axis_size(axis).as_const().is_some_and(|n| n < 4) {
             return false;
         }
         // the position depends on the axis through a gathered index

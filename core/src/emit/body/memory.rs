@@ -72,8 +72,14 @@ impl<'a> Body<'a> {
         Some(out)
     }
 
-    pub(super) fn read(&mut self, slice: Slice, at: &Linear, frame: usize, dtype: Dtype) -> TokenStream {
-        let lanes = self.frames[frame].lanes;
+    pub(super) fn read(
+        &mut self,
+        slice: Slice,
+        at: &Linear,
+        frame: usize,
+        lanes: Lanes,
+        dtype: Dtype,
+    ) -> TokenStream {
         let v = self.vector_type(dtype, lanes);
         if lanes == Lanes::One {
             let name = self.name_of(slice, false);
@@ -84,6 +90,9 @@ impl<'a> Body<'a> {
             }
             let at = self.position(at).unwrap_or(quote!(0));
             return quote!(#v::splat(#name[#at]));
+        }
+        if lanes.blocks() {
+            return self.read_points(slice, at, lanes, dtype);
         }
         let Some(axis) = self.frames[frame].axis else { return quote!(()) };
         let c = at.coefficient(axis);
@@ -160,6 +169,10 @@ impl<'a> Body<'a> {
             self.push(tokens);
             return;
         }
+        if lanes.blocks() {
+            self.write_points(slice, at, value, update, dtype);
+            return;
+        }
         let Some(axis) = self.frames[frame].axis else { return };
         if !at.coefficient(axis).is_one() {
             self.bugs.push("a vector is written to elements that lie apart".into());
@@ -186,8 +199,12 @@ impl<'a> Body<'a> {
         let Some(node) = self.plan.statements[s].work.node() else { return };
         let Some((slice, _)) = place::of_stored(self.plan, node) else { return };
         let dtype = self.plan.graph.dtype(node);
-        let name = self.name_of(slice, true);
         let number = expr::number(value, dtype == Dtype::F32);
+        if self.points().is_some() {
+            self.fill_points(node, slice, number);
+            return;
+        }
+        let name = self.name_of(slice, true);
         let layout = self.plan.storage.get(&node).map(|s| s.layout.clone()).unwrap_or_default();
         let entered: Vec<AxisId> = self.frames.iter().filter_map(|f| f.axis).collect();
         let outer = layout.iter().take_while(|a| entered.contains(a)).count();

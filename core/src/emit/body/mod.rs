@@ -4,6 +4,7 @@
 //! its axes, so that what does not change in a loop stands before it. Invariant: operands are emitted before
 //! their users, in the order of node numbers, without recursion over expressions.
 
+mod blocks;
 mod expressions;
 mod integers;
 mod loops;
@@ -17,7 +18,7 @@ use crate::ir::{AxisId, Dtype, NodeId, Size};
 use crate::schedule::{Plan, Step};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A matrix product with sizes up to this is unrolled for its sizes.
 const FIXED: i64 = 32;
@@ -30,6 +31,16 @@ enum Lanes {
     Full,
     /// The rest of a row that fills no vector.
     Part,
+    /// A block of points, in a loop whose points are lanes and in the loops inside of it.
+    Block,
+    /// The points behind the last block that one vector holds, in the same loops.
+    Tail,
+}
+
+impl Lanes {
+    fn blocks(self) -> bool {
+        matches!(self, Lanes::Block | Lanes::Tail)
+    }
 }
 
 /// A run of elements that a vector loop walks.
@@ -88,6 +99,8 @@ pub struct Body<'a> {
     pub target_names: Vec<String>,
     frames: Vec<Frame>,
     uses: Vec<u32>,
+    /// The statements in loops whose points are lanes.
+    in_lanes: BTreeSet<usize>,
 }
 
 impl<'a> Body<'a> {
@@ -110,6 +123,7 @@ impl<'a> Body<'a> {
             target_names: vec![],
             frames: vec![Frame::new(None, None, Lanes::One)],
             uses,
+            in_lanes: plan.in_lanes(),
         }
     }
 
@@ -136,6 +150,9 @@ impl<'a> Body<'a> {
         for step in steps {
             match step {
                 Step::Run(s) => self.run(*s),
+                Step::Loop { axis, body } if self.frames.len() == 1 && self.plan.is_in_lanes(step) => {
+                    self.lanes_loop(*axis, body)
+                }
                 Step::Loop { axis, body } => self.looped(*axis, body),
             }
         }
@@ -150,8 +167,12 @@ impl<'a> Body<'a> {
     fn vector_type(&self, dtype: Dtype, lanes: Lanes) -> TokenStream {
         match (dtype, lanes) {
             (Dtype::F32, Lanes::One) => quote!(S::S32),
+            (Dtype::F32, Lanes::Block) => quote!(S::B32),
+            (Dtype::F32, Lanes::Tail) => quote!(S::T32),
             (Dtype::F32, _) => quote!(S::F32),
             (_, Lanes::One) => quote!(S::S64),
+            (_, Lanes::Block) => quote!(S::B64),
+            (_, Lanes::Tail) => quote!(S::T64),
             (_, _) => quote!(S::F64),
         }
     }
@@ -164,6 +185,10 @@ impl<'a> Body<'a> {
         let name = match slice {
             Slice::Input(i) => self.names.input(&self.plan.graph, i),
             Slice::Buffer(n) => self.node_name(n, "t"),
+            Slice::Lanes(n) => {
+                let name = self.plan.graph.name(n).map_or_else(|| format!("t{}", n.0), str::to_string);
+                self.names.fresh(&format!("{name}_lanes"))
+            }
             Slice::Target(k) => {
                 let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));
                 self.names.fresh(&name)

@@ -4,6 +4,7 @@
 
 use super::super::entry::usize_literal;
 use super::super::{expr, place};
+use super::blocks::Joined;
 use super::{Body, Lanes};
 use crate::ir::{AxisId, Dtype, Node, NodeId, Op, RedOp};
 use crate::schedule::{Statement, Step, Work};
@@ -30,7 +31,12 @@ impl<'a> Body<'a> {
         // the innermost loop of the statement is this one, or lies further in and decides for itself
         let lanes = if last == Some(axis) { vector } else { self.innermost_is_vector(s) };
         let dtype = self.plan.graph.dtype(node);
-        let v = self.vector_type(dtype, if lanes { Lanes::Full } else { Lanes::One });
+        let lanes_here = self.top().lanes;
+        let v = match (lanes_here.blocks(), lanes) {
+            (true, _) => self.vector_type(dtype, lanes_here),
+            (false, true) => self.vector_type(dtype, Lanes::Full),
+            (false, false) => self.vector_type(dtype, Lanes::One),
+        };
         let name = self.names.fresh(op.name());
         let initial = expr::number(expr::initial(op), dtype == Dtype::F32);
         let start = quote!(#v::splat(#initial));
@@ -54,7 +60,7 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn takes_turns(&self, s: usize) -> bool {
-        self.innermost(s).is_some_and(|(axis, body)| self.unrolls(axis, body))
+        !self.stands_in_lanes(s) && self.innermost(s).is_some_and(|(axis, body)| self.unrolls(axis, body))
     }
 
     /// A light loop with reductions runs on several accumulators: one would wait for its own last addition.
@@ -90,6 +96,9 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn innermost_is_vector(&self, s: usize) -> bool {
+        if self.stands_in_lanes(s) {
+            return self.points().is_none();
+        }
         self.innermost(s).is_some_and(|(axis, body)| self.vectorises(axis, body))
     }
 
@@ -117,6 +126,10 @@ impl<'a> Body<'a> {
         } else {
             quote!(#name)
         };
+        if self.points().is_some() && self.joins_points(node) {
+            self.join_points(node, &Joined::Value(value), op, None);
+            return;
+        }
         let done = self.node_name(node, "v");
         self.push(quote!(let #done = #value;));
         let value = quote!(#done);
@@ -135,6 +148,17 @@ impl<'a> Body<'a> {
         self.prepare(&[x]);
         let Some((_, start, _)) = self.reduction(&self.plan.statements[s]) else { return };
         let dtype = self.plan.graph.dtype(node);
+        let points = self.points().is_some() && self.joins_points(node);
+        if points && (start == 0 || start == self.plan.statements[s].loops.len()) {
+            // to the accumulator outside of the points
+            let acc = self.frames.iter().rev().find_map(|f| f.accumulators.get(&s)).cloned();
+            let value = match self.square_or_product(x, frame).filter(|_| op == RedOp::Sum) {
+                Some((a, b)) => Joined::Product(self.operand(a, frame), self.operand(b, frame)),
+                None => Joined::Value(self.operand(x, frame)),
+            };
+            self.join_points(node, &value, op, acc.map(|a| quote!(#a)));
+            return;
+        }
         if start == self.plan.statements[s].loops.len() {
             // the innermost loop is not reduced: accumulate in memory
             let value = self.operand(x, frame);
@@ -153,7 +177,7 @@ impl<'a> Body<'a> {
             None => quote!(#acc),
         };
         // Σ a·b in one multiply-add
-        if let (RedOp::Sum, Lanes::Full | Lanes::One, Some(f)) = (op, lanes, self.square_or_product(x, frame))
+        if let (RedOp::Sum, Lanes::Full | Lanes::One | Lanes::Block | Lanes::Tail, Some(f)) = (op, lanes, self.square_or_product(x, frame))
         {
             let (a, b) = (self.operand(f.0, frame), self.operand(f.1, frame));
             self.push(quote!(#acc = #a.mul_add(#b, #acc);));

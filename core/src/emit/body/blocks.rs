@@ -1,0 +1,271 @@
+//! Loops whose points are lanes: a block of vectors at a time, and what is left a vector at a time.
+//!
+//! Inside, a value that depends on the points is a block, and what does not is a number that all lanes share. Invariant:
+//! lanes behind the last point reach no sum over the points and no memory of the caller.
+
+use super::super::place::{Linear, Slice};
+use super::super::{expr, place};
+use super::{Body, Frame, Lanes};
+use crate::ir::{AxisId, Dtype, Node, NodeId, RedOp, Size};
+use crate::schedule::Step;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+impl<'a> Body<'a> {
+    /// The axis whose points are lanes here.
+    pub(super) fn points(&self) -> Option<AxisId> {
+        self.plan.lanes.filter(|_| self.frames.last().is_some_and(|f| f.lanes.blocks()))
+    }
+
+    /// How many lanes a node's value has in a frame.
+    pub(super) fn lanes_of(&self, id: NodeId, frame: usize) -> Lanes {
+        let lanes = self.frames[frame].lanes;
+        let shared = lanes.blocks() && self.plan.lanes.is_none_or(|a| !self.plan.graph.axes(id).contains(&a));
+        if shared {
+            Lanes::One
+        } else {
+            lanes
+        }
+    }
+
+    /// The reduction runs over the points that are lanes.
+    pub(super) fn joins_points(&self, node: NodeId) -> bool {
+        let over = |axis: AxisId| matches!(self.plan.graph.node(node), Node::Reduce(_, over, _) if over.contains(&axis));
+        self.plan.lanes.is_some_and(over)
+    }
+
+    pub(super) fn lanes_loop(&mut self, axis: AxisId, body: &[Step]) {
+        let float = self.loop_float(body);
+        let inside = self.statements(body);
+        for s in &inside {
+            let statement = &self.plan.statements[*s];
+            match self.reduction(statement) {
+                Some((op, 0, _)) => self.declare(*s, op, axis, true),
+                Some((op, _, Some(0))) => self.fill_accumulators(*s, op),
+                _ => {}
+            }
+        }
+        let (at, left) = (self.names.fresh("at"), self.names.fresh("left"));
+        let emit = |this: &mut Self, lanes: Lanes| {
+            let mut frame = Frame::new(Some(axis), Some(at.clone()), lanes);
+            frame.rest = quote!(#left);
+            this.frames.push(frame);
+            this.steps(body);
+            this.frames.pop().map(|f| f.out).unwrap_or_default()
+        };
+        let (block, tail) = (emit(self, Lanes::Block), emit(self, Lanes::Tail));
+        let n = self.size(&self.plan.graph.axis_size(axis).clone());
+        let (of_block, of_tail) = (self.vector_type(float, Lanes::Block), self.vector_type(float, Lanes::Tail));
+        let whole = self.names.fresh("whole");
+        self.push(quote! {
+            let #whole = #n - #n % #of_block::LEN;
+            for #at in (0..#whole).step_by(#of_block::LEN) { #block }
+            for #at in (#whole..#n).step_by(#of_tail::LEN) {
+                let #left = #of_tail::LEN.min(#n - #at);
+                #tail
+            }
+        });
+        for s in &inside {
+            match self.reduction(&self.plan.statements[*s]) {
+                Some((op, 0, outer)) => self.finish(*s, op, outer.is_some()),
+                Some((op, _, Some(0))) => self.reduce_accumulators(*s, op),
+                _ => {}
+            }
+        }
+    }
+
+    /// Accumulators for the elements of a sum over the points: a vector for each.
+    fn accumulators(&mut self, s: usize) -> Option<(NodeId, Slice, TokenStream)> {
+        let node = self.plan.statements[s].work.node()?;
+        let layout = self.plan.storage.get(&node)?.layout.clone();
+        let sizes: Vec<Size> = layout.iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
+        let count = self.size(&Size::product(&sizes));
+        Some((node, Slice::Lanes(node), count))
+    }
+
+    fn fill_accumulators(&mut self, s: usize, op: RedOp) {
+        let Some((node, slice, count)) = self.accumulators(s) else { return };
+        let dtype = self.plan.graph.dtype(node);
+        let (name, v) = (self.name_of(slice, true), self.vector_type(dtype, Lanes::Full));
+        let number = expr::number(expr::initial(op), dtype == Dtype::F32);
+        self.push(quote!(#name[..#count * #v::LEN].fill(#number);));
+    }
+
+    fn reduce_accumulators(&mut self, s: usize, op: RedOp) {
+        let Some((node, slice, count)) = self.accumulators(s) else { return };
+        let Some((to, _)) = place::of_stored(self.plan, node) else { return };
+        let v = self.vector_type(self.plan.graph.dtype(node), Lanes::Full);
+        let (from, to, join) = (self.name_of(slice, false), self.name_of(to, true), fold(op));
+        self.push(quote!(rt::reduce_lanes::<#join, #v>(#from, &mut #to[..#count]);));
+    }
+
+    /// A value of the top frame, for the points that there are, joined to what a reduction over the points has so far:
+    /// to a variable, or where there is none to its accumulators in memory.
+    pub(super) fn join_points(&mut self, node: NodeId, value: &Joined, op: RedOp, acc: Option<TokenStream>) {
+        let dtype = self.plan.graph.dtype(node);
+        let v = self.vector_type(dtype, Lanes::Full);
+        let tail = self.top().lanes == Lanes::Tail;
+        let join = fold(op);
+        let value = match value {
+            Joined::Product(a, b) if tail => Joined::Value(quote!((#a * #b))),
+            value => value.clone(),
+        };
+        let value = match value {
+            Joined::Value(x) if tail => {
+                let (left, wide) = (self.top().rest.clone(), self.vector_type(dtype, Lanes::Tail));
+                let initial = expr::number(expr::initial(op), dtype == Dtype::F32);
+                Joined::Value(match op {
+                    RedOp::Sum => quote!(#x.keep(#left)),
+                    _ => quote!(#x.keep_or(#left, #wide::splat(#initial))),
+                })
+            }
+            value => value,
+        };
+        let to = match &acc {
+            Some(acc) => acc.clone(),
+            None => {
+                let Some((_, at)) = place::of_stored(self.plan, node) else { return };
+                let (name, at) = (self.name_of(Slice::Lanes(node), true), self.in_blocks(&at, &v));
+                quote!(&mut #name[#at..])
+            }
+        };
+        self.push(match (value, acc.is_some()) {
+            (Joined::Value(x), true) => quote!(#to = #x.join::<#join>(#to);),
+            (Joined::Value(x), false) => quote!(#x.join_into::<#join>(#to);),
+            (Joined::Product(a, b), true) => quote!(#to = #a.join_product(#b, #to);),
+            (Joined::Product(a, b), false) => quote!(#a.join_product_into(#b, #to);),
+        });
+    }
+
+    /// The position of an element that is as many numbers as `v` has lanes.
+    fn in_blocks(&mut self, at: &Linear, v: &TokenStream) -> TokenStream {
+        match (self.position(at), at.axes.len()) {
+            (None, _) => quote!(0),
+            (Some(at), 1) if at.clone().into_iter().count() == 1 => quote!(#at * #v::LEN),
+            (Some(at), _) => quote!((#at) * #v::LEN),
+        }
+    }
+
+    /// Whether each element of a slice is a block.
+    fn is_block(&self, slice: Slice) -> bool {
+        matches!(slice, Slice::Buffer(n) if self.plan.storage.get(&n).is_some_and(|s| s.block))
+    }
+
+    /// The elements at the points.
+    pub(super) fn read_points(&mut self, slice: Slice, at: &Linear, lanes: Lanes, dtype: Dtype) -> TokenStream {
+        let v = self.vector_type(dtype, lanes);
+        let name = self.name_of(slice, false);
+        if self.is_block(slice) {
+            let at = self.in_blocks(at, &v);
+            return quote!(#v::load(&#name[#at..]));
+        }
+        let Some(axis) = self.plan.lanes else { return quote!(()) };
+        let stride = at.coefficient(axis);
+        let at = self.position(at).unwrap_or(quote!(0));
+        let left = self.top().rest.clone();
+        let stride = (!stride.is_one()).then(|| self.size(&stride));
+        match (lanes, stride) {
+            (Lanes::Tail, None) => quote!(#v::load_part(&#name[#at..][..#left])),
+            (_, None) => quote!(#v::load(&#name[#at..])),
+            (Lanes::Tail, Some(stride)) => quote!(#v::load_strided_part(&#name[#at..], #stride, #left)),
+            (_, Some(stride)) => quote!(#v::load_strided(&#name[#at..], #stride)),
+        }
+    }
+
+    /// Writes a value of the top frame to the elements at the points.
+    pub(super) fn write_points(
+        &mut self,
+        slice: Slice,
+        at: &Linear,
+        value: TokenStream,
+        update: Option<RedOp>,
+        dtype: Dtype,
+    ) {
+        let lanes = self.top().lanes;
+        let value = match update {
+            Some(op) => {
+                let old = self.read_points(slice, at, lanes, dtype);
+                let new = expr::combine(op, &old, &value);
+                quote!((#new))
+            }
+            None => value,
+        };
+        let v = self.vector_type(dtype, lanes);
+        let name = self.name_of(slice, true);
+        if self.is_block(slice) {
+            let at = self.in_blocks(at, &v);
+            self.push(quote!(#value.store(&mut #name[#at..]);));
+            return;
+        }
+        let Some(axis) = self.plan.lanes else { return };
+        let stride = at.coefficient(axis);
+        let at = self.position(at).unwrap_or(quote!(0));
+        let left = self.top().rest.clone();
+        let stride = (!stride.is_one()).then(|| self.size(&stride));
+        self.push(match (lanes, stride) {
+            (Lanes::Tail, None) => quote!(#value.store_part(&mut #name[#at..][..#left]);),
+            (_, None) => quote!(#value.store(&mut #name[#at..]);),
+            (Lanes::Tail, Some(stride)) => quote!(#value.store_strided(&mut #name[#at..], #stride, #left);),
+            (_, Some(stride)) => quote!(#value.store_strided(&mut #name[#at..], #stride, #v::LEN);),
+        });
+    }
+
+    /// Sets the blocks that a statement accumulates into, for the current position of the loops around.
+    pub(super) fn fill_points(&mut self, node: NodeId, slice: Slice, number: TokenStream) {
+        let Some(storage) = self.plan.storage.get(&node) else { return };
+        let graph = &self.plan.graph;
+        let entered: Vec<AxisId> = self.frames.iter().filter_map(|f| f.axis).collect();
+        let (outer, inner): (Vec<AxisId>, Vec<AxisId>) =
+            storage.layout.iter().partition(|a| entered.contains(a));
+        if !storage.block || storage.layout != [&outer[..], &inner[..]].concat() {
+            self.bugs.push("an accumulated array of blocks has its loops inside out".into());
+            return;
+        }
+        let inner: Vec<Size> = inner.iter().map(|a| graph.axis_size(*a).clone()).collect();
+        let index: Vec<crate::ir::Index> = outer.iter().map(|a| crate::ir::Index::axis(*a)).collect();
+        let dims: Vec<Size> = outer.iter().map(|a| graph.axis_size(*a).clone()).collect();
+        let (dtype, lanes) = (graph.dtype(node), self.top().lanes);
+        let (v, count) = (self.vector_type(dtype, lanes), self.size(&Size::product(&inner)));
+        let name = self.name_of(slice, true);
+        match self.position(&place::row_major(&dims, &index)) {
+            None => self.push(quote!(#name[..#count * #v::LEN].fill(#number);)),
+            Some(row) => self.push(quote!(#name[(#row) * #count * #v::LEN..][..#count * #v::LEN].fill(#number);)),
+        }
+    }
+
+    /// The statements that stand in loops whose points are lanes.
+    pub(super) fn stands_in_lanes(&self, s: usize) -> bool {
+        self.in_lanes.contains(&s)
+    }
+
+    /// The operation on blocks: what `math` computes, vector by vector.
+    pub(super) fn on_blocks(&self, op: crate::ir::Op, args: &[TokenStream]) -> Option<TokenStream> {
+        let name = format_ident!("{}", op.info().name);
+        if !expr::is_function(op) {
+            return None;
+        }
+        match args {
+            [a] => Some(quote!(rt::each!(math::#name, #a))),
+            [a, b] => Some(quote!(rt::each!(math::#name, #a, #b))),
+            [a, b, c] => Some(quote!(rt::each!(math::#name, #a, #b, #c))),
+            _ => None,
+        }
+    }
+}
+
+/// What a reduction over points adds: a value, or a product that one multiply-add takes in.
+#[derive(Clone)]
+pub(super) enum Joined {
+    Value(TokenStream),
+    Product(TokenStream, TokenStream),
+}
+
+/// The way of joining lanes.
+fn fold(op: RedOp) -> TokenStream {
+    match op {
+        RedOp::Sum => quote!(rt::simd::Sum),
+        RedOp::Prod => quote!(rt::simd::Prod),
+        RedOp::Min => quote!(rt::simd::Least),
+        RedOp::Max | RedOp::LogSumExp => quote!(rt::simd::Greatest),
+    }
+}

@@ -1,0 +1,158 @@
+//! What a plan costs, in cycles of a machine with vectors of 64 bytes: good enough to choose between plans.
+//!
+//! Invariant: a node counts once for each position of the loops that it depends on, as emission computes it.
+
+use super::{Plan, Step, Work};
+use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op, RedOp};
+use std::collections::BTreeSet;
+
+/// What a size is taken for that only the running program knows.
+const UNKNOWN: f64 = 64.0;
+/// To cut rows and enter a loop over vectors.
+const ENTER: f64 = 10.0;
+/// To join the lanes of an accumulator, and to wait for it.
+const JOIN: f64 = 10.0;
+/// A load or a store of a vector, or of an element that all lanes share.
+const MOVE: f64 = 0.25;
+/// A simple operation: two run at a time.
+const OPERATION: f64 = 0.5;
+/// To pick one element of another row.
+const PICK: f64 = 1.5;
+
+struct Loop {
+    axis: AxisId,
+    trips: f64,
+    /// Positions that are computed together.
+    together: f64,
+}
+
+pub fn of(plan: &Plan) -> f64 {
+    let mut total = 0.0;
+    let mut path = vec![];
+    for step in &plan.steps {
+        walk(plan, step, plan.is_in_lanes(step), &mut path, &mut total);
+    }
+    total
+}
+
+fn extent(graph: &Graph, axis: AxisId) -> f64 {
+    graph.axis_size(axis).as_const().map_or(UNKNOWN, |n| n as f64)
+}
+
+/// Steps inside of the loops of `path`, in lanes or not.
+fn walk(plan: &Plan, step: &Step, lanes: bool, path: &mut Vec<Loop>, total: &mut f64) {
+    match step {
+        Step::Run(s) => { let c = statement(plan, *s, path, lanes); if c > 1000.0 { eprintln!("{:?} {c} lanes {lanes}", plan.statements[*s].work.node()); } *total += c},
+        Step::Loop { axis, body } => {
+            let trips = extent(&plan.graph, *axis);
+            let times: f64 = path.iter().map(|l| l.trips).product();
+            let innermost = body.iter().all(|s| matches!(s, Step::Run(_)));
+            let width = width(plan, body);
+            let (trips, together) = match (lanes, path.is_empty(), innermost) {
+                // a rest is computed a vector at a time, which is slow; whole blocks hide latencies
+                (true, true, _) => ((trips / width) * if trips < 8.0 * width { 2.0 } else { 1.0 }, width),
+                (true, ..) => (trips, 1.0),
+                (false, _, true) => ((trips / width).ceil(), width),
+                (false, ..) => (trips, 1.0),
+            };
+            // in lanes, a loop runs once for a block of eight vectors
+            let round = if lanes { 1.0 / 8.0 } else { 1.0 };
+            *total += times * (trips * round + if innermost && !lanes { ENTER } else { 0.0 });
+            path.push(Loop { axis: *axis, trips, together });
+            body.iter().for_each(|s| walk(plan, s, lanes, path, total));
+            path.pop();
+        }
+    }
+}
+
+/// Elements of a vector, by the type of what is computed.
+fn width(plan: &Plan, body: &[Step]) -> f64 {
+    let mut stack: Vec<&Step> = body.iter().collect();
+    while let Some(step) = stack.pop() {
+        match step {
+            Step::Run(s) => {
+                if let Some(node) = plan.statements[*s].work.node() {
+                    return if plan.graph.dtype(node) == crate::ir::Dtype::F32 { 16.0 } else { 8.0 };
+                }
+            }
+            Step::Loop { body, .. } => stack.extend(body),
+        }
+    }
+    8.0
+}
+
+fn statement(plan: &Plan, s: usize, path: &[Loop], lanes: bool) -> f64 {
+    let graph = &plan.graph;
+    let work = &plan.statements[s].work;
+    let all: f64 = path.iter().map(|l| l.trips).product();
+    if let Work::Gemm(g) = work {
+        let width = if graph.dtype(g.node) == crate::ir::Dtype::F32 { 16.0 } else { 8.0 };
+        let [m, k, n] = [g.rows, g.summed, g.cols].map(|a| extent(graph, a));
+        return all * (2.0 * ENTER + m * (n / width).ceil() * (k * (OPERATION + MOVE) + 4.0 * MOVE));
+    }
+    // how often a node is computed
+    let times = |id: NodeId| -> f64 {
+        let axes = graph.axes(id);
+        let depth = path.iter().rposition(|l| axes.contains(&l.axis)).map_or(0, |d| d + 1);
+        path[..depth].iter().map(|l| l.trips).product()
+    };
+    let mut total = 0.0;
+    let fused = match work {
+        Work::Reduce(n) => match graph.node(*n) {
+            Node::Reduce(RedOp::Sum, over, x) => {
+                let vector = path.last().filter(|_| !lanes);
+                if let Some(l) = vector.filter(|l| over.contains(&l.axis)) {
+                    total += JOIN * all / l.trips;
+                }
+                // the innermost loop is not summed over, or points are summed over: accumulators are in memory
+                let apart = path.last().is_some_and(|l| !over.contains(&l.axis));
+                total += all * (OPERATION + if apart { 2.0 * MOVE } else { 0.0 });
+                Some(*x)
+            }
+            _ => {
+                total += all * OPERATION;
+                None
+            }
+        },
+        _ => {
+            total += all * MOVE;
+            None
+        }
+    };
+    let mut stack = plan.expression(work);
+    if let Work::Map(n) = work {
+        stack.push(*n);
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let own = work.node() == Some(id);
+        let weight = match graph.node(id) {
+            // what lives in the loop is there as blocks
+            Node::Load { array: Array::Node(..), .. } if lanes => MOVE,
+            Node::Load { index, .. } if own || !plan.storage.contains_key(&id) => {
+                // elements that lie apart are picked one by one
+                let along = path.iter().find(|l| l.together > 1.0 && graph.axes(id).contains(&l.axis));
+                let last = index.last();
+                match along {
+                    Some(l) if last.is_some_and(|i| i.terms.iter().all(|t| t.0 != l.axis)) => PICK * l.together,
+                    _ => MOVE,
+                }
+            }
+            _ if plan.storage.contains_key(&id) && !own => MOVE,
+            Node::Apply(Op::Mul, _) if fused == Some(id) => 0.0,
+            Node::Apply(op, _) => OPERATION * f64::from(op.info().cost),
+            _ => 0.0,
+        };
+        total += weight * times(id);
+        if own || !plan.storage.contains_key(&id) {
+            match graph.node(id) {
+                Node::Load { index, .. } => stack.extend(index.iter().filter_map(|i| i.gather)),
+                _ => stack.extend(graph.operands(id)),
+            }
+        }
+    }
+    total
+}
