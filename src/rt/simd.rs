@@ -27,8 +27,8 @@ mod x86;
 pub(crate) mod tests;
 
 pub use dispatch::{available, best, dispatch, dispatch_at, Kernel, Level};
-use wide::{Block, Tail};
 pub use wide::{block_len, lanes_len, parts, reduce_lanes, Points, Wide};
+use wide::{Block, Tail};
 
 mod sealed {
     pub trait Sealed {}
@@ -42,9 +42,9 @@ pub trait Simd: Copy + Debug + Sealed + 'static {
     /// The vector of `f64`.
     type F64: Vector<Elem = f64>;
     /// One `f32`, with the fused `mul_add` of the level.
-    type S32: Vector<Elem = f32>;
+    type S32: Vector<Elem = f32, Mask = bool>;
     /// One `f64`, with the fused `mul_add` of the level.
-    type S64: Vector<Elem = f64>;
+    type S64: Vector<Elem = f64, Mask = bool>;
     /// A block of vectors of `f32`.
     type B32: Points<Elem = f32, One = Self::F32>;
     /// A block of vectors of `f64`.

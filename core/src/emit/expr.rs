@@ -43,6 +43,7 @@ pub fn apply(op: Op, args: &[TokenStream], v: &TokenStream, strict: bool) -> Tok
         (Op::Or, [a, b]) => quote!((#a | #b)),
         (Op::Not, [a]) => quote!((!#a)),
         (Op::Select, [c, a, b]) => quote!(#v::select(#c, #a, #b)),
+        (Op::When, [_, a]) => quote!(#a),
         (Op::Sqrt | Op::Abs | Op::Floor | Op::Ceil | Op::Trunc | Op::Round, [a]) => quote!(#a.#name()),
         (Op::Max | Op::Min | Op::Copysign, [a, b]) => quote!(#a.#name(#b)),
         (Op::Rem, [a, b]) if strict => quote!(rt::map2(#a, #b, |a, b| a % b)),

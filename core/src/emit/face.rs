@@ -62,7 +62,7 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
         take(generated);
     }
     let fields = buffers.iter().map(|(name, dtype)| {
-        let ty = format_ident!("{}", dtype.name().replace("int", "usize"));
+        let ty = super::module::element(*dtype);
         quote!(#name: ::std::vec::Vec<#ty>)
     });
     let body = assemble(&heads, fields.collect(), functions, kernels);

@@ -112,7 +112,7 @@ pub fn generate(
                     stored.push((ident.clone(), *n));
                 }
                 let storage = &plan.storage[n];
-                let elem = ty(plan.graph.dtype(*n));
+                let elem = element(plan.graph.dtype(*n));
                 let sizes: Vec<Size> =
                     storage.layout.iter().map(|a| plan.graph.axis_size(*a).clone()).collect();
                 // numbers in an element
@@ -124,7 +124,7 @@ pub fn generate(
                 match Size::product(&sizes).as_const() {
                     Some(c) if c <= STACK && wide.is_none() => {
                         let c = usize_literal(c as usize);
-                        stack.extend(quote!(let #ident = &mut [0.0 as #elem; #c][..];));
+                        stack.extend(quote!(let #ident = &mut [#elem::default(); #c][..];));
                     }
                     _ => {
                         let mut len = count(&mut names, &plan, &sizes, &generics);
@@ -191,7 +191,11 @@ pub fn generate(
     let generic_params: Vec<TokenStream> = const_generics(&primal.signature.generic_args);
     let args = &primal.signature.generic_args;
     let turbofish = (!args.is_empty()).then(|| quote!(::<#(#args),*>));
-    let points = (!plan.in_lanes().is_empty()).then(|| quote!(use rt::Points;));
+    let points = (!plan.in_lanes().is_empty()).then(|| {
+        quote!(
+            use rt::Points;
+        )
+    });
     let kernel = quote! {
         pub struct #kernel_name<'k, #(#generic_params,)*> { #(#fields,)* pub lifetime: ::core::marker::PhantomData<&'k ()> }
         impl<'k, #(#generic_params,)*> rt::Kernel for #kernel_name<'k, #(#args,)*> {
@@ -235,7 +239,7 @@ pub fn target_name(k: usize, n: usize) -> Ident {
 }
 
 /// The element type of an input.
-fn element(dtype: Dtype) -> TokenStream {
+pub fn element(dtype: Dtype) -> TokenStream {
     match dtype {
         Dtype::F32 => quote!(f32),
         Dtype::F64 => quote!(f64),

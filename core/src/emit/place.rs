@@ -148,6 +148,19 @@ pub fn of_part(plan: &Plan, node: NodeId, k: usize) -> Option<(Slice, Linear)> {
     }
 }
 
+/// The slice and position that a write changes.
+pub fn of_write(plan: &Plan, node: NodeId) -> Option<(Slice, Linear)> {
+    let Node::Write { dims, index, .. } = plan.graph.node(node) else { return None };
+    let (slice, _) = of_stored(plan, node)?;
+    let layout = &plan.storage.get(&node)?.layout;
+    let at = |a: &AxisId| match dims.iter().position(|d| d == a).and_then(|k| index.get(k)) {
+        Some(index) => index.clone(),
+        None => Index::axis(*a),
+    };
+    let index: Vec<Index> = layout.iter().map(at).collect();
+    Some((slice, row_major(&sizes(&plan.graph, layout), &index)))
+}
+
 /// The position in a target at the loops' own position.
 pub fn of_target(plan: &Plan, k: usize) -> (Slice, Linear) {
     let dims = plan.targets.get(k).map_or(&[][..], |t| &t.dims);

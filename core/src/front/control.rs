@@ -8,7 +8,7 @@
 use super::env::{Env, Tensor, Value};
 use super::Lower;
 use crate::diag::{source, Kind};
-use crate::ir::{Dtype, NodeId, Op};
+use crate::ir::{AxisId, Dtype, Index, Node, NodeId, Op};
 use quote::ToTokens;
 use std::rc::Rc;
 use syn::{BinOp, Expr, ExprIf};
@@ -20,6 +20,9 @@ pub enum Way {
     Break,
     Continue,
 }
+
+/// Dimensions, positions, axes run over, and the value of a write.
+type Written = (Vec<AxisId>, Vec<Index>, Vec<AxisId>, NodeId);
 
 /// An early exit: the condition under which it happens, what it returns, and what the variables hold there.
 #[derive(Clone)]
@@ -255,12 +258,59 @@ impl Lower {
                 let (Some(x), Some(y)) = (self.tensor(x, dtype, at), self.tensor(y, dtype, at)) else {
                     return Value::Poison;
                 };
-                let c = self.scalar(cond, false);
                 let (active, nd) = (x.active || y.active, x.nd || y.nd);
-                match self.elementwise(Op::Select, &[c, x, y], "the sides of a branch", at) {
-                    Some(t) => Value::Tensor(Tensor { active, nd, ..t }),
-                    None => Value::Poison,
+                let what = "the sides of a branch";
+                let sides = [x, y];
+                let Some(dims) = self.broadcast(&sides, what, at) else { return Value::Poison };
+                let [x, y] = &sides;
+                let (a, b) = (self.graph.dtype(x.node), self.graph.dtype(y.node));
+                if a != b {
+                    self.errors.push(Kind::Dtypes, at, &[what, a.name(), b.name()]);
+                    return Value::Poison;
                 }
+                let axes = self.layout(&dims);
+                let [x, y] = [x, y].map(|t| {
+                    let skip = dims.len() - t.dims.len();
+                    self.align(t, &axes[skip..])
+                });
+                let node = self.selected(cond, x, y);
+                Value::Tensor(Tensor { node, dims, axes, active, nd })
+            }
+        }
+    }
+
+    /// One of two nodes. Of an array that was written to on the sides, the elements are chosen, not the array.
+    pub fn selected(&mut self, cond: NodeId, a: NodeId, b: NodeId) -> NodeId {
+        let ((a_base, a_writes), (b_base, b_writes)) = (self.writes(a), self.writes(b));
+        let any = !a_writes.is_empty() || !b_writes.is_empty();
+        if a_base != b_base || !any || self.graph.axes(a_base).is_empty() {
+            return self.graph.apply(Op::Select, &[cond, a, b]);
+        }
+        let mut array = a_base;
+        for (writes, yes) in [(a_writes, true), (b_writes, false)] {
+            for (dims, index, over, value) in writes.into_iter().rev() {
+                let map: Vec<(AxisId, Index)> = dims.iter().copied().zip(index.iter().cloned()).collect();
+                let old = self.substitute(array, &map);
+                let sides = if yes { [cond, value, old] } else { [cond, old, value] };
+                let value = self.graph.apply(Op::Select, &sides);
+                array = self.graph.write(array, dims, index, over, value);
+            }
+        }
+        array
+    }
+
+    /// The array that writes start from, and the writes, the last one first.
+    fn writes(&self, node: NodeId) -> (NodeId, Vec<Written>) {
+        let mut at = node;
+        let mut writes = Vec::new();
+        loop {
+            match self.graph.node(at) {
+                Node::Write { array, dims, index, over, value } if over.is_empty() => {
+                    writes.push((dims.clone(), index.clone(), over.clone(), *value));
+                    at = *array;
+                }
+                Node::Apply(Op::When, args) => at = args[1],
+                _ => return (at, writes),
             }
         }
     }

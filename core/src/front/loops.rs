@@ -172,7 +172,7 @@ impl Lower {
             for ((init, inside), next) in c.leaves.iter().zip(&next) {
                 let mut next = self.align(next, &inside.axes);
                 if let Some(entered) = entered {
-                    next = self.graph.apply(Op::Select, &[entered, next, inside.node]);
+                    next = self.selected(entered, next, inside.node);
                 }
                 variables.push(Variable { carry: inside.node, init: init.node, next });
             }

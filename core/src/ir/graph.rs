@@ -221,12 +221,12 @@ impl Graph {
         }
     }
 
-    /// The same inputs, sizes, axes and scans, without a node.
+    /// The same inputs, sizes, axes and open scans, without a node.
     pub fn emptied(&self) -> Graph {
         Graph {
             axis_table: self.axis_table.clone(),
             inputs: self.inputs.clone(),
-            scans: self.scans.clone(),
+            scans: self.scans.iter().map(Scan::opened).collect(),
             ..Graph::new(self.math, self.sizes.clone())
         }
     }
@@ -517,6 +517,15 @@ impl Graph {
         value: NodeId,
     ) -> NodeId {
         let dtype = self.dtype(array);
+        // what is written over was never there
+        let array = match self.node(array) {
+            Node::Write { array: a, dims: d, index: i, over: o, .. }
+                if *d == dims && *i == index && *o == over =>
+            {
+                *a
+            }
+            _ => array,
+        };
         self.intern(Node::Write { array, dims, index, over, value }, dtype)
     }
 

@@ -21,6 +21,13 @@ pub struct Scan {
     pub next: Vec<Option<NodeId>>,
 }
 
+impl Scan {
+    /// The same scan before anything is known of its variables.
+    pub fn opened(&self) -> Scan {
+        Scan { next: vec![None; self.next.len()], ..self.clone() }
+    }
+}
+
 impl Graph {
     pub fn add_scan(&mut self, axis: AxisId, reversed: bool) -> ScanId {
         self.scans.push(Scan { axis, reversed, next: vec![] });
@@ -108,7 +115,7 @@ impl Graph {
         all.extend(live.iter().filter_map(next));
         let (mut graph, mut new) = pass(self, &all)?;
         let tail = new.split_off(roots.len());
-        graph.scans = self.scans.clone();
+        graph.scans = self.scans.iter().map(Scan::opened).collect();
         for ((s, k), n) in live.into_iter().zip(tail) {
             graph.scans[s.0 as usize].next[k as usize] = Some(n);
         }

@@ -4,12 +4,17 @@
 //! position and is complete by then; otherwise it opens loops of its own. Invariant: what a statement reads comes
 //! before it in the tree.
 
-use super::{Plan, Step};
+use super::{Plan, Step, Work};
 use crate::ir::{Array, AxisId, Node, NodeId};
+use std::collections::BTreeSet;
 
 pub fn fuse(plan: &Plan) -> Vec<Step> {
     let mut steps = Vec::new();
     for s in 0..plan.statements.len() {
+        // emitted with the loop of its scan
+        if matches!(plan.statements[s].work, Work::Start { .. }) {
+            continue;
+        }
         let reads = plan.accesses(s);
         insert(plan, &mut steps, s, 0, &reads);
     }
@@ -30,7 +35,13 @@ impl Plan {
         let mut seen = std::collections::BTreeSet::new();
         let mut stack: Vec<(NodeId, Option<NodeId>)> =
             self.expression(&self.statements[statement].work).into_iter().map(|n| (n, None)).collect();
-        if let super::Work::Map(id) = self.statements[statement].work {
+        match self.statements[statement].work {
+            // a variable starts before it is read, and is read before it is written
+            Work::Carry(carry) => stack.extend(self.graph.operands(carry).into_iter().map(|n| (n, None))),
+            Work::Next { carry, .. } => stack.push((carry, None)),
+            _ => {}
+        }
+        if let Work::Map(id) = self.statements[statement].work {
             if let Node::Load { array: Array::Node(n, _), .. } = self.graph.node(id) {
                 // a copy reads by its own load
                 stack.iter_mut().filter(|s| s.0 == *n).for_each(|s| s.1 = Some(id));
@@ -99,16 +110,30 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
         steps.push(Step::Run(s));
         return;
     };
-    let innermost = depth + 1 == loops.len() && !matches!(plan.statements[s].work, super::Work::Gemm(_));
+    let innermost = depth + 1 == loops.len() && !matches!(plan.statements[s].work, Work::Gemm(_));
+    let own = plan.statements[s].scans.iter().copied().find(|c| plan.graph.scan(*c).axis == axis);
     let mut candidate = None;
     for k in (0..steps.len()).rev() {
         let mut inside = Vec::new();
         statements_in(&steps[k], &mut inside);
-        // the parts of a scatter write one array, in their order: each in loops of its own
-        let earlier_part = matches!(plan.statements[s].work, super::Work::Part(n, _) if inside.iter().any(|i| {
-            matches!(plan.statements[*i].work, super::Work::Part(m, _) if m == n)
-        }));
-        if depth == 0 && earlier_part {
+        let scans = match &steps[k] {
+            Step::Loop { axis: a, .. } if *a == axis => plan.scans_of(axis, &inside),
+            _ => BTreeSet::new(),
+        };
+        // all of a scan's statements stand in its loop
+        if own.is_some_and(|own| scans.contains(&own)) {
+            candidate = Some(k);
+            break;
+        }
+        // the parts of an array are written in their order: each in loops of its own
+        let earlier_part = match plan.statements[s].work {
+            Work::Part(n, _) | Work::Write(n, _) => inside
+                .iter()
+                .any(|i| matches!(plan.statements[*i].work, Work::Part(m, _) | Work::Write(m, _) if m == n)),
+            _ => false,
+        };
+        // a loop that is a scan takes no other scan
+        if earlier_part || (own.is_some() && !scans.is_empty()) {
             break;
         }
         let needed: Vec<&Access> = reads
@@ -119,7 +144,8 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
             Step::Loop { axis: a, body } if *a == axis => {
                 let pure = body.iter().all(|b| matches!(b, Step::Run(_)));
                 let complete = needed.iter().all(|r| {
-                    !matches!(plan.graph.node(r.node), Node::Scatter { .. }) && plan.pointwise(r, axis)
+                    !matches!(plan.graph.node(r.node), Node::Scatter { .. } | Node::Write { .. })
+                        && plan.pointwise(r, axis)
                 });
                 let same = pure == innermost || !needed.is_empty();
                 match plan.lanes == Some(axis) {

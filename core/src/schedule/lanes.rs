@@ -23,10 +23,10 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
         let touches = |g: &&Gemm| !plan.graph.axes(g.node).contains(&axis) && g.summed != axis;
         let rest: Vec<Gemm> = gemms.iter().filter(touches).cloned().collect();
         let other = arrange(plan.graph.clone(), plan.targets.clone(), rest, Some(axis));
-        if other.in_lanes().is_empty() { eprintln!("none for {axis:?}");
+        if other.in_lanes().is_empty() {
             continue;
         }
-        let cost = cost::of(&other); eprintln!("axis {axis:?} cost {cost} vs {} lanes {:?}", least/GAIN, other.in_lanes().len());
+        let cost = cost::of(&other);
         if cost < least {
             (least, found) = (cost, Some(other));
         }
@@ -118,7 +118,16 @@ impl Plan {
         let graph = &self.graph;
         let Some(axis) = self.lanes else { return false };
         let work = &self.statements[statement].work;
-        if matches!(work, Work::Gemm(_) | Work::Part(..)) || !self.statements[statement].loops.contains(&axis) {
+        let other = matches!(
+            work,
+            Work::Gemm(_)
+                | Work::Part(..)
+                | Work::Write(..)
+                | Work::Carry(_)
+                | Work::Next { .. }
+                | Work::Start { .. }
+        );
+        if other || !self.statements[statement].loops.contains(&axis) {
             return false;
         }
         let mut float = None;
@@ -157,7 +166,7 @@ impl Plan {
                     }
                 }
                 Node::Cast(x) if !matches!(graph.node(*x), Node::Position(_)) => return false,
-                Node::Cast(_) | Node::Scatter { .. } => {}
+                Node::Cast(_) | Node::Scatter { .. } | Node::Write { .. } => {}
                 _ => stack.extend(graph.operands(id)),
             }
         }

@@ -8,11 +8,12 @@ mod contract;
 mod cost;
 mod fuse;
 mod lanes;
+mod scans;
 mod statements;
 mod storage;
 pub mod text;
 
-use crate::ir::{Array, AxisId, Graph, Node, NodeId};
+use crate::ir::{Array, AxisId, Graph, Node, NodeId, ScanId};
 use std::collections::BTreeMap;
 
 pub use contract::Gemm;
@@ -34,6 +35,8 @@ pub struct Plan {
     pub statements: Vec<Statement>,
     /// Where each stored node lives.
     pub storage: BTreeMap<NodeId, Storage>,
+    /// What remains of each carry after its scan: its memory.
+    pub last: BTreeMap<NodeId, NodeId>,
     pub steps: Vec<Step>,
     /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
     pub lanes: Option<AxisId>,
@@ -54,6 +57,8 @@ pub struct Statement {
     pub work: Work,
     /// Loops around the statement, outermost first.
     pub loops: Vec<AxisId>,
+    /// The scans that it belongs to, outermost first.
+    pub scans: Vec<ScanId>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +71,14 @@ pub enum Work {
     Part(NodeId, usize),
     /// A matrix product; the loops are its batch axes.
     Gemm(Box<Gemm>),
+    /// An array that a write starts from, or the elements that it changes.
+    Write(NodeId, bool),
+    /// Before the loop of a scan: what its variable starts from.
+    Start { carry: NodeId, last: NodeId },
+    /// At the start of an iteration: the value of a variable.
+    Carry(NodeId),
+    /// At the end of an iteration: what it leaves in the variable.
+    Next { carry: NodeId, last: NodeId },
     /// A target that is not stored as a node of its own is written.
     Store(usize),
 }
@@ -76,7 +89,8 @@ impl Work {
         match self {
             Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) => Some(*n),
             Work::Gemm(g) => Some(g.node),
-            Work::Store(_) => None,
+            Work::Write(n, _) | Work::Carry(n) | Work::Next { last: n, .. } => Some(*n),
+            Work::Store(_) | Work::Start { .. } => None,
         }
     }
 }
@@ -151,6 +165,16 @@ impl Plan {
                 std::iter::once(p.value).chain(p.index.iter().filter_map(|i| i.gather)).collect()
             }),
             Work::Gemm(g) => vec![g.a.node, g.b.node],
+            Work::Write(n, changes) => match self.graph.node(*n) {
+                Node::Write { value, index, .. } if *changes => {
+                    std::iter::once(*value).chain(index.iter().filter_map(|i| i.gather)).collect()
+                }
+                Node::Write { array, .. } => vec![*array],
+                _ => vec![],
+            },
+            Work::Start { carry, .. } => self.graph.operands(*carry),
+            Work::Carry(_) => vec![],
+            Work::Next { last, .. } => self.graph.operands(*last),
             Work::Store(k) => self.targets.get(*k).map_or(vec![], |t| vec![t.node]),
         }
     }

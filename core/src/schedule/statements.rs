@@ -3,17 +3,25 @@
 //! Stored are targets, reductions, scatters, operands of matrix products, whatever is read at other positions than its
 //! own, and what is dear and used by several statements. Invariant: statements come in topological order.
 
-use super::{contract, lanes as points, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use super::{contract, lanes as points, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
 use crate::ir::{Array, AxisId, Graph, Node, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An expression at least this dear is stored rather than computed by each of its users.
 const DEAR: u32 = 6;
 
-pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<AxisId>) -> Plan {
-    let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
+pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<AxisId>) -> Plan {
+    let mut roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
+    let live = scans::live(&mut graph, &roots);
+    roots.extend(live.last.values());
     let needed = graph.reachable(&roots);
     let mut order = axis_order(&graph, &targets, &needed);
+    // the loop of a scan goes around the loops over what it carries
+    let scanned = live.axes(&graph);
+    order.iter_mut().for_each(|rank| *rank += scanned.len());
+    for (rank, axis) in scanned.iter().enumerate().rev() {
+        order[axis.0 as usize] = rank;
+    }
     if let Some(axis) = lanes {
         // points in lanes: their loop is the outermost one
         order.iter_mut().for_each(|rank| *rank += 1);
@@ -25,7 +33,11 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Optio
     let mut stored: BTreeSet<NodeId> = BTreeSet::new();
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         match graph.node(id) {
-            Node::Reduce(..) | Node::Scatter { .. } => {
+            Node::Reduce(..)
+            | Node::Scatter { .. }
+            | Node::Write { .. }
+            | Node::Carry { .. }
+            | Node::Final { .. } => {
                 stored.insert(id);
             }
             Node::Load { array: Array::Node(n, _), .. } => {
@@ -55,8 +67,15 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Optio
     }
     store_shared(&graph, &needed, &targets, &gemms, &mut stored);
 
-    let mut plan =
-        Plan { graph, targets, statements: vec![], storage: BTreeMap::new(), steps: vec![], lanes };
+    let mut plan = Plan {
+        graph,
+        targets,
+        statements: vec![],
+        storage: BTreeMap::new(),
+        last: live.last.clone(),
+        steps: vec![],
+        lanes,
+    };
     for id in &stored {
         let graph = &plan.graph;
         // a scalar target is returned, not written
@@ -103,9 +122,43 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Optio
             (None, Node::Scatter { parts, .. }) => {
                 parts.iter().enumerate().map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).collect()
             }
+            (None, Node::Write { dims, index, over, value, .. }) => {
+                let mut changed: Vec<AxisId> = own
+                    .iter()
+                    .copied()
+                    .filter(|a| match dims.iter().position(|d| d == a) {
+                        Some(k) => index[k].as_axis() == Some(*a) && !over.contains(a),
+                        None => true,
+                    })
+                    .collect();
+                changed.extend(over);
+                changed.extend(graph.axes(value).iter().filter(|a| !dims.contains(a)));
+                for i in &index {
+                    changed.extend(i.terms.iter().map(|t| t.0).filter(|a| !dims.contains(a)));
+                    changed.extend(i.gather.map_or(vec![], |g| graph.axes(g).to_vec()));
+                }
+                changed.sort();
+                changed.dedup();
+                vec![(Work::Write(*id, false), sorted(&own)), (Work::Write(*id, true), sorted(&changed))]
+            }
+            (None, Node::Carry { .. }) => vec![(Work::Carry(*id), sorted(&own))],
+            (None, Node::Final { scan, .. }) => {
+                let axis = graph.scan(scan).axis;
+                let carry = live.last.iter().find(|(_, last)| *last == id).map_or(*id, |(carry, _)| *carry);
+                let mut axes = own.clone();
+                axes.push(axis);
+                vec![
+                    (Work::Start { carry, last: *id }, sorted(&own)),
+                    (Work::Next { carry, last: *id }, sorted(&axes)),
+                ]
+            }
             _ => vec![(Work::Map(*id), sorted(&own))],
         };
-        plan.statements.extend(works.into_iter().map(|(work, loops)| Statement { work, loops }));
+        let scans = live.of(graph, *id);
+        plan.statements.extend(works.into_iter().map(|(work, loops)| {
+            let scans = if matches!(work, Work::Start { .. }) { vec![] } else { scans.clone() };
+            Statement { work, loops, scans }
+        }));
         let place = place.map_or(Place::Buffer, Place::Target);
         plan.storage.insert(*id, Storage { place, layout, block: false });
     }
@@ -116,9 +169,10 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Optio
         if !written {
             let mut loops = target.dims.clone();
             loops.sort_by_key(|a| order[a.0 as usize]);
-            plan.statements.push(Statement { work: Work::Store(k), loops });
+            plan.statements.push(Statement { work: Work::Store(k), loops, scans: vec![] });
         }
     }
+    scans::order(&mut plan, &live);
     plan
 }
 

@@ -5,14 +5,15 @@
 //! local variable.
 
 use super::{Place, Plan, Step, Work};
-use crate::ir::{AxisId, NodeId, Size};
-use std::collections::BTreeMap;
+use crate::ir::{AxisId, Node, NodeId, Size};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub fn shrink(plan: &mut Plan) {
     // the loops around each statement, each loop with a number of its own
     let mut paths: Vec<Vec<(usize, AxisId)>> = vec![vec![]; plan.statements.len()];
     let mut count = 0;
     walk(&plan.steps, &mut vec![], &mut count, &mut paths);
+    place_starts(plan, &mut paths);
     let mut common: BTreeMap<NodeId, Vec<(usize, AxisId)>> = BTreeMap::new();
     let mut meet = |node: NodeId, path: &[(usize, AxisId)]| {
         let entry = common.entry(node).or_insert_with(|| path.to_vec());
@@ -22,12 +23,18 @@ pub fn shrink(plan: &mut Plan) {
     for (s, path) in paths.iter().enumerate() {
         if let Some(node) = plan.statements[s].work.node() {
             match plan.statements[s].work {
-                Work::Part(..) => meet(node, &[]),
+                // written from several loops
+                Work::Part(..) | Work::Write(..) => meet(node, scanned(plan, s, path)),
                 _ => meet(node, path),
             }
         }
         for read in plan.accesses(s) {
             meet(read.node, path);
+        }
+        match plan.statements[s].work {
+            Work::Start { last, .. } => meet(last, path),
+            Work::Carry(carry) => plan.last.get(&carry).into_iter().for_each(|last| meet(*last, path)),
+            _ => {}
         }
     }
     let lanes: Vec<NodeId> =
@@ -38,8 +45,9 @@ pub fn shrink(plan: &mut Plan) {
         }
         if let Some(path) = common.get(node) {
             // what lives inside a loop in lanes is there once for each lane
-            storage.block = path.first().is_some_and(|(_, a)| plan.lanes == Some(*a) && storage.layout.contains(a))
-                && lanes.contains(node);
+            storage.block =
+                path.first().is_some_and(|(_, a)| plan.lanes == Some(*a) && storage.layout.contains(a))
+                    && lanes.contains(node);
             storage.layout.retain(|a| !path.iter().any(|(_, b)| a == b));
         }
         if storage.layout.is_empty() {
@@ -47,6 +55,28 @@ pub fn shrink(plan: &mut Plan) {
         }
     }
     share(plan, &paths);
+}
+
+/// A variable starts right outside of its scan's loop.
+fn place_starts(plan: &Plan, paths: &mut [Vec<(usize, AxisId)>]) {
+    for s in 0..plan.statements.len() {
+        let Work::Start { carry, .. } = plan.statements[s].work else { continue };
+        let read = plan.statements.iter().position(|t| matches!(t.work, Work::Carry(c) if c == carry));
+        let axis = match plan.graph.node(carry) {
+            Node::Carry { scan, .. } => plan.graph.scan(*scan).axis,
+            _ => continue,
+        };
+        if let Some(inside) = read.map(|r| paths[r].clone()) {
+            paths[s] = inside.into_iter().take_while(|(_, a)| *a != axis).collect();
+        }
+    }
+}
+
+/// The loops of the scans around a statement.
+fn scanned<'p>(plan: &Plan, s: usize, path: &'p [(usize, AxisId)]) -> &'p [(usize, AxisId)] {
+    let axes: Vec<AxisId> = plan.statements[s].scans.iter().map(|c| plan.graph.scan(*c).axis).collect();
+    let depth = path.iter().take_while(|(_, a)| axes.contains(a)).count();
+    &path[..depth]
 }
 
 /// When an array lives, in steps of the outermost level.
@@ -83,8 +113,20 @@ fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
             readers.entry(read.node).or_default().push((s, read.load.is_none()));
         }
     }
-    let buffers: Vec<NodeId> =
-        plan.storage.iter().filter(|(_, st)| st.place == Place::Buffer).map(|(n, _)| *n).collect();
+    // what a scan's iterations touch lives through all of them
+    let in_scan: BTreeSet<NodeId> = plan
+        .statements
+        .iter()
+        .filter(|s| !s.scans.is_empty())
+        .filter_map(|s| s.work.node())
+        .chain(plan.last.values().copied())
+        .collect();
+    let buffers: Vec<NodeId> = plan
+        .storage
+        .iter()
+        .filter(|(n, st)| st.place == Place::Buffer && !in_scan.contains(n))
+        .map(|(n, _)| *n)
+        .collect();
     let mut shared: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     // the arrays that hold memory, with the node that lives there now
     let mut owners: Vec<(NodeId, NodeId)> = vec![];

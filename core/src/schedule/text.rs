@@ -147,6 +147,29 @@ impl Text<'_> {
                 let (view, at) = (self.view(view), self.indices(&part.index, depth));
                 format!("{}{view}[{at}] += {value}", self.name(*id))
             }
+            Work::Write(id, false) => {
+                let Node::Write { array, .. } = *self.plan.graph.node(*id) else { return };
+                let value = self.value(array, depth);
+                format!("{} = {value}", self.element(*id))
+            }
+            Work::Write(id, true) => {
+                let Node::Write { value, index, .. } = self.plan.graph.node(*id).clone() else { return };
+                let (value, at) = (self.value(value, depth), self.indices(&index, depth));
+                format!("{}[{at}] = {value}", self.name(*id))
+            }
+            Work::Start { .. } => return,
+            Work::Carry(id) => {
+                let init = self.plan.graph.operands(*id).first().copied();
+                let init = init.map_or(String::new(), |n| self.value(n, depth));
+                let reversed = matches!(self.plan.graph.node(*id), Node::Carry { scan, .. } if self.plan.graph.scan(*scan).reversed);
+                let order = if reversed { ", from the last position to the first" } else { "" };
+                format!("{} = carried from {init}{order}", self.element(*id))
+            }
+            Work::Next { carry, last } => {
+                let next = self.plan.graph.operands(*last).first().copied();
+                let next = next.map_or(String::new(), |n| self.value(n, depth));
+                format!("{} carries {next}", self.element(*carry))
+            }
             Work::Gemm(g) => {
                 let (a, b) = (self.value(g.a.node, depth), self.value(g.b.node, depth));
                 let (c, summed) = (self.element(g.node), self.axis(g.summed));

@@ -55,7 +55,8 @@ impl<'a> Body<'a> {
         };
         let (block, tail) = (emit(self, Lanes::Block), emit(self, Lanes::Tail));
         let n = self.size(&self.plan.graph.axis_size(axis).clone());
-        let (of_block, of_tail) = (self.vector_type(float, Lanes::Block), self.vector_type(float, Lanes::Tail));
+        let (of_block, of_tail) =
+            (self.vector_type(float, Lanes::Block), self.vector_type(float, Lanes::Tail));
         let whole = self.names.fresh("whole");
         self.push(quote! {
             let #whole = #n - #n % #of_block::LEN;
@@ -152,7 +153,13 @@ impl<'a> Body<'a> {
     }
 
     /// The elements at the points.
-    pub(super) fn read_points(&mut self, slice: Slice, at: &Linear, lanes: Lanes, dtype: Dtype) -> TokenStream {
+    pub(super) fn read_points(
+        &mut self,
+        slice: Slice,
+        at: &Linear,
+        lanes: Lanes,
+        dtype: Dtype,
+    ) -> TokenStream {
         let v = self.vector_type(dtype, lanes);
         let name = self.name_of(slice, false);
         if self.is_block(slice) {
@@ -229,7 +236,9 @@ impl<'a> Body<'a> {
         let name = self.name_of(slice, true);
         match self.position(&place::row_major(&dims, &index)) {
             None => self.push(quote!(#name[..#count * #v::LEN].fill(#number);)),
-            Some(row) => self.push(quote!(#name[(#row) * #count * #v::LEN..][..#count * #v::LEN].fill(#number);)),
+            Some(row) => {
+                self.push(quote!(#name[(#row) * #count * #v::LEN..][..#count * #v::LEN].fill(#number);))
+            }
         }
     }
 

@@ -19,6 +19,12 @@ impl<'a> Body<'a> {
             (Some(f), _) if !is_float => return self.frames[f].memo[&id].clone(),
             _ => {}
         }
+        if self.plan.storage.contains_key(&id) {
+            self.compute(id);
+            if let Some(f) = self.known(id) {
+                return self.frames[f].memo[&id].clone();
+            }
+        }
         match self.plan.graph.node(id).clone() {
             Node::Const(bits) => {
                 let value = f64::from_bits(bits) as i64;
@@ -58,6 +64,22 @@ impl<'a> Body<'a> {
                 }
                 None => quote!(0),
             },
+            // a position that counts only under a condition
+            Node::Apply(op @ (crate::ir::Op::When | crate::ir::Op::Select), args) => {
+                let c = self.truth(args[0]);
+                let x = self.int(args[1]);
+                match (op, args.get(2)) {
+                    (crate::ir::Op::Select, Some(y)) => {
+                        let y = self.int(*y);
+                        quote!((if #c { #x } else { #y }))
+                    }
+                    _ => quote!((if #c { #x } else { 0 })),
+                }
+            }
+            Node::Cast(x) => {
+                let x = self.int(x);
+                quote!((#x as isize))
+            }
             Node::Apply(op, args) => {
                 let parts: Vec<TokenStream> = args.iter().map(|a| self.int(*a)).collect();
                 expr::std_apply(op, &parts)
@@ -67,6 +89,13 @@ impl<'a> Body<'a> {
                 quote!(0)
             }
         }
+    }
+
+    /// A condition outside of vectors.
+    fn truth(&mut self, id: NodeId) -> TokenStream {
+        self.prepare(&[id]);
+        let frame = self.frames.len() - 1;
+        self.operand(id, frame)
     }
 
     /// An integer as an operand of a comparison in a frame; in vectors, as floats.

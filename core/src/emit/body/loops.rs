@@ -26,7 +26,11 @@ impl<'a> Body<'a> {
     pub(super) fn looped(&mut self, axis: AxisId, body: &[Step]) {
         let depth = self.frames.len() - 1;
         let inside = self.statements(body);
-        let vector = self.vectorises(axis, body);
+        let (variables, reversed) = self.variables(axis, &inside);
+        for (carry, last) in &variables {
+            self.start(*carry, *last);
+        }
+        let vector = variables.is_empty() && self.vectorises(axis, body);
         for s in &inside {
             let statement = &self.plan.statements[*s];
             if let Some((op, start, outer)) = self.reduction(statement) {
@@ -38,7 +42,7 @@ impl<'a> Body<'a> {
                 }
             }
             if let Work::Part(_, 0) = statement.work {
-                if depth == 0 {
+                if depth == statement.scans.len() {
                     self.fill(*s, 0.0);
                 }
             }
@@ -56,7 +60,13 @@ impl<'a> Body<'a> {
             self.steps(body);
             let out = self.frames.pop().map(|f| f.out).unwrap_or_default();
             let n = self.size(&self.plan.graph.axis_size(axis).clone());
-            self.push(quote!(for #var in 0..#n { #out }));
+            self.push(match reversed {
+                true => quote!(for #var in (0..#n).rev() { #out }),
+                false => quote!(for #var in 0..#n { #out }),
+            });
+            for (carry, last) in variables {
+                self.remains(carry, last);
+            }
         }
         for s in &inside {
             if let Some((op, start, outer)) = self.reduction(&self.plan.statements[*s]) {
@@ -93,6 +103,17 @@ impl<'a> Body<'a> {
                     }
                 }
                 Work::Part(n, k) => place::of_part(self.plan, *n, *k),
+                Work::Write(n, true) => place::of_write(self.plan, *n),
+                Work::Write(n, false) | Work::Next { last: n, .. } | Work::Start { last: n, .. } => {
+                    place::of_stored(self.plan, *n)
+                }
+                Work::Carry(n) => {
+                    let memory = self.plan.last.get(n).and_then(|last| place::of_stored(self.plan, *last));
+                    if memory.is_none_or(|(_, at)| !at.coefficient(axis).is_one()) {
+                        return false;
+                    }
+                    place::of_stored(self.plan, *n)
+                }
                 Work::Store(k) => Some(place::of_target(self.plan, *k)),
             };
             if written.is_some_and(|(_, at)| {
@@ -111,6 +132,9 @@ impl<'a> Body<'a> {
                     return false;
                 }
                 if self.plan.storage.contains_key(&id) && work.node() != Some(id) {
+                    if !graph.dtype(id).is_float() {
+                        return false;
+                    }
                     continue;
                 }
                 match graph.node(id) {
@@ -121,7 +145,7 @@ impl<'a> Body<'a> {
                     }
                     Node::Cast(x) if graph.dtype(*x) != Dtype::Int => return false,
                     Node::Apply(..) if graph.dtype(id) == Dtype::Int => return false,
-                    Node::Scatter { .. } => {}
+                    Node::Scatter { .. } | Node::Write { .. } | Node::Carry { .. } | Node::Final { .. } => {}
                     _ => stack.extend(graph.operands(id)),
                 }
             }

@@ -85,11 +85,18 @@ impl<'a> Body<'a> {
             let name = self.name_of(slice, false);
             if let Slice::Input(i) = slice {
                 if self.plan.graph.input(i).dims.is_empty() {
+                    if dtype == Dtype::Bool {
+                        return quote!(#name);
+                    }
                     return quote!(#v::splat(#name));
                 }
             }
             let at = self.position(at).unwrap_or(quote!(0));
-            return quote!(#v::splat(#name[#at]));
+            return match dtype {
+                Dtype::Bool => quote!(#name[#at]),
+                Dtype::Int => quote!((#name[#at] as isize)),
+                _ => quote!(#v::splat(#name[#at])),
+            };
         }
         if lanes.blocks() {
             return self.read_points(slice, at, lanes, dtype);
@@ -159,6 +166,8 @@ impl<'a> Body<'a> {
             let name = self.name_of(slice, true);
             let at = self.position(at).unwrap_or(quote!(0));
             let tokens = match update {
+                None if dtype == Dtype::Bool => quote!(#name[#at] = #value;),
+                None if dtype == Dtype::Int => quote!(#name[#at] = (#value) as usize;),
                 None => quote!(#name[#at] = #value.lane(0);),
                 Some(op) => {
                     let old = quote!(#v::splat(#name[#at]));

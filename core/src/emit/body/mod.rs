@@ -10,6 +10,7 @@ mod integers;
 mod loops;
 mod memory;
 mod reductions;
+mod scans;
 mod statements;
 
 use super::names::{product, Names};
@@ -99,6 +100,8 @@ pub struct Body<'a> {
     pub target_names: Vec<String>,
     frames: Vec<Frame>,
     uses: Vec<u32>,
+    /// The numbers that scans around carry: each carry with its variable.
+    states: BTreeMap<NodeId, Ident>,
     /// The statements in loops whose points are lanes.
     in_lanes: BTreeSet<usize>,
 }
@@ -123,6 +126,7 @@ impl<'a> Body<'a> {
             target_names: vec![],
             frames: vec![Frame::new(None, None, Lanes::One)],
             uses,
+            states: BTreeMap::new(),
             in_lanes: plan.in_lanes(),
         }
     }

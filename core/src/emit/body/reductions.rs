@@ -177,7 +177,8 @@ impl<'a> Body<'a> {
             None => quote!(#acc),
         };
         // Σ a·b in one multiply-add
-        if let (RedOp::Sum, Lanes::Full | Lanes::One | Lanes::Block | Lanes::Tail, Some(f)) = (op, lanes, self.square_or_product(x, frame))
+        if let (RedOp::Sum, Lanes::Full | Lanes::One | Lanes::Block | Lanes::Tail, Some(f)) =
+            (op, lanes, self.square_or_product(x, frame))
         {
             let (a, b) = (self.operand(f.0, frame), self.operand(f.1, frame));
             self.push(quote!(#acc = #a.mul_add(#b, #acc);));

@@ -47,14 +47,41 @@ impl<'a> Body<'a> {
                 let value = self.operand(part.value, frame);
                 let Some((slice, at)) = place::of_part(self.plan, node, k) else { return };
                 let dtype = self.plan.graph.dtype(node);
-                if self.frames.len() == 1 && k == 0 {
-                    self.fill(s, 0.0);
+                if self.frames.len() == 1 + self.plan.statements[s].scans.len() && k == 0 {
+                    // no loop of its own
+                    let own = self.plan.statements[s].loops.len() == self.plan.statements[s].scans.len();
+                    if own {
+                        self.fill(s, 0.0);
+                    }
                 }
                 // the first part meets only zeros
                 let first = k == 0 && self.lands_once(&part);
                 self.write(slice, &at, value, (!first).then_some(RedOp::Sum), dtype);
             }
             Work::Reduce(node) => self.reduce(s, node, frame),
+            Work::Write(node, changes) => {
+                let roots = self.plan.expression(&self.plan.statements[s].work);
+                self.prepare(&roots);
+                let at = match changes {
+                    true => place::of_write(self.plan, node),
+                    false => place::of_stored(self.plan, node),
+                };
+                let (Some((slice, at)), Some(root)) = (at, roots.first()) else { return };
+                let value = self.value(*root, frame);
+                let dtype = self.plan.graph.dtype(node);
+                self.write(slice, &at, value, None, dtype);
+            }
+            Work::Start { carry, last } => {
+                let Some(init) = self.plan.graph.operands(carry).first().copied() else { return };
+                self.prepare(&[init]);
+                let value = self.value(init, frame);
+                let dtype = self.plan.graph.dtype(last);
+                if let Some((slice, at)) = place::of_stored(self.plan, last) {
+                    self.write(slice, &at, value, None, dtype);
+                }
+            }
+            Work::Carry(carry) => self.carry(carry, frame),
+            Work::Next { carry, last } => self.next(carry, last, frame),
             Work::Gemm(_) => {}
         }
     }
