@@ -86,6 +86,8 @@ pub enum Form {
     },
     /// A struct with `#[derive(Differentiable)]`; the type as written without the reference.
     Struct(String),
+    /// A function of positions in loops: the user's inactive code, called where its value is needed.
+    Computed(Dtype),
     /// Whatever it is, nothing differentiates through it.
     Host,
 }
@@ -94,7 +96,7 @@ impl Form {
     /// The number of dimensions.
     pub fn rank(&self) -> usize {
         match self {
-            Form::Scalar(_) | Form::Struct(_) | Form::Host => 0,
+            Form::Scalar(_) | Form::Struct(_) | Form::Computed(_) | Form::Host => 0,
             Form::Array(item, _) | Form::Slice(item) => 1 + item.rank(),
             Form::Nd { rank, .. } => *rank,
         }
@@ -103,7 +105,7 @@ impl Form {
     /// The type of the numbers, where there is one.
     pub fn dtype(&self) -> Option<Dtype> {
         match self {
-            Form::Scalar(dtype) | Form::Nd { dtype, .. } => Some(*dtype),
+            Form::Scalar(dtype) | Form::Computed(dtype) | Form::Nd { dtype, .. } => Some(*dtype),
             Form::Array(item, _) | Form::Slice(item) => item.dtype(),
             Form::Struct(_) | Form::Host => None,
         }

@@ -6,7 +6,7 @@ use super::names::Names;
 use crate::ir::{Array, Graph, Index, Node, NodeId, Size, Sym};
 use crate::schedule::Plan;
 use crate::signature::{Form, Leaf};
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,8 @@ pub struct Entry<'a> {
     /// One for each input of the graph.
     pub leaves: &'a [&'a Leaf],
     pub graph: &'a Graph,
+    /// Where the user's names are looked up.
+    pub span: Span,
     pub generics: &'a [String],
 }
 
@@ -36,7 +38,7 @@ impl Entry<'_> {
         let mut dims: Vec<(usize, usize, Size)> = vec![];
         for (k, leaf) in self.leaves.iter().enumerate() {
             let input = &self.graph.inputs[k];
-            if input.dims.is_empty() {
+            if input.dims.is_empty() || matches!(leaf.form, Form::Computed(_)) {
                 continue;
             }
             let (shape, rank, place) = (Self::shape_ident(k), usize_literal(leaf.form.rank()), &leaf.place);
@@ -55,7 +57,7 @@ impl Entry<'_> {
         for sym in all.iter().filter(|s| rigid(**s)) {
             let name = self.graph.sizes.name(*sym);
             if !self.generics.contains(&name) {
-                let value: TokenStream = name.parse().unwrap_or_default();
+                let value = spanned(name.parse().unwrap_or_default(), self.span);
                 let var = names.sym(self.graph, *sym, self.generics);
                 out.extend(quote!(let #var = (#value) as usize;));
             }
@@ -264,6 +266,9 @@ impl Entry<'_> {
                     continue;
                 }
                 let leaf = self.leaves[i.0 as usize];
+                if matches!(leaf.form, Form::Computed(_)) {
+                    continue;
+                }
                 let name = graph.input(*i).name.clone();
                 let below = names.size(graph, dim, self.generics);
                 let values = names.input(graph, *i);
@@ -292,6 +297,20 @@ fn signed(size: &Size) -> (Size, Size) {
         }
     }
     (plus, minus)
+}
+
+/// The same tokens as if they stood at the span: names in them mean what they mean there.
+fn spanned(tokens: TokenStream, span: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            if let TokenTree::Group(g) = &token {
+                token = TokenTree::Group(Group::new(g.delimiter(), spanned(g.stream(), span)));
+            }
+            token.set_span(span);
+            token
+        })
+        .collect()
 }
 
 /// A literal for a number of elements.

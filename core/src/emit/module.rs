@@ -73,6 +73,11 @@ pub fn generate(
     let gradients = program.gradients.iter().map(|g| format!("{}_bar", program.graph.input(g.input).name));
     let target_names: Vec<String> = values.chain(gradients).collect();
     body.target_names = target_names.clone();
+    let all: Vec<&Leaf> = primal.leaves.iter().chain(&program.extra).collect();
+    body.computed = (0..plan.graph.inputs.len() as u32)
+        .map(crate::ir::InputId)
+        .filter(|i| is_computed(&all, *i))
+        .collect();
     let code = super::tidy::tidy(body.emit());
     let (slices, results, bugs) =
         (std::mem::take(&mut body.slices), std::mem::take(&mut body.results), std::mem::take(&mut body.bugs));
@@ -83,10 +88,12 @@ pub fn generate(
         function: primal.signature.ident.to_string(),
         leaves: &leaves,
         graph: &plan.graph,
+        span: primal.signature.ident.span(),
         generics: &generics,
     };
     let ty = |d: Dtype| format_ident!("{}", d.name());
     let mut fields = vec![];
+    let mut function_types: Vec<(Ident, TokenStream)> = vec![];
     let mut values = vec![];
     let mut open = TokenStream::new();
     let mut stack = TokenStream::new();
@@ -98,7 +105,13 @@ pub fn generate(
             Slice::Input(i) => {
                 let input = plan.graph.input(*i);
                 let elem = element(input.dtype);
-                if input.dims.is_empty() {
+                if is_computed(&leaves, *i) {
+                    let ty = format_ident!("Function{}", i.0);
+                    let args = vec![quote!(usize); input.dims.len()];
+                    let result = if input.dtype == Dtype::Int { quote!(isize) } else { elem };
+                    function_types.push((ty.clone(), quote!(::core::ops::Fn(#(#args),*) -> #result)));
+                    fields.push(quote!(pub #ident: #ty));
+                } else if input.dims.is_empty() {
                     fields.push(quote!(pub #ident: #elem));
                 } else {
                     fields.push(quote!(pub #ident: &'k [#elem]));
@@ -154,11 +167,20 @@ pub fn generate(
             }
         }
     }
+    let roots: Vec<NodeId> = plan.targets.iter().map(|t| t.node).collect();
+    let unclosed = plan
+        .graph
+        .carries(&plan.graph.reachable(&roots))
+        .into_iter()
+        .any(|c| plan.graph.next_of(c).is_none());
     // scalar results in the order of the targets
     let scalars: Vec<usize> = (0..plan.targets.len()).filter(|k| plan.targets[*k].scalar).collect();
     let mut result_types = vec![];
     let mut result_values = vec![];
     let mut bugs = bugs;
+    if unclosed {
+        bugs.push("a variable of a loop was never given its next value".into());
+    }
     for k in &scalars {
         let node = plan.targets[*k].node;
         result_types.push(ty(plan.graph.dtype(node)));
@@ -190,15 +212,20 @@ pub fn generate(
     let kernel_name = format_ident!("{}", camel(name));
     let generic_params: Vec<TokenStream> = const_generics(&primal.signature.generic_args);
     let args = &primal.signature.generic_args;
-    let turbofish = (!args.is_empty()).then(|| quote!(::<#(#args),*>));
+    let inferred = function_types.iter().map(|_| quote!(_));
+    let applied: Vec<TokenStream> = inferred.chain(args.iter().cloned()).collect();
+    let turbofish = (!applied.is_empty()).then(|| quote!(::<#(#applied),*>));
+    let functions: Vec<TokenStream> =
+        function_types.iter().map(|(name, bound)| quote!(#name: #bound)).collect();
+    let function_names: Vec<&Ident> = function_types.iter().map(|f| &f.0).collect();
     let points = (!plan.in_lanes().is_empty()).then(|| {
         quote!(
             use rt::Points;
         )
     });
     let kernel = quote! {
-        pub struct #kernel_name<'k, #(#generic_params,)*> { #(#fields,)* pub lifetime: ::core::marker::PhantomData<&'k ()> }
-        impl<'k, #(#generic_params,)*> rt::Kernel for #kernel_name<'k, #(#args,)*> {
+        pub struct #kernel_name<'k, #(#functions,)* #(#generic_params,)*> { #(#fields,)* pub lifetime: ::core::marker::PhantomData<&'k ()> }
+        impl<'k, #(#functions,)* #(#generic_params,)*> rt::Kernel for #kernel_name<'k, #(#function_names,)* #(#args,)*> {
             type Output = #result_type;
             #[inline(always)]
             fn run<S: rt::Simd>(self) -> Self::Output {
@@ -238,6 +265,11 @@ pub fn target_name(k: usize, n: usize) -> Ident {
     }
 }
 
+/// The input is a function rather than memory.
+pub fn is_computed(leaves: &[&Leaf], input: crate::ir::InputId) -> bool {
+    leaves.get(input.0 as usize).is_some_and(|l| matches!(l.form, Form::Computed(_)))
+}
+
 /// The element type of an input.
 pub fn element(dtype: Dtype) -> TokenStream {
     match dtype {
@@ -262,6 +294,10 @@ fn input_slices(
         let Slice::Input(i) = slice else { continue };
         let input = plan.graph.input(*i);
         let Some(Leaf { place, form, arg }) = leaves.get(i.0 as usize) else { continue };
+        if matches!(form, Form::Computed(_)) {
+            out.extend(quote!(let #ident = #place;));
+            continue;
+        }
         let behind =
             arg.and_then(|a| primal.signature.args.get(a)).is_some_and(|a| a.by_ref && a.form == *form);
         let place = if behind && input.dims.is_empty() { quote!(*#place) } else { place.clone() };
@@ -341,7 +377,7 @@ pub fn owned(form: &Form, sizes: &crate::ir::Sizes) -> TokenStream {
             quote!(::chainrule::rt::nd::#array<#d>)
         }
         Form::Struct(name) => name.parse().unwrap_or_default(),
-        Form::Host => quote!(()),
+        Form::Computed(_) | Form::Host => quote!(()),
     }
 }
 

@@ -25,43 +25,44 @@ impl Lower {
     /// The value of each variable after the loop.
     pub fn closed(&mut self, scan: ScanId, axis: AxisId, variables: &[Variable]) -> Vec<NodeId> {
         let mut open: Vec<(usize, Variable)> = variables.iter().copied().enumerate().collect();
-        let mut results: Vec<NodeId> = variables.iter().map(|v| v.carry).collect();
-        loop {
-            let mut found = None;
-            for (at, (k, v)) in open.iter().enumerate() {
-                let others: Vec<NodeId> = open.iter().filter(|o| o.0 != *k).map(|o| o.1.next).collect();
-                if let Some((value, inside)) = self.simpler(axis, v, &others) {
-                    found = Some((at, value, inside));
-                    break;
-                }
-            }
-            let Some((at, value, inside)) = found else { break };
-            let (k, v) = open.remove(at);
-            results[k] = value;
-            // the others read something else than the carry from here on
-            if let Some(inside) = inside {
-                let mut map = BTreeMap::from([(v.carry, inside)]);
-                let mut roots: Vec<NodeId> = open.iter().map(|o| o.1.next).collect();
-                roots.extend(&results);
-                let new = self.graph.replaced(&roots, &mut map);
-                open.iter_mut().zip(&new).for_each(|(o, n)| o.1.next = *n);
-                results.copy_from_slice(&new[open.len()..]);
-            }
+        let mut results: Vec<Option<NodeId>> = vec![None; variables.len()];
+        let mut at = 0;
+        while at < open.len() {
+            let (k, v) = open[at];
+            // whatever else may read the variable
+            let mut rest: Vec<NodeId> = open
+                .iter()
+                .filter(|o| o.0 != k)
+                .map(|o| o.1.next)
+                .chain(results.iter().flatten().copied())
+                .collect();
+            let Some(value) = self.simpler(axis, &v, &mut rest) else {
+                at += 1;
+                continue;
+            };
+            open.remove(at);
+            let mut rest = rest.into_iter();
+            open.iter_mut().zip(&mut rest).for_each(|(o, n)| o.1.next = n);
+            results.iter_mut().flatten().zip(rest).for_each(|(r, n)| *r = n);
+            results[k] = Some(value);
+            // what was in the way of another one may be gone
+            at = 0;
         }
         for (k, v) in open {
             let _ = scan;
-            results[k] = self.graph.close(v.carry, v.next);
+            results[k] = Some(self.graph.close(v.carry, v.next));
         }
-        results
+        results.into_iter().zip(variables).map(|(r, v)| r.unwrap_or(v.init)).collect()
     }
 
-    /// The value after the loop without a recurrence, and what the carry is inside where others may read it.
-    fn simpler(&mut self, axis: AxisId, v: &Variable, others: &[NodeId]) -> Option<(NodeId, Option<NodeId>)> {
+    /// The value after the loop without a recurrence; the others no longer read the variable then.
+    fn simpler(&mut self, axis: AxisId, v: &Variable, others: &mut Vec<NodeId>) -> Option<NodeId> {
         // nothing changes
         if v.next == v.carry {
-            return Some((v.init, Some(v.init)));
+            let mut map = BTreeMap::from([(v.carry, v.init)]);
+            *others = self.graph.replaced(others, &mut map);
+            return Some(v.init);
         }
-        let alone = !self.reads(others, v.carry);
         if self.graph.dtype(v.carry) == Dtype::Bool {
             return None;
         }
@@ -79,15 +80,16 @@ impl Lower {
                 let grown = self.graph.apply(Op::Mul, &[count, step]);
                 self.graph.apply(Op::Add, &[v.init, grown])
             });
-            return Some((after, Some(inside)));
+            let mut map = BTreeMap::from([(v.carry, inside)]);
+            *others = self.graph.replaced(others, &mut map);
+            return Some(after);
         }
-        if !alone {
-            return None;
+        if !self.reads(others, v.carry) {
+            if let Some(value) = self.sum(axis, v).or_else(|| self.extremum(axis, v)) {
+                return Some(value);
+            }
         }
-        self.sum(axis, v)
-            .or_else(|| self.extremum(axis, v))
-            .or_else(|| self.elements(axis, v))
-            .map(|r| (r, None))
+        self.elements(axis, v, others)
     }
 
     fn reads(&self, nodes: &[NodeId], carry: NodeId) -> bool {
@@ -269,7 +271,7 @@ impl Lower {
     }
 
     /// An array of which each iteration writes elements of its own, and reads none but those.
-    fn elements(&mut self, axis: AxisId, v: &Variable) -> Option<NodeId> {
+    fn elements(&mut self, axis: AxisId, v: &Variable, others: &mut Vec<NodeId>) -> Option<NodeId> {
         let mut writes = Vec::new();
         let mut at = v.next;
         // conditions under which what is written further down is written
@@ -332,15 +334,17 @@ impl Lower {
             map.insert(inside, outside);
         }
         map.remove(&v.carry);
-        let values: Vec<NodeId> = writes.iter().map(|w| w.3).collect();
+        let mut values: Vec<NodeId> = writes.iter().map(|w| w.3).collect();
+        let count = values.len();
+        values.extend(others.iter());
         let mut gathered: Vec<NodeId> =
             writes.iter().flat_map(|w| w.1.iter().filter_map(|i| i.gather)).collect();
+        let mut values = self.graph.replaced(&values, &mut map);
         gathered.extend(&values);
-        let values = self.graph.replaced(&values, &mut map);
-        gathered.splice(gathered.len() - values.len().., values.iter().copied());
         if self.reads(&gathered, v.carry) {
             return None;
         }
+        *others = values.split_off(count);
         let size = self.graph.sizes.resolve(self.graph.axis_size(dims[own]));
         let whole = writes.len() == 1
             && writes[0].2.is_empty()

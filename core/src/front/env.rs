@@ -3,7 +3,7 @@
 //! Invariant: an environment is a plain value; a copy of it is a snapshot.
 
 use super::definitions::Definitions;
-use crate::ir::{AxisId, NodeId, Size};
+use crate::ir::{AxisId, Index, NodeId, Size};
 use proc_macro2::TokenStream;
 use std::rc::Rc;
 
@@ -64,6 +64,8 @@ pub enum Value {
     Struct(Rc<Vec<(String, Value)>>),
     Iter(Rc<Iter>),
     Closure(Rc<Closure>),
+    /// What is left of an array from a position on that depends on loops: it can be cut to a length, or indexed.
+    Tail(Tensor, Rc<Index>),
     /// A path to a function.
     Function(TokenStream),
     /// An element of an array, as `iter_mut` gives it: the array's place and the position in it.
@@ -90,7 +92,7 @@ impl Value {
     /// Depends on a differentiated argument.
     pub fn active(&self) -> bool {
         match self {
-            Value::Tensor(t) => t.active,
+            Value::Tensor(t) | Value::Tail(t, _) => t.active,
             Value::Tuple(list) => list.iter().any(Value::active),
             Value::Struct(fields) => fields.iter().any(|f| f.1.active()),
             Value::Iter(i) => i.item.active(),

@@ -247,7 +247,8 @@ impl Lower {
         };
         for b in spine.into_iter().rev() {
             let logical = matches!(b.op, BinOp::And(_) | BinOp::Or(_));
-            if logical && !value.is_poison() && self.host(b).is_none() {
+            let outside = matches!(value, Value::Host(_)) && self.host(b).is_some();
+            if logical && !value.is_poison() && !outside {
                 value = self.logic(matches!(b.op, BinOp::And(_)), value, &b.right, b);
                 continue;
             }
@@ -269,7 +270,8 @@ impl Lower {
             BinOp::Div(_) => Op::Div,
             BinOp::Rem(_) => Op::Rem,
             _ => {
-                if !(a.active() || b.active()) {
+                let numbers = |v: &Value| matches!(v, Value::Tensor(_) | Value::Int(_));
+                if !(a.active() || b.active() || numbers(&a) && numbers(&b)) {
                     if let Some(tokens) = self.host_tokens(e) {
                         return Value::Host(tokens);
                     }
@@ -283,6 +285,17 @@ impl Lower {
                 }
                 return Value::Poison;
             }
+        };
+        // an integer of unknown value meets integers
+        let whole = |v: &Value| match v {
+            Value::Int(_) => true,
+            Value::Tensor(t) => self.graph.dtype(t.node) == Dtype::Int && t.rank() == 0,
+            _ => false,
+        };
+        let (a, b) = match (a, b) {
+            (Value::Host(x), b) if whole(&b) => (self.whole(&x), b),
+            (a, Value::Host(y)) if whole(&a) => (a, self.whole(&y)),
+            other => other,
         };
         match (a, b) {
             (Value::Num(x), Value::Num(y)) => Value::Num(numbers(known, &[x, y])),
@@ -330,7 +343,7 @@ impl Lower {
                     let name = format!("({x}) {sign} ({y})");
                     Value::Int(Size::sym(self.symbol(&name, true)))
                 }
-                (_, _, Some(tokens)) => Value::Int(self.rigid(&tokens)),
+                (_, _, Some(tokens)) => self.whole(&tokens),
                 _ => self.unsupported(
                     e,
                     "this integer expression",
@@ -368,7 +381,7 @@ impl Lower {
             },
             (Value::Int(n), Some(Dtype::Int)) => Value::Int(n),
             (Value::Host(_), Some(Dtype::Int)) => match self.host_tokens(c) {
-                Some(tokens) => Value::Int(self.rigid(&tokens)),
+                Some(tokens) => self.whole(&tokens),
                 None => Value::Poison,
             },
             _ => self.unsupported(c, &format!("`as {name}`"), "`as f32` and `as f64` are"),

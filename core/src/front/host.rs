@@ -2,8 +2,10 @@
 //!
 //! Invariant: a token stream that leaves here mentions no differentiated value.
 
-use super::env::Value;
+use super::env::{Tensor, Value};
 use super::Lower;
+use crate::ir::{Dtype, Index, NodeId, Size};
+use crate::signature::Form;
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
@@ -108,6 +110,92 @@ impl Lower {
             return None;
         }
         self.host_tokens(e).map(Value::Host)
+    }
+
+    /// An inactive integer that host code computes.
+    pub fn whole(&mut self, tokens: &TokenStream) -> Value {
+        match self.computed(tokens, &Form::Scalar(Dtype::Int), Dtype::Int, &[]) {
+            Some(t) => Value::Tensor(t),
+            None => Value::Int(self.rigid(tokens)),
+        }
+    }
+
+    /// A name under which host code may mention a position in a loop.
+    pub fn host_position(&mut self, name: &str, value: &Value) -> Option<TokenStream> {
+        let Value::Tensor(t) = value else { return None };
+        if t.active || t.rank() > 0 || self.graph.dtype(t.node) != Dtype::Int {
+            return None;
+        }
+        if let Some((known, _)) = self.host_positions.iter().find(|p| p.1 == t.node) {
+            return Some(ident(known, proc_macro2::Span::call_site()).to_token_stream());
+        }
+        let mut fresh = name.to_string();
+        let mut k = 1;
+        while !self.host_names.insert(fresh.clone()) || self.env.get(&fresh).is_some() {
+            k += 1;
+            fresh = format!("{}_{k}", name.trim_start_matches("r#"));
+        }
+        self.host_positions.push((fresh.clone(), t.node));
+        Some(ident(&fresh, proc_macro2::Span::call_site()).to_token_stream())
+    }
+
+    /// Host code that mentions positions in loops: a function of them, called where its value is needed.
+    pub fn computed(
+        &mut self,
+        tokens: &TokenStream,
+        form: &Form,
+        dtype: Dtype,
+        dims: &[Size],
+    ) -> Option<Tensor> {
+        if self.host_positions.is_empty() || matches!(form, Form::Nd { .. } | Form::Struct(_)) {
+            return None;
+        }
+        let mentioned = names(tokens);
+        let params: Vec<(String, NodeId)> =
+            self.host_positions.iter().filter(|p| mentioned.contains(&p.0)).cloned().collect();
+        if params.is_empty() {
+            return None;
+        }
+        let dims: Vec<Size> = dims.iter().map(|d| self.graph.sizes.resolve(d)).collect();
+        let axes = self.layout(&dims);
+        let mut index = Vec::new();
+        let mut bounds = Vec::new();
+        let mut names_of = Vec::new();
+        for (name, node) in params {
+            let at = match self.graph.affine(node) {
+                Some(at) => at,
+                None => Index { gather: Some(node), ..Index::default() },
+            };
+            let high = self.graph.range_of(node).map(|r| r.1.add(&Size::constant(1)));
+            index.push(at);
+            bounds.push(high.unwrap_or(Size::constant(1 << 20)));
+            names_of.push(ident(&name, proc_macro2::Span::call_site()));
+        }
+        let mut elements = TokenStream::new();
+        for (k, (axis, dim)) in axes.iter().zip(&dims).enumerate() {
+            let name = quote::format_ident!("element_{k}");
+            index.push(super::index::along(axis));
+            bounds.push(dim.clone());
+            elements.extend(quote::quote!([#name]));
+            names_of.push(name);
+        }
+        let value = match (dtype, elements.is_empty()) {
+            (Dtype::Int, _) => quote::quote!((#tokens) #elements as isize),
+            (_, true) => tokens.clone(),
+            (_, false) => quote::quote!((#tokens) #elements),
+        };
+        let place = quote::quote!(|#(#names_of: usize),*| #value);
+        let name = crate::diag::source(&tokens);
+        let found = self.graph.inputs.iter().position(|i| i.name == name && i.dtype == dtype);
+        let id = match found {
+            Some(k) => crate::ir::InputId(k as u32),
+            None => {
+                self.leaves.push(crate::signature::Leaf { arg: None, place, form: Form::Computed(dtype) });
+                self.graph.add_input(crate::ir::Input { name, dtype, dims: bounds, active: false })
+            }
+        };
+        let node = self.graph.load(crate::ir::Array::Input(id), None, index);
+        Some(Tensor { node, dims, axes, active: false, nd: false })
     }
 
     /// Keeps an inactive `let` for host code. Gives the new host names of the pattern's variables.

@@ -37,8 +37,15 @@ impl Lower {
         if base.is_poison() {
             return Value::Poison;
         }
-        if let (Value::Tensor(t), Expr::Range(_)) = (&base, strip(index)) {
+        if let (Value::Tensor(t) | Value::Tail(t, _), Expr::Range(r)) = (&base, strip(index)) {
             // `x[a..b]` of a slice
+            let first = match &base {
+                Value::Tail(_, first) => Some((**first).clone()),
+                _ => None,
+            };
+            if let Some(value) = self.moving_slice(t, first, r, e) {
+                return value;
+            }
             return match self.pick(index, None) {
                 Some(pick) => self.sliced(t, &[pick], e),
                 None => Value::Poison,
@@ -47,6 +54,13 @@ impl Lower {
         let index = self.expr(index);
         match (base, index) {
             (_, Value::Poison) => Value::Poison,
+            (Value::Tail(t, first), index) => {
+                let first = self.graph.position_node(&first);
+                let Some(k) = self.tensor(index, Some(Dtype::Int), e) else { return Value::Poison };
+                let at = self.graph.apply(Op::Add, &[first, k.node]);
+                let at = Value::Tensor(self.scalar(at, false));
+                self.index_value(Value::Tensor(t), vec![at], e)
+            }
             (Value::Tuple(list), Value::Int(k)) => {
                 let k = self.graph.sizes.resolve(&k).as_const();
                 match k.and_then(|k| usize::try_from(k).ok()).and_then(|k| list.get(k)) {
@@ -76,6 +90,71 @@ impl Lower {
         }
     }
 
+    /// A slice whose bounds depend on positions in loops; none where they do not.
+    fn moving_slice(
+        &mut self,
+        t: &Tensor,
+        first: Option<Index>,
+        r: &syn::ExprRange,
+        e: &Expr,
+    ) -> Option<Value> {
+        let moving = first.is_some();
+        let mut bounds = [None, None];
+        for (slot, bound) in bounds.iter_mut().zip([&r.start, &r.end]) {
+            *slot = match bound {
+                Some(bound) => Some(self.expr(bound)),
+                None => None,
+            };
+        }
+        let moves = |v: &Option<Value>| matches!(v, Some(Value::Tensor(_)));
+        if !moving && !bounds.iter().any(moves) {
+            return None;
+        }
+        let [start, end] = bounds;
+        let position = |run: &mut Self, value: Option<Value>| -> Option<Option<Index>> {
+            let Some(value) = value else { return Some(None) };
+            let value = match value {
+                Value::Host(tokens) => run.whole(&tokens),
+                value => value,
+            };
+            let node = run.tensor(value, Some(Dtype::Int), e)?.node;
+            let at = run.graph.affine(node).unwrap_or(Index { gather: Some(node), ..Index::default() });
+            Some(Some(at))
+        };
+        let (Some(start), Some(end)) = (position(self, start), position(self, end)) else {
+            return Some(Value::Poison);
+        };
+        let start = start.unwrap_or_default();
+        let from = match &first {
+            Some(first) if first.gather.is_none() || start.gather.is_none() => {
+                let gather = first.gather.or(start.gather);
+                Index { gather, ..first.clone() }.plus(&start)
+            }
+            Some(_) => return Some(self.unsupported(e, "a slice at the sum of two looked-up positions", "")),
+            None => start.clone(),
+        };
+        let Some(mut end) = end else {
+            return Some(Value::Tail(t.clone(), Rc::new(from)));
+        };
+        if matches!(r.limits, RangeLimits::Closed(_)) {
+            end.offset = end.offset.add(&Size::constant(1));
+        }
+        let len = end.plus(&start.scaled(&Size::constant(-1)));
+        if !len.terms.is_empty() || end.gather != start.gather {
+            let help = "write `&x[start..][..len]` with a length that is the same for all positions";
+            return Some(self.unsupported(e, "a slice whose length depends on a position", help));
+        }
+        let len = self.graph.sizes.resolve(&len.offset);
+        let n = t.dims[0].clone();
+        let mut dims = vec![len];
+        dims.extend(t.dims[1..].iter().cloned());
+        Some(Value::Tensor(self.remap(t, dims, |run, axes| {
+            let along_first = from.plus(&along(&axes[0]));
+            let first = run.reachable_position(along_first, &n);
+            std::iter::once(first).chain(axes[1..].iter().map(along)).collect()
+        })))
+    }
+
     /// A position that is the same for all elements, or looked up.
     pub fn position_of(&mut self, value: Value, len: &Size, at: &dyn ToTokens) -> Option<Index> {
         match value {
@@ -91,8 +170,8 @@ impl Lower {
                 Some(self.reachable_position(Index::at(k), len))
             }
             Value::Host(tokens) => {
-                let k = self.rigid(&tokens);
-                Some(self.reachable_position(Index::at(k), len))
+                let k = self.whole(&tokens);
+                self.position_of(k, len, at)
             }
             Value::Tensor(t) if t.rank() == 0 && self.graph.dtype(t.node) == Dtype::Int => {
                 if let Some(index) = self.graph.affine(t.node) {

@@ -131,6 +131,8 @@ struct Lower {
     dead: bool,
     host_lets: Vec<host::HostLet>,
     host_names: BTreeSet<String>,
+    /// Positions in loops that host code may name.
+    host_positions: Vec<(String, crate::ir::NodeId)>,
     /// How often each symbol name was asked for.
     asked_symbols: BTreeMap<String, usize>,
     outputs: Vec<crate::signature::Output>,
@@ -150,6 +152,7 @@ impl Lower {
             dead: false,
             host_lets: vec![],
             host_names: BTreeSet::new(),
+            host_positions: vec![],
             asked_symbols: BTreeMap::new(),
             outputs: vec![],
         }

@@ -109,7 +109,12 @@ impl Lower {
             Some(init) if !self.nested() => {
                 self.keep_let(&names, &pat.to_token_stream(), ty.map(|t| t.to_token_stream()), init)
             }
-            _ => vec![],
+            // what is inactive inside of a loop is written out where it is used
+            Some(init) => match names.as_slice() {
+                [name] if !matches!(value, Value::Poison) => vec![(name.clone(), quote::quote!((#init)))],
+                _ => vec![],
+            },
+            None => vec![],
         };
         // a host value is from now on what its name says
         if let (Value::Host(_), [(_, ident)]) = (&value, kept.as_slice()) {
@@ -133,7 +138,7 @@ impl Lower {
         let known = self.known(ty);
         match (value, known) {
             (Value::Host(tokens), Known::Numbers(form, dtype)) => match form {
-                Form::Scalar(crate::ir::Dtype::Int) => Value::Int(self.rigid(&tokens)),
+                Form::Scalar(crate::ir::Dtype::Int) => self.whole(&tokens),
                 Form::Scalar(crate::ir::Dtype::Bool) => Value::Host(tokens),
                 _ => {
                     let dims = self.dims_of(&form, &source(&tokens));
@@ -167,7 +172,7 @@ impl Lower {
         match pat {
             Pat::Ident(p) if p.subpat.is_none() => {
                 let name = p.ident.to_string();
-                let host = host_of(&name);
+                let host = host_of(&name).or_else(|| self.host_position(&name, &value));
                 if let Value::Tensor(tensor) = &value {
                     self.graph.set_name(tensor.node, &name);
                 }

@@ -217,7 +217,7 @@ impl Lower {
     /// The sizes of a form's dimensions, with a fresh symbol for each that the type does not tell.
     pub fn dims_of(&mut self, form: &Form, shown: &str) -> Vec<Size> {
         match form {
-            Form::Scalar(_) | Form::Struct(_) | Form::Host => vec![],
+            Form::Scalar(_) | Form::Struct(_) | Form::Computed(_) | Form::Host => vec![],
             Form::Array(inner, n) => {
                 let mut dims = vec![n.clone()];
                 dims.extend(self.dims_of(inner, &format!("{shown}[0]")));
@@ -412,6 +412,11 @@ impl Lower {
         arg: Option<usize>,
         active: bool,
     ) -> Tensor {
+        if arg.is_none() {
+            if let Some(t) = self.computed(place, &form, dtype, &dims) {
+                return t;
+            }
+        }
         let name = source(place);
         let nd = matches!(form, Form::Nd { .. });
         let found = self.graph.inputs.iter().position(|i| i.name == name && i.dtype == dtype);

@@ -31,7 +31,7 @@ pub struct Point {
 /// Elements of each node, row-major over its free axes; empty for nodes that the roots do not need.
 pub fn evaluate(graph: &Graph, roots: &[NodeId], at: &Point) -> Vec<Vec<Dual>> {
     let needed = graph.reachable(roots);
-    let mut run = Run { graph, at, values: vec![Vec::new(); graph.len()] };
+    let mut run = Run { graph, at, values: vec![Vec::new(); graph.len()], running: vec![] };
     let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.0 as usize]).collect();
     run.nodes(&ids, &vec![]);
     run.values
@@ -39,7 +39,7 @@ pub fn evaluate(graph: &Graph, roots: &[NodeId], at: &Point) -> Vec<Vec<Dual>> {
 
 /// A node's elements, row-major over the given axes (which may exceed the node's own).
 pub fn over(graph: &Graph, values: &[Vec<Dual>], at: &Point, id: NodeId, dims: &[AxisId]) -> Vec<Dual> {
-    let run = Run { graph, at, values: values.to_vec() };
+    let run = Run { graph, at, values: values.to_vec(), running: vec![] };
     run.positions(dims).map(|env| run.get(id, &env)).collect()
 }
 
@@ -49,6 +49,8 @@ struct Run<'a> {
     graph: &'a Graph,
     at: &'a Point,
     values: Vec<Vec<Dual>>,
+    /// The scans that are being run.
+    running: Vec<super::scan::ScanId>,
 }
 
 impl Run<'_> {
@@ -60,12 +62,13 @@ impl Run<'_> {
                 continue;
             }
             match self.graph.node(*id) {
-                Node::Carry { scan, .. } if !around.iter().any(|e| e.0 == self.graph.scan(*scan).axis) => {
+                Node::Carry { scan, .. } => {
                     let members = self.graph.members(*scan);
                     let scanned: Vec<NodeId> =
                         ids.iter().copied().filter(|i| members[i.0 as usize]).collect();
                     // what an iteration reads and does not change comes first
-                    let needed = self.graph.reachable(&scanned);
+                    let running = self.running.clone();
+                    let needed = self.graph.ancestors(&scanned, &|s| running.contains(&s));
                     let before: Vec<NodeId> = ids
                         .iter()
                         .copied()
@@ -84,6 +87,7 @@ impl Run<'_> {
     fn scan(&mut self, scan: super::scan::ScanId, members: &[NodeId], around: &Env) {
         let info = self.graph.scan(scan).clone();
         let n = self.extent(info.axis);
+        self.running.push(scan);
         for turn in 0..n {
             let at = if info.reversed { n - 1 - turn } else { turn };
             let mut inside = around.clone();
@@ -105,6 +109,7 @@ impl Run<'_> {
             }
             self.nodes(&rest, &inside);
         }
+        self.running.pop();
     }
 
     /// Sets a node's elements at the given positions of some axes.

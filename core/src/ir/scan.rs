@@ -81,17 +81,53 @@ impl Graph {
     pub fn members(&self, scan: ScanId) -> Vec<bool> {
         let axis = self.scan(scan).axis;
         let next: Vec<NodeId> = self.scan(scan).next.iter().flatten().copied().collect();
-        let above = self.reachable(&next);
+        // the scans around this one go on after it
+        let own = |id: NodeId| matches!(self.node(id), Node::Carry { scan: s, .. } if *s == scan);
+        let carries: Vec<NodeId> = self.ids().filter(|id| own(*id)).collect();
+        let around =
+            |t: ScanId| t != scan && carries.iter().any(|c| self.axes(*c).contains(&self.scan(t).axis));
+        let above = self.ancestors(&next, &around);
         let mut inside = vec![false; self.len()];
-        for id in self.ids().filter(|id| above[id.0 as usize]) {
-            let own = match self.node(id) {
-                Node::Carry { scan: s, .. } if *s == scan => true,
-                Node::Final { scan: s, .. } if *s == scan => false,
-                _ => self.operands(id).iter().any(|o| inside[o.0 as usize]),
-            };
-            inside[id.0 as usize] = own && self.axes(id).contains(&axis);
+        // scans inside, all of whose variables belong to the iteration
+        let mut inner = vec![scan];
+        loop {
+            let before = (inner.len(), inside.clone());
+            for id in self.ids().filter(|id| above[id.0 as usize]) {
+                let read = self.operands(id).iter().any(|o| inside[o.0 as usize]);
+                let own = match self.node(id) {
+                    Node::Final { scan: s, .. } if *s == scan => false,
+                    Node::Carry { scan: s, .. } => {
+                        let later = self.next_of(id).is_some_and(|n| inside[n.0 as usize]);
+                        if (read || later) && !inner.contains(s) && self.axes(id).contains(&axis) {
+                            inner.push(*s);
+                        }
+                        inner.contains(s)
+                    }
+                    _ => read,
+                };
+                inside[id.0 as usize] = own && self.axes(id).contains(&axis);
+            }
+            if (inner.len(), &inside) == (before.0, &before.1) {
+                return inside;
+            }
         }
-        inside
+    }
+
+    /// What nodes are made of, without what later iterations of the given scans add to it.
+    pub fn ancestors(&self, roots: &[NodeId], open: &dyn Fn(ScanId) -> bool) -> Vec<bool> {
+        let mut seen = vec![false; self.len()];
+        let mut stack = roots.to_vec();
+        while let Some(id) = stack.pop() {
+            if std::mem::replace(&mut seen[id.0 as usize], true) {
+                continue;
+            }
+            stack.extend(self.operands(id));
+            match self.node(id) {
+                Node::Carry { scan, .. } if !open(*scan) => stack.extend(self.next_of(id)),
+                _ => {}
+            }
+        }
+        seen
     }
 
     /// Runs a pass that builds an equal graph, with what the live scans leave in their variables among its roots.

@@ -4,7 +4,7 @@
 
 use super::super::{expr, place};
 use super::{Body, Lanes};
-use crate::ir::{Dtype, Node, NodeId, Op};
+use crate::ir::{Array, Dtype, Node, NodeId, Op};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use std::collections::BTreeSet;
@@ -135,6 +135,10 @@ impl<'a> Body<'a> {
                 let ty = format_ident!("{}", dtype.name());
                 let size = self.names.signed_size(&self.plan.graph, &size, self.generics);
                 (quote!(#v::splat((#size) as #ty)), 2)
+            }
+            Node::Load { array: Array::Input(i), index, .. } if self.computed.contains(&i) => {
+                let call = self.called(i, &index);
+                (if dtype == Dtype::Bool { call } else { quote!(#v::splat(#call)) }, 9)
             }
             Node::Load { .. } => match place::of_load(self.plan, id) {
                 Some((slice, at)) => (self.read(slice, &at, frame, lanes, dtype), 9),

@@ -5,7 +5,7 @@
 use super::super::place::Slice;
 use super::super::{expr, place};
 use super::{Body, Lanes};
-use crate::ir::{Dtype, Node, NodeId};
+use crate::ir::{Array, Dtype, Index, InputId, Node, NodeId};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -43,6 +43,9 @@ impl<'a> Body<'a> {
                     quote!(0)
                 }
             },
+            Node::Load { array: Array::Input(i), index, .. } if self.computed.contains(&i) => {
+                self.called(i, &index)
+            }
             Node::Load { .. } => match place::of_load(self.plan, id) {
                 Some((slice, at)) => {
                     let frame = self.home(id);
@@ -89,6 +92,35 @@ impl<'a> Body<'a> {
                 quote!(0)
             }
         }
+    }
+
+    /// The call of an input that is a function of positions.
+    pub(super) fn called(&mut self, input: InputId, index: &[Index]) -> TokenStream {
+        let name = self.name_of(Slice::Input(input), false);
+        let args: Vec<TokenStream> = index
+            .iter()
+            .map(|i| {
+                let mut parts = vec![];
+                parts.extend(i.gather.map(|g| self.int(g)));
+                if i.offset.as_const() != Some(0) {
+                    parts.push(self.names.signed_size(&self.plan.graph, &i.offset, self.generics));
+                }
+                for (axis, c) in &i.terms {
+                    let Some(var) = self.variable(*axis).and_then(|f| f.var.clone()) else { continue };
+                    let c = (!c.is_one()).then(|| self.names.signed_size(&self.plan.graph, c, self.generics));
+                    parts.push(match c {
+                        Some(c) => quote!(#var as isize * #c),
+                        None => quote!((#var as isize)),
+                    });
+                }
+                if parts.is_empty() {
+                    return quote!(0);
+                }
+                let sum = super::super::names::join(&parts, quote!(+));
+                quote!((#sum) as usize)
+            })
+            .collect();
+        quote!(#name(#(#args),*))
     }
 
     /// A condition outside of vectors.

@@ -138,6 +138,9 @@ impl<'a> Body<'a> {
                     continue;
                 }
                 match graph.node(id) {
+                    Node::Load { array: crate::ir::Array::Input(i), .. } if self.computed.contains(i) => {
+                        return false;
+                    }
                     Node::Load { index, .. } => {
                         if graph.dtype(id) == Dtype::Int || index.iter().any(moves) {
                             return false;

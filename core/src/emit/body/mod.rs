@@ -96,6 +96,8 @@ pub struct Body<'a> {
     pub results: BTreeMap<usize, TokenStream>,
     /// What cannot happen; reported as a compile error.
     pub bugs: Vec<String>,
+    /// Inputs that are functions of positions.
+    pub computed: BTreeSet<crate::ir::InputId>,
     /// Names of the targets' memory.
     pub target_names: Vec<String>,
     frames: Vec<Frame>,
@@ -123,6 +125,7 @@ impl<'a> Body<'a> {
             slices: BTreeMap::new(),
             results: BTreeMap::new(),
             bugs: vec![],
+            computed: BTreeSet::new(),
             target_names: vec![],
             frames: vec![Frame::new(None, None, Lanes::One)],
             uses,

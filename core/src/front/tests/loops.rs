@@ -75,3 +75,39 @@ fn recurrences() {
     holds("fn f(x: &[f64; 4]) -> f64 { let mut y = *x; for _ in 0..3 { let z = y; for i in 1..4 { y[i] = z[i] * z[i - 1].sin(); } } y[3] + y[1] }");
     holds("fn f(x: &[f64], w: f64) -> f64 { let mut s = 0.0; for i in 0..x.len() { let mut p = 1.0; for _ in 0..3 { s += p * x[i]; p *= w; } } s }");
 }
+
+#[test]
+fn a_network_with_memory() {
+    let body = "let (layers, steps) = (main.len() / (4 * b), sequence.len() / b - 1);
+    let mut state = state.to_vec(); let mut total = 0.0;
+    for t in 0..steps {
+        let now = &sequence[t * b..][..b];
+        let mut z = vec![0.0; b];
+        for j in 0..b { z[j] = now[j] * extra[j]; }
+        for layer in 0..layers {
+            let weight = &main[4 * b * layer..][..4 * b];
+            for j in 0..b {
+                let (hidden, cell) = (2 * b * layer + j, 2 * b * layer + b + j);
+                state[cell] = state[cell] * weight[j] + (z[j] * weight[b + j]).sin();
+                state[hidden] = weight[2 * b + j] * state[cell].tanh();
+                z[j] = state[hidden];
+            }
+        }
+        for j in 0..b { total += z[j] * extra[b + j]; }
+    }
+    total";
+    for (name, b) in [("b", 1), ("b", 2)] {
+        let given = [
+            (name, b),
+            ("main.len()", 8 * b),
+            ("main.len() / (4 * b)", 2),
+            ("(main.len()) / (4 * b)", 2),
+            ("sequence.len()", 3 * b),
+            ("(sequence.len()) / (b)", 3),
+            ("state.len()", 4 * b),
+            ("extra.len()", 2 * b),
+        ];
+        let source = format!("fn f(main: &[f64], extra: &[f64], state: &[f64], sequence: &[f64], b: usize) -> f64 {{ {body} }}");
+        gradient_holds("wrt(main, extra)", &source, &definitions(&[]), &given, AROUND);
+    }
+}
