@@ -1,9 +1,13 @@
-//! Branches and loops.
+//! Control flow that is not supported.
 use chainrule::differentiable;
 
 #[differentiable]
 fn f(x: f64) -> f64 {
-    if x > 0.0 { x } else { -x }
+    let mut y = x;
+    while y > 1.0 {
+        y = y / 2.0;
+    }
+    y
 }
 
 #[differentiable]
@@ -14,10 +18,11 @@ fn g(x: f64) -> f64 {
 }
 
 #[differentiable]
-fn h(x: f64, y: f64) -> f64 {
-    let larger = x > y;
-    let _ = larger;
-    x
+fn h(x: f64) -> f64 {
+    let y = loop {
+        break x;
+    };
+    y
 }
 
 fn main() {}

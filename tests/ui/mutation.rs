@@ -1,18 +1,22 @@
-//! Changes of differentiated values: a rival drops them silently.
+//! Changes that a closure makes to variables around it: a rival drops them silently.
 use chainrule::differentiable;
 
 #[differentiable]
-fn f(x: f64) -> f64 {
-    let mut a = x;
-    a += 1.0;
-    a * a
+fn f(x: &[f64]) -> f64 {
+    let mut count = 0.0;
+    x.iter()
+        .map(|v| {
+            count += 1.0;
+            v * count
+        })
+        .sum()
 }
 
 #[differentiable]
 fn g(x: f64) -> f64 {
     let mut a = x;
-    a = a * 2.0;
-    a
+    let b = &mut a;
+    *b * 2.0
 }
 
 fn main() {}

@@ -13,8 +13,7 @@ fn f(x: f64) -> f64 {
 
 #[differentiable]
 fn g(x: f64) -> f64 {
-    let y;
-    y = x;
+    let Some(y) = Some(x) else { return 0.0 };
     y
 }
 

@@ -4,7 +4,7 @@
 
 use super::control::Way;
 use super::env::{Closure, Num, Tensor, Value};
-use super::place::Roots;
+use super::place::{assigns, changes_nothing};
 use super::types::scalar_type;
 use super::{Lower, MAX_DEPTH};
 use crate::diag::{source, Kind};
@@ -12,7 +12,6 @@ use crate::ir::{Dtype, Op, Size};
 use crate::signature::Form;
 use quote::ToTokens;
 use std::rc::Rc;
-use syn::visit::Visit;
 use syn::{BinOp, Expr, Lit, Member, UnOp};
 
 impl Lower {
@@ -444,18 +443,6 @@ impl Lower {
         };
         self.errors.push(Kind::MissingType, at, &[&text, &name]);
     }
-}
-
-/// The expression assigns to nothing and leaves nothing.
-fn changes_nothing(e: &Expr) -> bool {
-    let mut roots = Roots::default();
-    roots.visit_expr(e);
-    roots.names.is_empty() && !roots.leaves
-}
-
-pub fn assigns(op: &BinOp) -> bool {
-    let text = op.to_token_stream().to_string();
-    text.ends_with('=') && !matches!(text.as_str(), "==" | "!=" | "<=" | ">=")
 }
 
 /// Both precisions of an operation on literals.

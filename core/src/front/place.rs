@@ -324,7 +324,7 @@ impl<'ast> Visit<'ast> for Roots {
         syn::visit::visit_expr_assign(self, e);
     }
     fn visit_expr_binary(&mut self, e: &'ast syn::ExprBinary) {
-        if super::expr::assigns(&e.op) {
+        if assigns(&e.op) {
             self.root(&e.left);
         }
         syn::visit::visit_expr_binary(self, e);
@@ -370,4 +370,16 @@ impl<'ast> Visit<'ast> for Roots {
         syn::visit::visit_expr_loop(self, e);
         self.loops -= 1;
     }
+}
+
+/// The expression assigns to nothing and leaves nothing.
+pub fn changes_nothing(e: &Expr) -> bool {
+    let mut roots = Roots::default();
+    roots.visit_expr(e);
+    roots.names.is_empty() && !roots.leaves
+}
+
+pub fn assigns(op: &BinOp) -> bool {
+    let text = op.to_token_stream().to_string();
+    text.ends_with('=') && !matches!(text.as_str(), "==" | "!=" | "<=" | ">=")
 }

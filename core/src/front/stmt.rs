@@ -90,9 +90,11 @@ impl Lower {
             other => (other, None),
         };
         let Some(init) = &local.init else {
-            let help = "give the variable its value where it is declared";
-            self.errors.push(Kind::Unsupported, local, &["`let` without a value", help]);
-            return self.bind_poison(pat);
+            // what it is comes with the first assignment
+            let mut names = Vec::new();
+            variables(pat, &mut names);
+            names.into_iter().for_each(|name| self.env.bind(name, Value::Unit, None));
+            return;
         };
         if let Some((word, _)) = &init.diverge {
             self.errors.push(Kind::Unsupported, word, &["`let … else`", "write the values without a choice"]);

@@ -3,6 +3,7 @@
 //! Invariant: nothing here knows Rust syntax; names and host expressions are strings.
 
 mod affine;
+mod build;
 pub mod graph;
 pub mod hash;
 pub mod interp;
