@@ -1,0 +1,55 @@
+//! Bundle adjustment: where cameras see points, and where they should.
+
+use std::array::from_fn;
+
+/// What is observed: a camera sees a point at a place in its picture.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    pub camera: usize,
+    pub point: usize,
+    pub feature: [f64; 2],
+}
+
+/// The weighted distance, in the picture, between a feature and the point that it belongs to.
+pub fn reprojection_error(camera: &[f64; 11], point: &[f64; 3], weight: f64, feature: &[f64; 2]) -> [f64; 2] {
+    let seen = project(camera, point);
+    [weight * (seen[0] - feature[0]), weight * (seen[1] - feature[1])]
+}
+
+/// What keeps a weight from vanishing.
+pub fn weight_error(weight: f64) -> f64 {
+    1.0 - weight * weight
+}
+
+/// A camera has a rotation, a centre, a focal length, a principal point and two coefficients of radial distortion.
+fn project(camera: &[f64; 11], point: &[f64; 3]) -> [f64; 2] {
+    let [r0, r1, r2, c0, c1, c2, f, u0, v0, k1, k2] = *camera;
+    let [x, y, z] = rotate([r0, r1, r2], [point[0] - c0, point[1] - c1, point[2] - c2]);
+    let (u, v) = (x / z, y / z);
+    let square = u * u + v * v;
+    let scale = f * (1.0 + k1 * square + k2 * square * square);
+    [scale * u + u0, scale * v + v0]
+}
+
+/// Rodrigues' formula: y is turned around the axis r by the length of r.
+fn rotate(r: [f64; 3], y: [f64; 3]) -> [f64; 3] {
+    let square = dot(r, r);
+    if square == 0.0 {
+        let turned = cross(r, y);
+        return from_fn(|i| y[i] + turned[i]);
+    }
+    let angle = square.sqrt();
+    let (sin, cos) = angle.sin_cos();
+    let axis = r.map(|r| r / angle);
+    let turned = cross(axis, y);
+    let along = dot(axis, y) * (1.0 - cos);
+    from_fn(|i| y[i] * cos + turned[i] * sin + axis[i] * along)
+}
+
+fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+}

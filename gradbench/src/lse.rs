@@ -1,0 +1,7 @@
+//! The logarithm of a sum of exponentials.
+
+/// ln Σ exp(xᵢ), without overflow.
+pub fn logsumexp(x: &[f64]) -> f64 {
+    let most = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    most + x.iter().map(|x| (x - most).exp()).sum::<f64>().ln()
+}
