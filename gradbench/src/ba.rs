@@ -10,6 +10,19 @@ pub struct Observation {
     pub feature: [f64; 2],
 }
 
+/// All errors: of the reprojections, and of the weights.
+pub fn errors(
+    cameras: &[[f64; 11]],
+    points: &[[f64; 3]],
+    weights: &[f64],
+    observations: &[Observation],
+) -> (Vec<[f64; 2]>, Vec<f64>) {
+    let reprojection = observations.iter().zip(weights).map(|(seen, weight)| {
+        reprojection_error(&cameras[seen.camera], &points[seen.point], *weight, &seen.feature)
+    });
+    (reprojection.collect(), weights.iter().map(|w| weight_error(*w)).collect())
+}
+
 /// The weighted distance, in the picture, between a feature and the point that it belongs to.
 pub fn reprojection_error(camera: &[f64; 11], point: &[f64; 3], weight: f64, feature: &[f64; 2]) -> [f64; 2] {
     let seen = project(camera, point);

@@ -6,6 +6,14 @@
 use crate::lse::logsumexp;
 use std::f64::consts::PI;
 
+/// The parameters of Wishart's distribution.
+#[derive(Clone, Copy, Debug)]
+pub struct Wishart {
+    pub gamma: f64,
+    /// By how many the degrees of freedom exceed one more than the dimension.
+    pub m: f64,
+}
+
 /// The logarithm of the posterior density of the parameters, as GradBench has it.
 pub fn objective(
     alpha: &[f64],
@@ -14,10 +22,9 @@ pub fn objective(
     l: &[f64],
     x: &[f64],
     d: usize,
-    gamma: f64,
-    m: i64,
+    wishart: Wishart,
 ) -> f64 {
-    log_likelihood(alpha, mu, q, l, x, d) + log_prior(q, l, d, gamma, m)
+    log_likelihood(alpha, mu, q, l, x, d) + log_prior(q, l, d, wishart)
 }
 
 /// The same with the sign that ADBench gives to the prior.
@@ -28,10 +35,9 @@ pub fn adbench_objective(
     l: &[f64],
     x: &[f64],
     d: usize,
-    gamma: f64,
-    m: i64,
+    wishart: Wishart,
 ) -> f64 {
-    log_likelihood(alpha, mu, q, l, x, d) - log_prior(q, l, d, gamma, m)
+    log_likelihood(alpha, mu, q, l, x, d) - log_prior(q, l, d, wishart)
 }
 
 /// The logarithm of the likelihood of the points `x`, rows of `d`.
@@ -61,11 +67,12 @@ pub fn log_likelihood(alpha: &[f64], mu: &[f64], q: &[f64], l: &[f64], x: &[f64]
 }
 
 /// The logarithm of Wishart's density for the inverse covariances.
-pub fn log_prior(q: &[f64], l: &[f64], d: usize, gamma: f64, m: i64) -> f64 {
+pub fn log_prior(q: &[f64], l: &[f64], d: usize, wishart: Wishart) -> f64 {
     let diagonal = q.iter().map(|q| (2.0 * q).exp()).sum::<f64>();
     let below = l.iter().map(|l| l * l).sum::<f64>();
     let k = (q.len() / d) as f64;
-    k * normaliser(d, gamma, m) - 0.5 * gamma * gamma * (diagonal + below) + m as f64 * q.iter().sum::<f64>()
+    k * normaliser(d, wishart) - 0.5 * wishart.gamma * wishart.gamma * (diagonal + below)
+        + wishart.m * q.iter().sum::<f64>()
 }
 
 /// How many entries a triangular matrix of `d` rows has below its diagonal.
@@ -79,8 +86,8 @@ fn place(row: usize, column: usize, d: usize) -> usize {
 }
 
 /// The logarithm of the constant of Wishart's density.
-fn normaliser(d: usize, gamma: f64, m: i64) -> f64 {
-    let (p, n) = (d as f64, d as f64 + m as f64 + 1.0);
+fn normaliser(d: usize, wishart: Wishart) -> f64 {
+    let (p, n) = (d as f64, d as f64 + wishart.m + 1.0);
     let gammas: f64 = (0..d).map(|j| libm::lgamma(0.5 * (n - j as f64))).sum();
-    n * p * (gamma.ln() - 0.5 * 2f64.ln()) - 0.25 * p * (p - 1.0) * PI.ln() - gammas
+    n * p * (wishart.gamma.ln() - 0.5 * 2f64.ln()) - 0.25 * p * (p - 1.0) * PI.ln() - gammas
 }

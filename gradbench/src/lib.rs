@@ -5,6 +5,7 @@
 pub mod ba;
 pub mod descent;
 pub mod det;
+pub mod evals;
 pub mod gmm;
 pub mod hello;
 pub mod ht;
@@ -14,4 +15,5 @@ pub mod lse;
 pub mod lstm;
 pub mod ode;
 pub mod particle;
+pub mod protocol;
 pub mod saddle;

@@ -7,8 +7,8 @@ pub fn residual(x: &[f64], n: usize) -> f64 {
         let t = 2.0 * i as f64 / (n - 1) as f64 - 1.0;
         let mut difference = if t == 0.0 { 0.0 } else { t.signum() };
         let mut power = 1.0;
-        for j in 0..x.len() {
-            difference -= x[j] * power;
+        for x in x {
+            difference -= x * power;
             power *= t;
         }
         total += difference * difference;
