@@ -24,16 +24,27 @@ fn answers(messages: &[(Value, Value)]) -> Vec<Value> {
     output.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect()
 }
 
-/// GradBench's own comparison, with a tolerance of ours.
-fn agree(ours: &Value, theirs: &Value) -> bool {
+/// How near our output must be. Some of the recorded ones are no better than GradBench demands: a closed form of what
+/// the equations describe, and differences.
+fn tolerance(eval: &str, function: &str) -> f64 {
+    match (eval, function) {
+        ("ode", "gradient") | ("particle" | "saddle", _) => 1e-4,
+        _ => 1e-10,
+    }
+}
+
+/// GradBench's own comparison.
+fn agree(ours: &Value, theirs: &Value, tolerance: f64) -> bool {
     match (ours, theirs) {
         (Value::Number(x), Value::Number(y)) => {
             let (x, y) = (x.as_f64().expect("a number"), y.as_f64().expect("a number"));
-            (x - y).abs() / (x.abs() + y.abs()).max(1.0) <= 1e-10
+            (x - y).abs() / (x.abs() + y.abs()).max(1.0) <= tolerance
         }
-        (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| agree(x, y)),
+        (Value::Array(x), Value::Array(y)) => {
+            x.len() == y.len() && x.iter().zip(y).all(|(x, y)| agree(x, y, tolerance))
+        }
         (Value::Object(x), Value::Object(y)) => {
-            x.len() == y.len() && x.iter().all(|(k, x)| y.get(k).is_some_and(|y| agree(x, y)))
+            x.len() == y.len() && x.iter().all(|(k, x)| y.get(k).is_some_and(|y| agree(x, y, tolerance)))
         }
         (x, y) => x == y,
     }
@@ -56,7 +67,8 @@ fn replay(eval: &str) {
         }
         assert_eq!(answer.get("success"), recorded.get("success"), "{}", answer["error"]);
         let (ours, theirs) = (&answer["output"], &recorded["output"]);
-        assert!(agree(ours, theirs), "{eval}::{name} of {}:\n{ours}\n{theirs}", message["description"]);
+        let near = agree(ours, theirs, tolerance(eval, name));
+        assert!(near, "{eval}::{name} of {}:\n{ours}\n{theirs}", message["description"]);
         if message["kind"] == "evaluate" {
             assert!(answer.get("error").is_none());
             timings(&message["input"], &answer["timings"]);

@@ -1,6 +1,6 @@
 //! `lse`: a list of numbers.
 
-use super::run::{read, require, run};
+use super::run::{read, require, run, run_into};
 use super::Outcome;
 use crate::lse::logsumexp;
 use serde::Deserialize;
@@ -19,4 +19,11 @@ fn arguments(input: &RawValue) -> Result<Input, String> {
 
 pub fn primal(input: &RawValue) -> Outcome {
     run(input, arguments(input)?, |a| logsumexp(&a.x), |value| value)
+}
+
+pub fn gradient(input: &RawValue) -> Outcome {
+    let function = |a: &Input, (gradient, workspace): &mut (_, _)| {
+        logsumexp::value_and_gradient_into(&a.x, gradient, workspace);
+    };
+    run_into(input, arguments(input)?, function, |(gradient, _)| gradient)
 }

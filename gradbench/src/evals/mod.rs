@@ -34,7 +34,7 @@ pub const FUNCTIONS: &[(&str, &str, Function)] = &[
     ("hello", "square", Ready(hello::square)),
     ("hello", "double", Ready(hello::double)),
     ("lse", "primal", Ready(lse::primal)),
-    ("lse", "gradient", Pending("todo")),
+    ("lse", "gradient", Ready(lse::gradient)),
     ("llsq", "primal", Ready(llsq::primal)),
     ("llsq", "gradient", Pending("`for` loops with variables that change")),
     ("ode", "primal", Ready(ode::primal)),

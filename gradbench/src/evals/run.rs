@@ -27,27 +27,39 @@ pub fn run<A, T, O: Serialize>(
     input: &RawValue,
     arguments: A,
     function: impl Fn(&A) -> T,
-    write: impl FnOnce(T) -> O,
+    write: impl Fn(T) -> O,
+) -> Outcome {
+    let write = |result: Option<T>| result.map(&write);
+    repeat(read(input)?, arguments, |a, result| *result = Some(function(a)), write)
+}
+
+/// The same for a function that puts its result into memory, which is used again by the next run.
+pub fn run_into<A, T: Default, O: Serialize>(
+    input: &RawValue,
+    arguments: A,
+    function: impl Fn(&A, &mut T),
+    write: impl Fn(T) -> O,
 ) -> Outcome {
     repeat(read(input)?, arguments, function, write)
 }
 
 /// Runs a function once.
 pub fn run_once<A, T: Serialize>(arguments: A, function: impl Fn(&A) -> T) -> Outcome {
-    repeat(Bounds::default(), arguments, function, |result| result)
+    repeat(Bounds::default(), arguments, |a, result| *result = Some(function(a)), |result: Option<T>| result)
 }
 
-fn repeat<A, T, O: Serialize>(
+fn repeat<A, T: Default, O: Serialize>(
     bounds: Bounds,
     arguments: A,
-    function: impl Fn(&A) -> T,
-    write: impl FnOnce(T) -> O,
+    function: impl Fn(&A, &mut T),
+    write: impl Fn(T) -> O,
 ) -> Outcome {
+    let mut result = T::default();
     let mut timings = vec![];
     let mut total = Duration::ZERO;
     loop {
         let start = Instant::now();
-        let result = black_box(function(black_box(&arguments)));
+        function(black_box(&arguments), black_box(&mut result));
         let time = start.elapsed();
         total += time;
         timings.push(Timing { name: "evaluate", nanoseconds: time.as_nanos() as u64 });
