@@ -66,3 +66,50 @@ fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
 fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
     [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }
+
+/// A sparse matrix: the entries of row r are those from `rows[r]` to `rows[r + 1]`.
+#[derive(Clone, Debug, Default)]
+pub struct Sparse {
+    pub rows: Vec<usize>,
+    pub columns: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+impl Sparse {
+    /// Appends a row.
+    fn push(&mut self, columns: impl IntoIterator<Item = usize>, values: &[f64]) {
+        self.columns.extend(columns);
+        self.values.extend(values);
+        self.rows.push(self.columns.len());
+    }
+
+    /// Puts the Jacobian of all errors together. That of the two errors of a reprojection with respect to camera, point and
+    /// weight is `reprojection`, and that of the error of a weight is `weight`. Columns are cameras, points, weights.
+    pub fn fill(
+        &mut self,
+        cameras: usize,
+        points: usize,
+        observations: &[Observation],
+        reprojection: impl Fn(usize) -> [[f64; 15]; 2],
+        weight: impl Fn(usize) -> f64,
+    ) {
+        let p = observations.len();
+        self.rows.clear();
+        self.columns.clear();
+        self.values.clear();
+        self.rows.reserve(3 * p + 1);
+        self.columns.reserve(31 * p);
+        self.values.reserve(31 * p);
+        self.rows.push(0);
+        for (i, seen) in observations.iter().enumerate() {
+            for row in reprojection(i) {
+                let camera = 11 * seen.camera..11 * seen.camera + 11;
+                let point = 11 * cameras + 3 * seen.point..11 * cameras + 3 * seen.point + 3;
+                self.push(camera.chain(point).chain([11 * cameras + 3 * points + i]), &row);
+            }
+        }
+        for i in 0..p {
+            self.push([11 * cameras + 3 * points + i], &[weight(i)]);
+        }
+    }
+}

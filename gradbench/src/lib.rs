@@ -2,6 +2,7 @@
 //! [ADBench](https://github.com/microsoft/ADBench): each function once, as one would write it without a thought of
 //! derivatives, in a module of its name.
 
+pub mod adbench;
 pub mod ba;
 pub mod descent;
 pub mod det;

@@ -17,15 +17,17 @@ struct Input {
     feat: [f64; 2],
 }
 
-struct Arguments {
-    cameras: Vec<[f64; 11]>,
-    points: Vec<[f64; 3]>,
-    weights: Vec<f64>,
-    observations: Vec<Observation>,
+/// Cameras, points, and which camera sees which point.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    pub cameras: Vec<[f64; 11]>,
+    pub points: Vec<[f64; 3]>,
+    pub weights: Vec<f64>,
+    pub observations: Vec<Observation>,
 }
 
 /// More than the largest of the data sets has, and few enough to fit into memory.
-const MOST: usize = 10_000_000;
+pub const MOST: usize = 10_000_000;
 
 fn arguments(input: &RawValue) -> Result<Arguments, String> {
     let Input { n, m, p, cam, x, w, feat } = read(input)?;

@@ -20,14 +20,16 @@ struct Input {
     m: i64,
 }
 
-struct Arguments {
-    d: usize,
-    alpha: Vec<f64>,
-    mu: Vec<f64>,
-    q: Vec<f64>,
-    l: Vec<f64>,
-    x: Vec<f64>,
-    wishart: Wishart,
+/// Points and a mixture, all matrices row by row.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    pub d: usize,
+    pub alpha: Vec<f64>,
+    pub mu: Vec<f64>,
+    pub q: Vec<f64>,
+    pub l: Vec<f64>,
+    pub x: Vec<f64>,
+    pub wishart: Wishart,
 }
 
 fn arguments(input: &RawValue) -> Result<Arguments, String> {

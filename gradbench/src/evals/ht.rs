@@ -59,12 +59,14 @@ impl Model {
     }
 }
 
-struct Arguments {
-    theta: [f64; 26],
-    us: Vec<[f64; 2]>,
-    hand: Hand,
-    correspondences: Vec<usize>,
-    points: Vec<[f64; 3]>,
+/// A pose of a hand and measured points. Without `us`, they correspond to vertices, else to triangles.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    pub theta: [f64; 26],
+    pub us: Vec<[f64; 2]>,
+    pub hand: Hand,
+    pub correspondences: Vec<usize>,
+    pub points: Vec<[f64; 3]>,
 }
 
 fn arguments(input: &RawValue) -> Result<Arguments, String> {

@@ -14,12 +14,14 @@ struct Input {
     sequence: Vec<Vec<f64>>,
 }
 
-struct Arguments {
-    main: Vec<f64>,
-    extra: Vec<f64>,
-    state: Vec<f64>,
-    sequence: Vec<f64>,
-    b: usize,
+/// Parameters, state and sequence, row by row.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    pub main: Vec<f64>,
+    pub extra: Vec<f64>,
+    pub state: Vec<f64>,
+    pub sequence: Vec<f64>,
+    pub b: usize,
 }
 
 fn arguments(input: &RawValue) -> Result<Arguments, String> {

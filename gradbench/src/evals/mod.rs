@@ -1,17 +1,17 @@
 //! The functions that GradBench asks for: which there are, what their inputs must be, and how their outputs are written.
 
-mod ba;
+pub mod ba;
 mod det;
-mod gmm;
+pub mod gmm;
 mod hello;
-mod ht;
+pub mod ht;
 mod kmeans;
 mod llsq;
 mod lse;
-mod lstm;
+pub mod lstm;
 mod ode;
 mod particle;
-mod run;
+pub(crate) mod run;
 mod saddle;
 
 use crate::protocol::Answer;
@@ -73,4 +73,9 @@ pub fn function(module: &str, name: &str) -> Result<fn(&RawValue) -> Outcome, St
         Some((_, _, Pending(lack))) => Err(format!("`{module}::{name}` is pending: chainrule lacks {lack}")),
         None => Err(format!("there is no function `{name}` in a module `{module}`")),
     }
+}
+
+/// Whether the function is not ready.
+pub fn is_pending(module: &str, name: &str) -> bool {
+    FUNCTIONS.iter().any(|f| f.0 == module && f.1 == name && matches!(f.2, Pending(_)))
 }
