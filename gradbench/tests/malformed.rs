@@ -249,3 +249,59 @@ fn results_that_json_cannot_carry() {
     changed("gmm", "/gamma", json!(-1.0), infinite);
     changed("gmm", "/m", json!(-9), infinite);
 }
+
+/// The places of a value: the value itself, and all in it.
+fn places(value: &Value, path: String, to: &mut Vec<String>) {
+    match value {
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(k, v)| places(v, format!("{path}/{k}"), to));
+        }
+        Value::Object(map) => map.iter().for_each(|(k, v)| places(v, format!("{path}/{k}"), to)),
+        _ => {}
+    }
+    to.push(path);
+}
+
+#[test]
+fn anything_anywhere_is_answered() {
+    let wrong = [
+        json!(null),
+        json!(-1),
+        json!(0),
+        json!(0.5),
+        json!(1e308),
+        json!(-1e308),
+        json!(9007199254740993u64),
+        json!("x"),
+        json!([]),
+        json!([[]]),
+        json!([1, 2, 3]),
+        json!({}),
+    ];
+    for module in MODULES {
+        let right = json!({"id": 1, "kind": "evaluate", "module": module, "function": primal(module),
+            "input": input(module)});
+        let mut all = vec![];
+        places(&right, String::new(), &mut all);
+        // some do not end in the time of a test
+        all.retain(|place| {
+            !["/input/min_seconds", "/input/min_runs", "/input/s", "/input/n"].contains(&&place[..])
+        });
+        // a hand has many numbers that are alike
+        let step = all.len().div_ceil(150);
+        for place in all.into_iter().step_by(step) {
+            let mut messages = vec![];
+            for wrong in &wrong {
+                let mut message = right.clone();
+                *message.pointer_mut(&place).expect("a place") = wrong.clone();
+                messages.push(message.to_string());
+            }
+            // `session` demands an answer to each
+            let lines: Vec<&[u8]> = messages.iter().map(|m| m.as_bytes()).collect();
+            for answer in session(&lines) {
+                let error = answer["error"].as_str().unwrap_or_default();
+                assert!(!error.contains("panicked"), "{place} of {module}");
+            }
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! arrangement. No answer of the program comes from here.
 
 #![allow(dead_code)]
+// several lists are walked by one index
+#![allow(clippy::needless_range_loop)]
 
 mod ba;
 mod det;
