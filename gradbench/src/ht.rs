@@ -59,7 +59,7 @@ fn position(
     theta: &[f64; 26],
     hand: &Hand,
     global: &[[f64; 3]; 3],
-    bones: &[Matrix],
+    bones: &[[[f64; 4]; 4]],
     vertex: usize,
 ) -> [f64; 3] {
     let base = hand.base_positions[vertex];
@@ -87,7 +87,7 @@ fn position(
 }
 
 /// How each bone moves what is attached to it.
-fn bones(theta: &[f64; 26], hand: &Hand) -> Vec<Matrix> {
+fn bones(theta: &[f64; 26], hand: &Hand) -> Vec<[[f64; 4]; 4]> {
     let angles = angles(theta, hand.parents.len());
     let mut absolutes = vec![[[0.0; 4]; 4]; angles.len()];
     for bone in 0..angles.len() {
@@ -113,7 +113,8 @@ fn angles(theta: &[f64; 26], bones: usize) -> Vec<[f64; 3]> {
 }
 
 /// A rotation around x, then y, then z.
-fn rotation([x, z, y]: [f64; 3]) -> Matrix {
+fn rotation(angles: [f64; 3]) -> [[f64; 4]; 4] {
+    let [x, z, y] = angles;
     let ((sx, cx), (sy, cy), (sz, cz)) = (x.sin_cos(), y.sin_cos(), z.sin_cos());
     [
         [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx, 0.0],
@@ -139,7 +140,7 @@ fn axis_angle(a: [f64; 3]) -> [[f64; 3]; 3] {
     ]
 }
 
-fn product(a: &Matrix, b: &Matrix) -> Matrix {
+fn product(a: &[[f64; 4]; 4], b: &[[f64; 4]; 4]) -> [[f64; 4]; 4] {
     let mut c = [[0.0; 4]; 4];
     for i in 0..4 {
         for j in 0..4 {
