@@ -62,10 +62,10 @@ fn position(
     bones: &[[[f64; 4]; 4]],
     vertex: usize,
 ) -> [f64; 3] {
-    let base = hand.base_positions[vertex];
+    let base: [f64; 4] = hand.base_positions[vertex];
     let mut local = [0.0; 3];
     for bone in 0..bones.len() {
-        let weight = hand.weights[vertex * bones.len() + bone];
+        let weight: f64 = hand.weights[vertex * bones.len() + bone];
         if weight != 0.0 {
             for i in 0..3 {
                 for j in 0..4 {
@@ -91,13 +91,18 @@ fn bones(theta: &[f64; 26], hand: &Hand) -> Vec<[[f64; 4]; 4]> {
     let angles = angles(theta, hand.parents.len());
     let mut absolutes = vec![[[0.0; 4]; 4]; angles.len()];
     for bone in 0..angles.len() {
-        let relative = product(&hand.base_relatives[bone], &rotation(angles[bone]));
+        let base: [[f64; 4]; 4] = hand.base_relatives[bone];
+        let relative = product(&base, &rotation(angles[bone]));
         absolutes[bone] = match hand.parents[bone] {
             None => relative,
             Some(parent) => product(&absolutes[parent], &relative),
         };
     }
-    (0..angles.len()).map(|bone| product(&absolutes[bone], &hand.inverse_base_absolutes[bone])).collect()
+    let moved = (0..angles.len()).map(|bone| {
+        let inverse: [[f64; 4]; 4] = hand.inverse_base_absolutes[bone];
+        product(&absolutes[bone], &inverse)
+    });
+    moved.collect()
 }
 
 /// The angles of each bone around x, z and y: four numbers a finger, of which its root takes two.
