@@ -22,8 +22,9 @@ pub fn primal(input: &RawValue) -> Outcome {
 }
 
 pub fn gradient(input: &RawValue) -> Outcome {
-    let function = |a: &Input, (gradient, workspace): &mut (_, _)| {
+    let memory = (vec![], logsumexp::Workspace::default());
+    let function = |a: &Input, (gradient, workspace): &mut _| {
         logsumexp::value_and_gradient_into(&a.x, gradient, workspace);
     };
-    run_into(input, arguments(input)?, function, |(gradient, _)| gradient)
+    run_into(input, arguments(input)?, memory, function, |(gradient, _)| gradient)
 }

@@ -30,41 +30,43 @@ pub fn run<A, T, O: Serialize>(
     write: impl Fn(T) -> O,
 ) -> Outcome {
     let write = |result: Option<T>| result.map(&write);
-    repeat(read(input)?, arguments, |a, result| *result = Some(function(a)), write)
+    repeat(read(input)?, arguments, None, |a, result| *result = Some(function(a)), write)
 }
 
-/// The same for a function that puts its result into memory, which is used again by the next run.
-pub fn run_into<A, T: Default, O: Serialize>(
+/// The same for a function that puts its result into `memory`, which is used again by the next run.
+pub fn run_into<A, T, O: Serialize>(
     input: &RawValue,
     arguments: A,
+    memory: T,
     function: impl Fn(&A, &mut T),
     write: impl Fn(T) -> O,
 ) -> Outcome {
-    repeat(read(input)?, arguments, function, write)
+    repeat(read(input)?, arguments, memory, function, write)
 }
 
 /// Runs a function once.
 pub fn run_once<A, T: Serialize>(arguments: A, function: impl Fn(&A) -> T) -> Outcome {
-    repeat(Bounds::default(), arguments, |a, result| *result = Some(function(a)), |result: Option<T>| result)
+    let function = |a: &A, result: &mut Option<T>| *result = Some(function(a));
+    repeat(Bounds::default(), arguments, None, function, |result| result)
 }
 
-fn repeat<A, T: Default, O: Serialize>(
+fn repeat<A, T, O: Serialize>(
     bounds: Bounds,
     arguments: A,
+    mut memory: T,
     function: impl Fn(&A, &mut T),
     write: impl Fn(T) -> O,
 ) -> Outcome {
-    let mut result = T::default();
     let mut timings = vec![];
     let mut total = Duration::ZERO;
     loop {
         let start = Instant::now();
-        function(black_box(&arguments), black_box(&mut result));
+        function(black_box(&arguments), black_box(&mut memory));
         let time = start.elapsed();
         total += time;
         timings.push(Timing { name: "evaluate", nanoseconds: time.as_nanos() as u64 });
         if timings.len() as u64 >= bounds.min_runs && total.as_secs_f64() >= bounds.min_seconds {
-            return Ok(Answer { output: json(&write(result))?, timings });
+            return Ok(Answer { output: json(&write(memory))?, timings });
         }
     }
 }
