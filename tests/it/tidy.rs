@@ -20,7 +20,7 @@ fn files(directory: &str) -> Vec<(String, String)> {
 }
 
 fn all() -> Vec<(String, String)> {
-    ["src", "core/src", "macros/src", "tests", "examples", "benches"]
+    ["src", "core/src", "macros/src", "tests", "examples", "benches", "gradbench"]
         .iter()
         .filter(|d| Path::new(&root(d)).exists())
         .flat_map(|d| files(d))

@@ -1,0 +1,189 @@
+//! The workloads: their inputs, and what is measured on each.
+
+pub mod peers;
+
+use crate::by_hand;
+use gradbench::adbench::{read, Problem, DATA};
+use gradbench::evals::gmm::Arguments as Mixture;
+use gradbench::gmm::{below, Wishart};
+use gradbench::{ba, det, gmm, ht, kmeans, llsq, lse, lstm, ode};
+use std::hint::black_box;
+use std::path::Path;
+
+/// One evaluation.
+pub type Evaluate = Box<dyn FnMut()>;
+
+pub struct Case {
+    pub objective: Evaluate,
+    pub by_hand: Option<Evaluate>,
+    /// The generated derivative, as far as there is one.
+    pub generated: Option<Evaluate>,
+}
+
+/// An evaluation of a function of these arguments, whose result is kept from the optimiser.
+fn evaluate<A: Clone + 'static, T>(a: &A, mut f: impl FnMut(&A) -> T + 'static) -> Evaluate {
+    let a = a.clone();
+    Box::new(move || {
+        black_box(f(black_box(&a)));
+    })
+}
+
+/// Numbers between 0 and 1, the same in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn take(&mut self, n: usize) -> Vec<f64> {
+        (0..n).map(|_| self.next()).collect()
+    }
+
+    /// Of a normal distribution, nearly.
+    fn normal(&mut self, n: usize) -> Vec<f64> {
+        (0..n).map(|_| (0..12).map(|_| self.next()).sum::<f64>() - 6.0).collect()
+    }
+}
+
+/// The workload of GradBench with a name of [`peers::GRADBENCH`].
+pub fn gradbench(name: &str) -> Option<Case> {
+    let size = |key: &str| -> usize {
+        let word = name.split(' ').find_map(|w| w.strip_prefix(key)?.strip_prefix('='));
+        word.expect("the size is in the name").parse().expect("a size")
+    };
+    let data = |file: &str| adbench(DATA.as_ref(), file);
+    match name.split(' ').next()? {
+        "gmm" => Some(mixture(size("d"), size("k"))),
+        "lstm" => data(&format!("lstm/lstm_l{}_c{}.txt", size("l"), size("c"))),
+        "ba1" => data("ba/ba1_n49_m7776_p31843.txt"),
+        "ht" => data("hand/complicated_small/hand1_t26_c100.txt"),
+        "kmeans" => Some(clusters(size("k"), 10_000, 8)),
+        "llsq" => Some(squares(128, size("n"))),
+        "lse" => Some(exponentials(size("n"))),
+        "ode" => Some(chain(size("n"), size("s"))),
+        "det" => Some(minors(size("ell"))),
+        _ => None,
+    }
+}
+
+/// The file of ADBench in a directory, if it is there.
+pub fn adbench(directory: &Path, name: &str) -> Option<Case> {
+    directory.join(name).exists().then_some(())?;
+    let places = [directory.join("expected.json"), directory.join("../expected.json")];
+    let text = places.iter().find_map(|p| std::fs::read_to_string(p).ok()).expect("expected.json");
+    let expected: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    Some(match read(directory, name, &expected[name]).expect("a file that can be read") {
+        Problem::Gmm(a) => {
+            let mut g = by_hand::Gmm::default();
+            Case {
+                objective: evaluate(&a, |a| {
+                    gmm::adbench_objective(&a.alpha, &a.mu, &a.q, &a.l, &a.x, a.d, a.wishart)
+                }),
+                by_hand: Some(evaluate(&a, move |a| g.gradient(a, -1.0))),
+                generated: None,
+            }
+        }
+        Problem::Lstm(a) => {
+            let mut g = by_hand::Lstm::default();
+            Case {
+                objective: evaluate(&a, |a| lstm::objective(&a.main, &a.extra, &a.state, &a.sequence, a.b)),
+                by_hand: Some(evaluate(&a, move |a| g.gradient(a))),
+                generated: None,
+            }
+        }
+        Problem::Ba(a) => {
+            let mut jacobian = ba::Sparse::default();
+            Case {
+                objective: evaluate(&a, |a| ba::errors(&a.cameras, &a.points, &a.weights, &a.observations)),
+                by_hand: Some(evaluate(&a, move |a| by_hand::jacobian(a, &mut jacobian))),
+                generated: None,
+            }
+        }
+        Problem::Hand(a) => {
+            let mut rows = vec![];
+            let objective = if a.us.is_empty() {
+                evaluate(&*a, |a| ht::simple(&a.theta, &a.hand, &a.correspondences, &a.points))
+            } else {
+                evaluate(&*a, |a| ht::complicated(&a.theta, &a.us, &a.hand, &a.correspondences, &a.points))
+            };
+            let by_hand = Some(evaluate(&*a, move |a| by_hand::hand(a, &mut rows)));
+            Case { objective, by_hand, generated: None }
+        }
+    })
+}
+
+fn mixture(d: usize, k: usize) -> Case {
+    let mut numbers = Numbers(31337);
+    let a = Mixture {
+        d,
+        alpha: numbers.normal(k),
+        mu: numbers.take(k * d),
+        q: numbers.normal(k * d),
+        l: numbers.normal(k * below(d)),
+        x: numbers.normal(1000 * d),
+        wishart: Wishart { gamma: 1.0, m: 0.0 },
+    };
+    let mut g = by_hand::Gmm::default();
+    Case {
+        objective: evaluate(&a, |a| gmm::objective(&a.alpha, &a.mu, &a.q, &a.l, &a.x, a.d, a.wishart)),
+        by_hand: Some(evaluate(&a, move |a| g.gradient(a, 1.0))),
+        generated: None,
+    }
+}
+
+fn clusters(k: usize, n: usize, d: usize) -> Case {
+    let points = Numbers(31337).take(n * d);
+    let centroids = points[(n - k) * d..].to_vec();
+    let (mut g, mut space) = (centroids.clone(), by_hand::Kmeans::default());
+    let a = (centroids, points);
+    Case {
+        objective: evaluate(&a, move |a| kmeans::cost(&a.0, &a.1, d)),
+        by_hand: Some(evaluate(&a, move |a| space.direction(&a.0, &a.1, d, &mut g))),
+        generated: None,
+    }
+}
+
+fn squares(m: usize, n: usize) -> Case {
+    let x = Numbers(31337).take(m);
+    let (mut g, mut space) = (x.clone(), by_hand::Llsq::default());
+    Case {
+        objective: evaluate(&x, move |x| llsq::residual(x, n)),
+        by_hand: Some(evaluate(&x, move |x| space.gradient(x, n, &mut g))),
+        generated: None,
+    }
+}
+
+fn exponentials(n: usize) -> Case {
+    let x = Numbers(31337).take(n);
+    let mut g = x.clone();
+    let (mut generated, mut workspace) = (x.clone(), lse::logsumexp::Workspace::default());
+    Case {
+        objective: evaluate(&x, |x| lse::logsumexp(x)),
+        by_hand: Some(evaluate(&x, move |x| by_hand::logsumexp(x, &mut g))),
+        generated: Some(evaluate(&x, move |x| {
+            lse::logsumexp::value_and_gradient_into(x, &mut generated, &mut workspace)
+        })),
+    }
+}
+
+fn chain(n: usize, steps: usize) -> Case {
+    let x = Numbers(31337).take(n);
+    let (mut g, mut space) = (x.clone(), by_hand::Ode::default());
+    Case {
+        objective: evaluate(&x, move |x| ode::solution(x, steps)),
+        by_hand: Some(evaluate(&x, move |x| space.gradient(x, steps, &mut g))),
+        generated: None,
+    }
+}
+
+fn minors(ell: usize) -> Case {
+    let a = Numbers(31337).take(ell * ell);
+    let mut g = a.clone();
+    Case {
+        objective: evaluate(&a, move |a| det::determinant(a, ell)),
+        by_hand: Some(evaluate(&a, move |a| by_hand::determinant(a, ell, &mut g))),
+        generated: None,
+    }
+}

@@ -1,0 +1,81 @@
+//! The functions that GradBench asks for: which there are, what their inputs must be, and how their outputs are written.
+
+pub mod ba;
+mod det;
+pub mod gmm;
+mod hello;
+pub mod ht;
+mod kmeans;
+mod llsq;
+mod lse;
+pub mod lstm;
+mod ode;
+mod particle;
+pub(crate) mod run;
+mod saddle;
+
+use crate::protocol::Answer;
+use serde_json::value::RawValue;
+use Function::{Pending, Ready};
+
+/// What comes of an evaluation. An error is for people to read.
+pub type Outcome = Result<Answer, String>;
+
+/// A function that GradBench asks for.
+#[derive(Clone, Copy)]
+pub enum Function {
+    Ready(fn(&RawValue) -> Outcome),
+    /// `chainrule` cannot yet derive it, for want of what the text says.
+    Pending(&'static str),
+}
+
+/// All of them, with their modules. What is not ready is here and nowhere else.
+pub const FUNCTIONS: &[(&str, &str, Function)] = &[
+    ("hello", "square", Ready(hello::square)),
+    ("hello", "double", Ready(hello::double)),
+    ("lse", "primal", Ready(lse::primal)),
+    ("lse", "gradient", Ready(lse::gradient)),
+    ("llsq", "primal", Ready(llsq::primal)),
+    ("llsq", "gradient", Pending("`for` loops with variables that change")),
+    ("ode", "primal", Ready(ode::primal)),
+    ("ode", "gradient", Pending("`for` loops over arrays that change")),
+    ("det", "primal", Ready(det::primal)),
+    ("det", "gradient", Pending("recursion")),
+    ("kmeans", "cost", Ready(kmeans::cost)),
+    ("kmeans", "dir", Pending("second derivatives")),
+    ("gmm", "objective", Ready(gmm::objective)),
+    ("gmm", "jacobian", Pending("`for` loops with variables that change")),
+    ("lstm", "objective", Ready(lstm::objective)),
+    ("lstm", "jacobian", Pending("`for` loops over arrays that change")),
+    ("ba", "objective", Ready(ba::objective)),
+    ("ba", "jacobian", Pending("`if` on differentiated values, and Jacobians")),
+    ("ht", "objective", Ready(ht::objective)),
+    ("ht", "jacobian", Pending("`for` loops over arrays that change, and Jacobians")),
+    ("particle", "rr", Pending("`loop`, and derivatives of derivatives")),
+    ("particle", "ff", Pending("`loop`, and derivatives of derivatives")),
+    ("particle", "fr", Pending("`loop`, and derivatives of derivatives")),
+    ("particle", "rf", Pending("`loop`, and derivatives of derivatives")),
+    ("saddle", "rr", Pending("`while`, and derivatives of derivatives")),
+    ("saddle", "ff", Pending("`while`, and derivatives of derivatives")),
+    ("saddle", "fr", Pending("`while`, and derivatives of derivatives")),
+    ("saddle", "rf", Pending("`while`, and derivatives of derivatives")),
+];
+
+/// Whether there is such a module.
+pub fn has(module: &str) -> bool {
+    FUNCTIONS.iter().any(|f| f.0 == module)
+}
+
+/// The function of that name, or what is in its way.
+pub fn function(module: &str, name: &str) -> Result<fn(&RawValue) -> Outcome, String> {
+    match FUNCTIONS.iter().find(|f| f.0 == module && f.1 == name) {
+        Some((_, _, Ready(function))) => Ok(*function),
+        Some((_, _, Pending(lack))) => Err(format!("`{module}::{name}` is pending: chainrule lacks {lack}")),
+        None => Err(format!("there is no function `{name}` in a module `{module}`")),
+    }
+}
+
+/// Whether the function is not ready.
+pub fn is_pending(module: &str, name: &str) -> bool {
+    FUNCTIONS.iter().any(|f| f.0 == module && f.1 == name && matches!(f.2, Pending(_)))
+}

@@ -1,0 +1,1 @@
+//! `saddle`: pending.
