@@ -2,9 +2,10 @@
 //!
 //! Invariant: a callee sees its own definitions and names, never its caller's.
 
-use super::definitions::{path_key, Definition, Definitions};
+use super::definitions::{path_key, Definition};
 use super::env::{Closure, Env, Value};
 use super::function::arg_ident;
+use super::scope::Scope;
 use super::types::{strip, Known};
 use super::{Lower, MAX_DEPTH};
 use crate::diag::{source, Kind};
@@ -62,12 +63,18 @@ impl Lower {
         }
         let key = path_key(path);
         let defs = self.env.defs.clone();
-        match defs.get(&key) {
-            Some(Definition::Builtin(name)) => return self.builtin(name, args, at),
-            Some(Definition::Function { item, defs, .. }) => {
-                return self.inline(item.clone(), Rc::new(defs.clone()), args, c, at);
+        match defs.entry(&key) {
+            Some((_, Definition::Builtin(name))) => return self.builtin(name, args, at),
+            Some((path, Definition::Function { item, defs, surroundings, .. })) => {
+                let scope = Scope {
+                    path: path.clone(),
+                    surroundings: surroundings.clone(),
+                    outer: self.env.scope.clone(),
+                };
+                let env = Env { bindings: vec![], defs: Rc::new(defs.clone()), scope: Some(Rc::new(scope)) };
+                return self.inline(item.clone(), env, args, c, at);
             }
-            Some(Definition::Struct { .. }) => {
+            Some((_, Definition::Struct { .. })) => {
                 return self.unsupported(at, "a struct made of differentiated values", "return a tuple");
             }
             None => {}
@@ -229,7 +236,7 @@ impl Lower {
     fn inline(
         &mut self,
         item: TokenStream,
-        defs: Rc<Definitions>,
+        env: Env,
         args: Vec<Value>,
         c: Option<&ExprCall>,
         at: &dyn ToTokens,
@@ -271,7 +278,7 @@ impl Lower {
                 Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
             })
             .collect();
-        let outside = std::mem::replace(&mut self.env, Env { bindings: vec![], defs });
+        let outside = std::mem::replace(&mut self.env, env);
         self.calls.push((name.clone(), source));
         for param in &item.sig.generics.params {
             if let GenericParam::Const(g) = param {

@@ -3,6 +3,7 @@
 //! Invariant: an environment is a plain value; a copy of it is a snapshot.
 
 use super::definitions::Definitions;
+use super::scope::Scope;
 use crate::ir::{AxisId, NodeId, Size};
 use proc_macro2::TokenStream;
 use std::rc::Rc;
@@ -119,6 +120,8 @@ pub struct Binding {
 pub struct Env {
     pub bindings: Vec<Binding>,
     pub defs: Rc<Definitions>,
+    /// The module of the function whose body it is; none for the function that is expanded.
+    pub scope: Option<Rc<Scope>>,
 }
 
 impl Env {

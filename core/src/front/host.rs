@@ -12,12 +12,19 @@ pub struct HostLet {
     pub names: Vec<String>,
     pub uses: Vec<String>,
     pub tokens: TokenStream,
+    /// What a `let` gives its variable.
+    pub init: Option<TokenStream>,
+}
+
+/// Whether the `k`-th token is the punctuation mark.
+pub fn punct(list: &[TokenTree], k: usize, c: char) -> bool {
+    matches!(list.get(k), Some(TokenTree::Punct(p)) if p.as_char() == c)
 }
 
 /// Every name in the tokens that may be a variable, with what precedes and follows it taken into account.
 fn walk(tokens: TokenStream, visit: &mut dyn FnMut(&Ident) -> Option<TokenStream>) -> TokenStream {
     let list: Vec<TokenTree> = tokens.into_iter().collect();
-    let punct = |k: usize, c: char| matches!(list.get(k), Some(TokenTree::Punct(p)) if p.as_char() == c);
+    let punct = |k: usize, c: char| punct(&list, k, c);
     let mut out = TokenStream::new();
     for (k, token) in list.iter().enumerate() {
         match token {
@@ -63,6 +70,14 @@ fn captured(tokens: &TokenStream, depth: usize, out: &mut Vec<String>) {
     }
 }
 
+/// Every name in the tokens that may be a variable.
+pub fn visit(tokens: &TokenStream, visit: &mut dyn FnMut(&Ident)) {
+    walk(tokens.clone(), &mut |name| {
+        visit(name);
+        None
+    });
+}
+
 /// The variable names in the tokens.
 pub fn names(tokens: &TokenStream) -> Vec<String> {
     let mut out = Vec::new();
@@ -85,7 +100,7 @@ impl Lower {
             let host = self.env.get(&name).map(|b| b.host.as_ref().map(|h| h.to_string()));
             possible &= host.is_none_or(|h| h == Some(name));
         }
-        let out = walk(tokens.to_token_stream(), &mut |name| {
+        let out = walk(self.looked_up(tokens.to_token_stream()), &mut |name| {
             let binding = self.env.get(&name.to_string())?;
             if binding.host.is_none() {
                 possible = false;
@@ -134,7 +149,7 @@ impl Lower {
         let uses = names(&init);
         let tokens = quote::quote!(let #pat #ty = #init;);
         let names = renamed.iter().map(|r| r.1.to_string()).collect();
-        self.host_lets.push(HostLet { names, uses, tokens });
+        self.host_lets.push(HostLet { names, uses, tokens, init: Some(init) });
         renamed
     }
 
@@ -172,7 +187,8 @@ impl Lower {
         }
         if let Some(tokens) = self.host_tokens(stmt) {
             let uses = names(&tokens);
-            self.host_lets.push(HostLet { names: new_names, uses, tokens: quote::quote!(#tokens;) });
+            let tokens = quote::quote!(#tokens;);
+            self.host_lets.push(HostLet { names: new_names, uses, tokens, init: None });
         }
         true
     }

@@ -4,6 +4,7 @@
 
 use super::definitions::{path_key, Definition};
 use super::env::{Tensor, Value};
+use super::scope::moved;
 use super::Lower;
 use crate::diag::{source, Kind};
 use crate::ir::{Array, Dtype, Index, Input, Size};
@@ -34,6 +35,13 @@ pub struct StructType {
     pub defs: Rc<super::definitions::Definitions>,
     /// Generic parameters with the arguments given for them.
     pub given: Vec<(String, TokenStream)>,
+}
+
+impl StructType {
+    /// The type as the generated module writes it.
+    fn in_module(&self) -> String {
+        self.name.parse().map_or_else(|_| self.name.clone(), |tokens| source(&moved(tokens)))
+    }
 }
 
 /// One entry of `#[dims(…)]`.
@@ -190,8 +198,9 @@ impl Lower {
         match value {
             super::env::Value::Int(size) => size,
             _ => {
-                let name = source(e);
-                Size::sym(self.symbol(&name, true))
+                let name = source(&self.host_tokens(e).unwrap_or_else(|| e.to_token_stream()));
+                // in a field's type, a name of the module where the struct stands: the field itself tells its length
+                Size::sym(self.symbol(&name, !self.in_field))
             }
         }
     }
@@ -208,8 +217,8 @@ impl Lower {
     pub fn form(&mut self, ty: &Type) -> Form {
         match self.known(ty) {
             Known::Numbers(form, _) => form,
-            Known::Struct(s) => Form::Struct(s.name.clone()),
-            Known::Structs(s, n) => Form::Array(Box::new(Form::Struct(s.name.clone())), n),
+            Known::Struct(s) => Form::Struct(s.in_module()),
+            Known::Structs(s, n) => Form::Array(Box::new(Form::Struct(s.in_module())), n),
             _ => Form::Host,
         }
     }
@@ -365,6 +374,7 @@ impl Lower {
     ) -> Value {
         let mut out = Vec::new();
         let outside = std::mem::replace(&mut self.env.defs, s.defs.clone());
+        let in_field = std::mem::replace(&mut self.in_field, true);
         for (k, field) in s.item.fields.iter().enumerate() {
             let member = match &field.ident {
                 Some(ident) => ident.to_token_stream(),
@@ -387,6 +397,7 @@ impl Lower {
             out.push((member.to_string(), value));
         }
         self.env.defs = outside;
+        self.in_field = in_field;
         Value::Struct(Rc::new(out))
     }
 

@@ -11,7 +11,12 @@ fn layered(items: &[(&str, &str)]) -> Definitions {
         let inner = defs.clone();
         let definition = match item.contains("struct") {
             true => Definition::Struct { item: tokens(item), defs: inner },
-            false => Definition::Function { attr: TokenStream::new(), item: tokens(item), defs: inner },
+            false => Definition::Function {
+                attr: TokenStream::new(),
+                item: tokens(item),
+                defs: inner,
+                surroundings: vec![],
+            },
         };
         defs.insert(tokens(path), definition);
     }
@@ -86,13 +91,22 @@ fn callees_keep_to_themselves() {
     let item = "fn looped(x: f64) -> f64 { looped(x) }";
     let mut inner = definitions(&[]);
     for _ in 0..3 {
-        let definition =
-            Definition::Function { attr: TokenStream::new(), item: tokens(item), defs: inner.clone() };
+        let definition = Definition::Function {
+            attr: TokenStream::new(),
+            item: tokens(item),
+            defs: inner.clone(),
+            surroundings: vec![],
+        };
         inner.insert(tokens("looped"), definition);
     }
     recursive.insert(
         tokens("looped"),
-        Definition::Function { attr: TokenStream::new(), item: tokens(item), defs: inner },
+        Definition::Function {
+            attr: TokenStream::new(),
+            item: tokens(item),
+            defs: inner,
+            surroundings: vec![],
+        },
     );
     let errors = lowered("", "fn f(x: f64) -> f64 { looped(x) }", &recursive).expect_err("refused");
     assert!(errors.list[0].text().contains("calls itself"), "{}", errors.list[0].text());
