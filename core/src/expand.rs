@@ -82,7 +82,7 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
 /// `name!`, which tells the definition to whoever asks.
 fn definition_macro(name: Option<proc_macro2::Ident>, definition: TokenStream) -> TokenStream {
     let Some(name) = name else { return TokenStream::new() };
-    let hidden = format_ident!("__def_{name}");
+    let hidden = format_ident!("__def_{}", name.to_string().trim_start_matches("r#"));
     // `$` of the user's own macros would be read as a fragment: such items cannot be inlined, and say so
     let definition = Group::new(Delimiter::Brace, definition);
     quote! {

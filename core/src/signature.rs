@@ -27,6 +27,8 @@ pub struct Primal {
 pub struct Surroundings {
     /// Whole expressions, each with the type of its number.
     pub values: Vec<(TokenStream, Dtype)>,
+    /// The function's own `use …::*;`, which they may need.
+    pub imports: TokenStream,
     /// Whether names of the module are mentioned beside the function's own.
     pub names: bool,
 }

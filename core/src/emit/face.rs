@@ -118,15 +118,16 @@ fn assemble(
 
 /// What the functions of other modules need that this one is inlined into.
 fn surroundings(primal: &Primal) -> TokenStream {
+    let imports = &primal.surroundings.imports;
     let values = primal.surroundings.values.iter().enumerate().map(|(k, (tokens, dtype))| {
         let name = accessor(k);
         let docs =
             documentation("What the function reads of its module, for callers that it is inlined into.");
         match dtype {
-            Dtype::Int => quote!(#docs pub(crate) fn #name() -> usize { (#tokens) as usize }),
+            Dtype::Int => quote!(#docs pub(crate) fn #name() -> usize { #imports (#tokens) as usize }),
             float => {
                 let ty = format_ident!("{}", float.name());
-                quote!(#docs pub(crate) fn #name() -> #ty { #tokens })
+                quote!(#docs pub(crate) fn #name() -> #ty { #imports #tokens })
             }
         }
     });

@@ -6,6 +6,7 @@ use super::env::Value;
 use super::Lower;
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::UseTree;
 
 /// A `let` of inactive code, kept in case that a host value needs it.
 pub struct HostLet {
@@ -135,12 +136,7 @@ impl Lower {
     ) -> Vec<(String, TokenStream)> {
         let mut renamed: Vec<(String, TokenStream)> = Vec::new();
         for name in names_of {
-            let mut fresh = name.clone();
-            let mut k = 1;
-            while !self.host_names.insert(fresh.clone()) {
-                k += 1;
-                fresh = format!("{name}_{k}");
-            }
+            let fresh = self.fresh_host_name(name);
             let ident = names_ident(pat, name, &fresh);
             renamed.push((name.clone(), ident.to_token_stream()));
         }
@@ -151,6 +147,53 @@ impl Lower {
         let names = renamed.iter().map(|r| r.1.to_string()).collect();
         self.host_lets.push(HostLet { names, uses, tokens, init: Some(init) });
         renamed
+    }
+
+    /// Keeps what a `use` inside the body imports, for host code.
+    pub fn keep_use(&mut self, tree: &UseTree, path: TokenStream) {
+        let (name, own) = match tree {
+            UseTree::Path(p) => {
+                let ident = &p.ident;
+                return self.keep_use(&p.tree, quote::quote!(#path #ident::));
+            }
+            UseTree::Group(g) => {
+                g.items.iter().for_each(|tree| self.keep_use(tree, path.clone()));
+                return;
+            }
+            UseTree::Name(n) => (&n.ident, &n.ident),
+            UseTree::Rename(r) => (&r.ident, &r.rename),
+            UseTree::Glob(_) => {
+                let whole = self.looked_up(quote::quote!(#path));
+                let tokens = quote::quote!(use #whole *;);
+                self.host_lets.push(HostLet { names: vec![], uses: vec![], tokens, init: None });
+                return;
+            }
+        };
+        // functions and types are looked up by their path
+        let constant =
+            own.to_string().chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        if !constant {
+            return;
+        }
+        let whole = self.looked_up(quote::quote!(#path #name));
+        let own_name = own.to_string();
+        let fresh = self.fresh_host_name(&own_name);
+        let ident = ident(&fresh, own.span());
+        let tokens = quote::quote!(use #whole as #ident;);
+        self.host_lets.push(HostLet { names: vec![fresh], uses: vec![], tokens, init: None });
+        let host = ident.to_token_stream();
+        self.env.bind(own_name, Value::Host(host.clone()), Some(host));
+    }
+
+    /// A name for a variable of host code that no other has.
+    fn fresh_host_name(&mut self, name: &str) -> String {
+        let mut fresh = name.to_string();
+        let mut k = 1;
+        while !self.host_names.insert(fresh.clone()) {
+            k += 1;
+            fresh = format!("{name}_{k}");
+        }
+        fresh
     }
 
     /// Keeps an inactive statement that changes inactive variables. Each gets a new name from here on, so that what was

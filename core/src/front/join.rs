@@ -7,6 +7,7 @@ use super::index::along;
 use super::Lower;
 use crate::diag::{source, Kind};
 use crate::ir::{Dtype, Index, NodeId, Part, Size};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
@@ -22,25 +23,9 @@ impl Lower {
                 let parsed = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens);
                 let Ok(args) = parsed else { return self.unsupported(m, "this macro call", "") };
                 let mut args = args.iter();
-                let axis = args.next().map(|a| self.expr(a));
-                let mut parts = Vec::new();
-                for arg in args {
-                    match self.expr(arg) {
-                        Value::Tensor(t) => parts.push(t),
-                        Value::Poison => return Value::Poison,
-                        Value::Host(_) if !self.mentions_active(m) => {
-                            return self.host(m).unwrap_or(Value::Poison)
-                        }
-                        _ => {
-                            self.missing_type(arg);
-                            return Value::Poison;
-                        }
-                    }
-                }
-                match axis {
-                    Some(Value::Axis(k)) => self.joined(&name, &k, &parts, m),
-                    _ => self.unsupported(m, "this macro call", "write `concatenate![Axis(0), a, b]`"),
-                }
+                let axis = args.next().map_or(Value::Unit, |a| self.expr(a));
+                let parts = args.map(|a| (self.expr(a), a.to_token_stream())).collect();
+                self.join_all(&name, axis, parts, m)
             }
             "array" => {
                 let literal = proc_macro2::Group::new(proc_macro2::Delimiter::Bracket, tokens);
@@ -59,6 +44,32 @@ impl Lower {
                 self.errors.push(Kind::Macro, &m.mac.path, &[&source(&m.mac.path)]);
                 Value::Poison
             }
+        }
+    }
+
+    /// Arrays, each with the expression that it came of, behind or above each other.
+    pub fn join_all(
+        &mut self,
+        name: &str,
+        axis: Value,
+        parts: Vec<(Value, TokenStream)>,
+        at: &dyn ToTokens,
+    ) -> Value {
+        let mut arrays = Vec::new();
+        for (part, e) in parts {
+            match part {
+                Value::Tensor(t) => arrays.push(t),
+                Value::Poison => return Value::Poison,
+                Value::Host(_) if !self.mentions_active(at) => return self.host(at).unwrap_or(Value::Poison),
+                _ => {
+                    self.missing_type(&e);
+                    return Value::Poison;
+                }
+            }
+        }
+        match axis {
+            Value::Axis(k) => self.joined(name, &k, &arrays, at),
+            _ => self.unsupported(at, "this call", "write `concatenate![Axis(0), a, b]`"),
         }
     }
 

@@ -161,9 +161,33 @@ fn begins(list: &[TokenTree], k: usize) -> bool {
 
 /// Means the same in every module.
 fn everywhere(name: &str) -> bool {
-    const NAMES: [&str; 24] = [
-        "crate", "std", "core", "alloc", "Some", "None", "Ok", "Err", "Option", "Result", "Vec", "String",
-        "Box", "bool", "char", "str", "Self", "Iterator", "Default", "drop", "vec", "ToString", "From",
+    const NAMES: [&str; 27] = [
+        "crate",
+        "ndarray",
+        "chainrule",
+        "libm",
+        "std",
+        "core",
+        "alloc",
+        "Some",
+        "None",
+        "Ok",
+        "Err",
+        "Option",
+        "Result",
+        "Vec",
+        "String",
+        "Box",
+        "bool",
+        "char",
+        "str",
+        "Self",
+        "Iterator",
+        "Default",
+        "drop",
+        "vec",
+        "ToString",
+        "From",
         "Into",
     ];
     super::types::scalar_type(name).is_some()
@@ -211,7 +235,9 @@ impl Lower {
         });
         let sizes = self.graph.sizes.syms.iter().filter(|s| s.rigid);
         let sizes = sizes.map(|s| (signature.restored(&s.name), Dtype::Int));
-        let mut out = Surroundings::default();
+        let glob = |l: &&super::host::HostLet| l.names.is_empty() && l.uses.is_empty();
+        let imports = self.host_lets.iter().filter(glob).map(|l| l.tokens.clone()).collect();
+        let mut out = Surroundings { imports, ..Surroundings::default() };
         for (tokens, dtype) in numbers.chain(sizes) {
             // a variable is what its `let` gives it
             let kept = self.host_lets.iter().find(|l| l.names == [tokens.to_string()]);
