@@ -156,6 +156,15 @@ impl Form {
         }
     }
 
+    /// A struct, or an array of structs.
+    pub fn holds_structs(&self) -> bool {
+        match self {
+            Form::Struct(_) => true,
+            Form::Array(item, _) | Form::Slice(item) => item.holds_structs(),
+            Form::Scalar(_) | Form::Nd { .. } | Form::Host => false,
+        }
+    }
+
     /// The type of the numbers, where there is one.
     pub fn dtype(&self) -> Option<Dtype> {
         match self {

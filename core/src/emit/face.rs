@@ -65,7 +65,8 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
         let ty = format_ident!("{}", dtype.name().replace("int", "usize"));
         quote!(#name: ::std::vec::Vec<#ty>)
     });
-    let body = assemble(&heads, fields.collect(), functions, kernels);
+    let mut body = assemble(&heads, fields.collect(), functions, kernels);
+    body.extend(surroundings(primal));
     let notes = header::lines(primal, &plans);
     Module { plans, bugs, ..finish(&heads, body, &notes) }
 }
@@ -96,7 +97,6 @@ fn assemble(
     kernels: TokenStream,
 ) -> TokenStream {
     let gradient_type = heads.gradient_type();
-    let surroundings = surroundings(heads.primal);
     let kernels = (!kernels.is_empty()).then(|| {
         quote! {
             mod kernel {
@@ -112,7 +112,6 @@ fn assemble(
         pub struct Workspace { #(#fields,)* }
         #functions
         #kernels
-        #surroundings
     }
 }
 
@@ -158,9 +157,10 @@ fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
         .map(|l| format!("{l}\n"))
         .collect::<String>();
     let docs = documentation(&docs);
+    let body = with_traits(body);
     let tokens = quote! {
         #docs
-        #[allow(unused_imports, unused_variables, unused_mut, unused_parens, non_snake_case, dead_code, clippy::all)]
+        #[allow(unused_imports, unused_variables, unused_mut, unused_parens, non_snake_case, dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
         #vis mod #ident {
             use super::*;
             #body
@@ -169,6 +169,28 @@ fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
         }
     };
     Module { tokens, source, plans: vec![], bugs: vec![] }
+}
+
+/// The items with the traits in scope whose methods they call: the crate of the user may be without the prelude.
+fn with_traits(body: TokenStream) -> TokenStream {
+    let mut out = quote!(
+        use ::core::default::Default as _;
+    );
+    let mut kernel = false;
+    for token in body {
+        match token {
+            TokenTree::Group(g) if kernel => {
+                let items = g.stream();
+                out.extend(quote!({ use ::core::iter::Iterator as _; #items }));
+                kernel = false;
+            }
+            token => {
+                kernel = matches!(&token, TokenTree::Ident(i) if i == "kernel");
+                out.extend([token]);
+            }
+        }
+    }
+    out
 }
 
 /// The module as formatted text.
@@ -275,7 +297,7 @@ fn make_gradient(active: &[&Arg]) -> TokenStream {
     let one = |a: &Arg| {
         let (name, rank) = (&a.ident, usize_literal(a.form.rank()));
         match &a.form {
-            Form::Struct(_) => match a.by_ref {
+            form if form.holds_structs() => match a.by_ref {
                 true => quote!(::chainrule::Differentiable::zeros_like(#name)),
                 false => quote!(::chainrule::Differentiable::zeros_like(&#name)),
             },

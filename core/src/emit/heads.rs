@@ -51,7 +51,7 @@ impl<'a> Heads<'a> {
             let docs = documentation(&format!("The partial derivative with respect to `{name}`."));
             quote!(#docs pub #name: #ty)
         });
-        let comparable = self.active.iter().all(|a| !matches!(a.form, Form::Struct(_)));
+        let comparable = self.active.iter().all(|a| !a.form.holds_structs());
         let derives = if comparable { quote!(Clone, Debug, PartialEq) } else { quote!(Clone) };
         let default = comparable.then(|| {
             let makes = self.active.iter().map(|a| {

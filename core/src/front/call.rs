@@ -104,7 +104,10 @@ impl Lower {
                 return host;
             }
         }
-        self.errors.push(Kind::UnknownFunction, path, &[&key]);
+        match self.calls.last().is_some_and(|(name, _)| *name == key) {
+            true => self.errors.push(Kind::Recursion, at, &[&key]),
+            false => self.errors.push(Kind::UnknownFunction, path, &[&key]),
+        }
         Value::Poison
     }
 
@@ -288,7 +291,11 @@ impl Lower {
             })
             .collect();
         if params.len() != args.len() {
-            self.errors.push(Kind::Argument, at, &[&name, &format!("{} arguments", params.len()), ""]);
+            self.errors.push(
+                Kind::Argument,
+                at,
+                &[&format!("`{name}`"), &format!("{} arguments", params.len()), ""],
+            );
             return Value::Poison;
         }
         let hosts: Vec<Option<TokenStream>> = args

@@ -194,7 +194,7 @@ impl Lower {
             let named = arg_ident(&t.pat);
             let ident = named.clone().unwrap_or_else(|| format_ident!("argument_{}", args.len()));
             let differentiated = match &asked.wrt {
-                Some(names) => names.contains(&ident),
+                Some(names) => names.contains(&ident) && self.differentiable(&t.ty),
                 None => self.differentiable(&t.ty),
             };
             let dims = self.dims_attr(&t.attrs);
@@ -217,7 +217,7 @@ impl Lower {
             let host = Some(ident.to_token_stream());
             self.env.bind(ident.to_string(), value, host);
         }
-        if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() {
+        if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() && self.errors.is_empty() {
             self.errors.push(Kind::NoDifferentiable, &sig.ident, &[&name]);
         }
         args

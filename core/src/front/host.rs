@@ -4,7 +4,7 @@
 
 use super::env::Value;
 use super::Lower;
-use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::UseTree;
 
@@ -22,10 +22,18 @@ pub fn punct(list: &[TokenTree], k: usize, c: char) -> bool {
     matches!(list.get(k), Some(TokenTree::Punct(p)) if p.as_char() == c)
 }
 
+/// Whether the `k`-th token, a name, may be a variable: no field, no part of a path, no macro.
+fn variable(list: &[TokenTree], k: usize) -> bool {
+    let punct = |k: usize, c: char| punct(list, k, c);
+    let field = k >= 1 && punct(k - 1, '.') && !(k >= 2 && punct(k - 2, '.'));
+    let path = (punct(k + 1, ':') && punct(k + 2, ':')) || (k >= 2 && punct(k - 1, ':') && punct(k - 2, ':'));
+    let called = punct(k + 1, '!') && !punct(k + 2, '=');
+    !(field || path || called)
+}
+
 /// Every name in the tokens that may be a variable, with what precedes and follows it taken into account.
 fn walk(tokens: TokenStream, visit: &mut dyn FnMut(&Ident) -> Option<TokenStream>) -> TokenStream {
     let list: Vec<TokenTree> = tokens.into_iter().collect();
-    let punct = |k: usize, c: char| punct(&list, k, c);
     let mut out = TokenStream::new();
     for (k, token) in list.iter().enumerate() {
         match token {
@@ -35,14 +43,8 @@ fn walk(tokens: TokenStream, visit: &mut dyn FnMut(&Ident) -> Option<TokenStream
                 out.extend([TokenTree::Group(group)]);
             }
             TokenTree::Ident(name) => {
-                let field = k >= 1 && punct(k - 1, '.') && !(k >= 2 && punct(k - 2, '.'));
-                let path = (punct(k + 1, ':') && punct(k + 2, ':'))
-                    || (k >= 2 && punct(k - 1, ':') && punct(k - 2, ':'));
-                let called = punct(k + 1, '!') && !punct(k + 2, '=');
-                match (field || path || called).then_some(()).map_or_else(|| visit(name), |_| None) {
-                    Some(other) => out.extend(other),
-                    None => out.extend([token.clone()]),
-                }
+                let other = if variable(&list, k) { visit(name) } else { None };
+                out.extend(other.unwrap_or_else(|| token.to_token_stream()));
             }
             _ => out.extend([token.clone()]),
         }
@@ -113,9 +115,42 @@ impl Lower {
 
     /// Mentions a differentiated value.
     pub fn mentions_active(&self, tokens: &dyn ToTokens) -> bool {
-        names(&tokens.to_token_stream())
-            .iter()
-            .any(|name| self.env.get(name).is_some_and(|b| b.value.active()))
+        let tokens = tokens.to_token_stream();
+        let mut strings = Vec::new();
+        captured(&tokens, 0, &mut strings);
+        strings.iter().any(|name| self.env.get(name).is_some_and(|b| b.value.active()))
+            || self.active_places(tokens)
+    }
+
+    /// Whether a variable in the tokens, or the field of it that they name, is differentiated.
+    fn active_places(&self, tokens: TokenStream) -> bool {
+        let list: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut hit = false;
+        for (k, token) in list.iter().enumerate() {
+            let TokenTree::Ident(name) = token else {
+                if let TokenTree::Group(g) = token {
+                    hit |= self.active_places(g.stream());
+                }
+                continue;
+            };
+            if !variable(&list, k) {
+                continue;
+            }
+            let Some(binding) = self.env.get(&name.to_string()) else { continue };
+            let mut value = &binding.value;
+            let mut at = k + 1;
+            while let (Value::Struct(fields), true, Some(field)) =
+                (value, punct(&list, at, '.'), list.get(at + 1))
+            {
+                let method = matches!(list.get(at + 2), Some(TokenTree::Group(g)) if g.delimiter() == Delimiter::Parenthesis);
+                let found = fields.iter().find(|f| !method && f.0 == field.to_string());
+                let Some(found) = found else { break };
+                value = &found.1;
+                at += 2;
+            }
+            hit |= value.active();
+        }
+        hit
     }
 
     /// The expression as a host value, if it is inactive.

@@ -82,7 +82,11 @@ impl Lower {
         let k = match self.graph.sizes.resolve(axis).as_const() {
             Some(k) if (0..rank as i64).contains(&k) => k as usize,
             _ => {
-                self.errors.push(Kind::Argument, at, &[name, "a dimension that the arrays have", ""]);
+                self.errors.push(
+                    Kind::Argument,
+                    at,
+                    &[&format!("`{name}`"), "a dimension that the arrays have", ""],
+                );
                 return Value::Poison;
             }
         };

@@ -92,6 +92,15 @@ fn nd_type(name: &str, args: &[&GenericArgument]) -> Option<(Option<usize>, bool
     }
 }
 
+/// Why an array of ndarray's that is neither `Array` nor `ArrayView` is refused.
+fn other_array(name: &str) -> Option<&'static str> {
+    if name.starts_with("ArrayViewMut") {
+        return Some("an array that can be written to; take `ArrayView1<f64>` or `&Array1<f64>`");
+    }
+    let other = ["ArcArray", "CowArray", "ArrayRef"].iter().any(|n| name.starts_with(n));
+    other.then_some("an array of another owner; take `ArrayView1<f64>` or `&Array1<f64>`")
+}
+
 impl Lower {
     pub fn known(&mut self, ty: &Type) -> Known {
         self.known_at(ty, 0)
@@ -130,6 +139,12 @@ impl Lower {
                 let key = path_key(&p.path.to_token_stream());
                 if let Some(Definition::Struct { item, defs }) = self.env.defs.clone().get(&key) {
                     return self.struct_type(ty, item.clone(), defs.clone(), &args);
+                }
+                if let (Some(GenericArgument::Type(elem)), Some(why)) = (args.first(), other_array(&name)) {
+                    if matches!(self.known_at(elem, depth + 1), Known::Numbers(Form::Scalar(d), _) if d.is_float())
+                    {
+                        return Known::Refused(why);
+                    }
                 }
                 if let (Some(GenericArgument::Type(elem)), Some((rank, view))) =
                     (args.first(), nd_type(&name, &args))

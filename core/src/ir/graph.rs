@@ -435,7 +435,8 @@ impl Graph {
             let times = self.size(&Size::product(&sizes), dtype);
             return self.apply(Op::Mul, &[inner, times]);
         }
-        if op == RedOp::Sum {
+        // a sum of sums is one sum, but for the order of its terms
+        if op == RedOp::Sum && self.math == Math::Real {
             if let Node::Reduce(RedOp::Sum, inner, body) = self.node(x).clone() {
                 axes.extend(inner);
                 axes.sort();

@@ -84,7 +84,13 @@ fn callees_keep_to_themselves() {
     let p =
         accepted("", "fn f(x: f64, k: usize) -> f64 { let w = 1.5; scaled(x, k + 1) * w + twice(x) }", &defs);
     let host: Vec<String> = p.host.iter().map(|t| crate::diag::source(t)).collect();
-    assert_eq!(host, ["let w_2: f64 = weight((k + 1));", "let w_3: f64 = weight(3);"]);
+    assert_eq!(
+        host,
+        [
+            "let w_2: f64 = scaled::scope::weight((k + 1));",
+            "let w_3: f64 = twice::scope::scaled::scope::weight(3);"
+        ]
+    );
     let errors = lowered("", "fn f(x: f64) -> f64 { bad(x) }", &defs).expect_err("refused");
     assert!(errors.list[0].text().contains("in the call of `bad`: unknown function `unknown`"));
     let mut recursive = definitions(&[]);
