@@ -43,7 +43,8 @@ fn main() {
                 println!("// {seconds:?}");
                 let (name, item) = (f.sig.ident.to_token_stream(), f.to_token_stream());
                 let defs = definitions.clone();
-                definitions.insert(name, Definition::Function { attr, item, defs });
+                let surroundings = compiled.surroundings;
+                definitions.insert(name, Definition::Function { attr, item, defs, surroundings });
             }
             _ => {}
         }

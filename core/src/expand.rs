@@ -64,12 +64,15 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
     match (kind.as_str(), &parts[..]) {
         ("struct", [item]) => definition_macro(front::item_name(item), quote!(struct { #item } { #found })),
         ("fn", [attr, item]) => {
-            let definition =
-                definition_macro(front::item_name(item), quote!(fn { #attr } { #item } { #found }));
-            let module = match Definitions::parse(found) {
-                Ok(definitions) => crate::expand_function(attr.clone(), item.clone(), &definitions),
-                Err(errors) => errors.into_compile_errors(),
+            let (module, surroundings) = match Definitions::parse(found.clone()) {
+                Ok(definitions) => {
+                    let compiled = crate::expand_function(attr.clone(), item.clone(), &definitions);
+                    (compiled.tokens, compiled.surroundings)
+                }
+                Err(errors) => (errors.into_compile_errors(), vec![]),
             };
+            let definition = quote!(fn { #attr } { #item } { #found } { #({ #surroundings })* });
+            let definition = definition_macro(front::item_name(item), definition);
             quote!(#module #definition)
         }
         _ => crate::diag::internal("an expansion of an unknown kind"),
@@ -79,7 +82,7 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
 /// `name!`, which tells the definition to whoever asks.
 fn definition_macro(name: Option<proc_macro2::Ident>, definition: TokenStream) -> TokenStream {
     let Some(name) = name else { return TokenStream::new() };
-    let hidden = format_ident!("__def_{name}");
+    let hidden = format_ident!("__def_{}", name.to_string().trim_start_matches("r#"));
     // `$` of the user's own macros would be read as a fragment: such items cannot be inlined, and say so
     let definition = Group::new(Delimiter::Brace, definition);
     quote! {

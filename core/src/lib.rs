@@ -44,19 +44,22 @@ pub struct Stages {
 /// The result of [`compile`].
 pub struct Compiled {
     pub tokens: TokenStream,
+    /// The expressions of the function's surroundings that its module has functions for.
+    pub surroundings: Vec<TokenStream>,
     pub stages: Stages,
 }
 
 /// The straight line: a function's tokens in, the module beside it out, and what became of it on the way.
 pub fn compile(attr: TokenStream, item: TokenStream, definitions: &Definitions) -> Compiled {
     let mut stages = Stages::default();
-    let tokens = line(attr, item, definitions, Some(&mut stages));
-    Compiled { tokens, stages }
+    let (tokens, surroundings) = line(attr, item, definitions, Some(&mut stages));
+    Compiled { tokens, surroundings, stages }
 }
 
-/// The module alone: what a macro gives.
-pub fn expand_function(attr: TokenStream, item: TokenStream, definitions: &Definitions) -> TokenStream {
-    line(attr, item, definitions, None)
+/// The module alone, without the text of the stages: what a macro gives.
+pub fn expand_function(attr: TokenStream, item: TokenStream, definitions: &Definitions) -> Compiled {
+    let (tokens, surroundings) = line(attr, item, definitions, None);
+    Compiled { tokens, surroundings, stages: Stages::default() }
 }
 
 fn line(
@@ -64,13 +67,13 @@ fn line(
     item: TokenStream,
     definitions: &Definitions,
     mut stages: Option<&mut Stages>,
-) -> TokenStream {
+) -> (TokenStream, Vec<TokenStream>) {
     let mut primal = match front::lower(attr, item, definitions) {
         Ok(primal) => primal,
         Err(failure) => {
             let stub = failure.primal.map(|primal| emit::face::stub(&primal).tokens);
             let errors = failure.errors.into_compile_errors();
-            return quote::quote!(#errors #stub);
+            return (quote::quote!(#errors #stub), vec![]);
         }
     };
     if let Some(stages) = &mut stages {
@@ -103,7 +106,8 @@ fn line(
     }
     let bugs: TokenStream = module.bugs.iter().map(|b| diag::internal(b)).collect();
     let module = module.tokens;
-    quote::quote!(#bugs #module)
+    let surroundings = primal.surroundings.values.into_iter().map(|v| v.0).collect();
+    (quote::quote!(#bugs #module), surroundings)
 }
 
 fn indented(text: &str) -> String {

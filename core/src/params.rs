@@ -72,6 +72,7 @@ struct Field<'a> {
 
 /// Reads the fields and their `#[constant]` attributes.
 fn parameters<'a>(fields: &'a Fields, errors: &mut Errors) -> Vec<Field<'a>> {
+    let mut float: Option<&str> = None;
     let read = fields.iter().zip(fields.members()).map(|(field, member)| {
         let mut constant = false;
         for attr in field.attrs.iter().filter(|a| is_constant(a)) {
@@ -82,6 +83,22 @@ fn parameters<'a>(fields: &'a Fields, errors: &mut Errors) -> Vec<Field<'a>> {
             }
             constant = true;
         }
+        let own = ["f32", "f64"].into_iter().find(|name| says(field.ty.to_token_stream(), name));
+        match (float, own) {
+            (Some(first), Some(own)) if !constant && first != own => {
+                errors.push(
+                    field.ty.span(),
+                    &format!(
+                        "all parameters of a struct have one float type: this is `{own}`, and those above are \
+                         `{first}`. Mark what is no parameter with `#[constant]`"
+                    ),
+                );
+                // the rest of the implementation stays right
+                constant = true;
+            }
+            (None, Some(own)) if !constant => float = Some(own),
+            _ => {}
+        }
         let name = match &member {
             Member::Named(ident) => unraw(ident),
             Member::Unnamed(index) => index.index.to_string(),
@@ -89,6 +106,15 @@ fn parameters<'a>(fields: &'a Fields, errors: &mut Errors) -> Vec<Field<'a>> {
         Field { member, name, ty: &field.ty, constant }
     });
     read.collect()
+}
+
+/// Whether the tokens contain the name.
+fn says(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(g) => says(g.stream(), name),
+        TokenTree::Ident(i) => i == name,
+        _ => false,
+    })
 }
 
 fn is_constant(attr: &Attribute) -> bool {

@@ -74,7 +74,7 @@ pub fn jvp(primal: &Primal) -> Program {
     let mut extra = vec![];
     for (input, _) in wrt.iter().zip(&dots) {
         let leaf = &primal.leaves[input.0 as usize];
-        let root = leaf.arg.and_then(|a| primal.signature.args.get(a)).map(|a| a.tangent());
+        let root = leaf.arg.and_then(|a| primal.signature.args.get(a)).map(|a| primal.signature.tangent(a));
         let rest: TokenStream = leaf.place.clone().into_iter().skip(1).collect();
         extra.push(Leaf { arg: leaf.arg, place: quote!(#root #rest), form: leaf.form.clone() });
     }

@@ -3,8 +3,9 @@
 //! Invariant: tokens here are the user's own, with the user's spans.
 
 use crate::ir::{AxisId, Dtype, Graph, NodeId, Size};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::format_ident;
+use std::collections::BTreeMap;
 
 /// The front's result.
 #[derive(Debug)]
@@ -17,7 +18,24 @@ pub struct Primal {
     pub outputs: Vec<Output>,
     /// The user's inactive `let` statements that host inputs refer to, in order.
     pub host: Vec<TokenStream>,
+    pub surroundings: Surroundings,
     pub options: Options,
+}
+
+/// What the function reads of the module around it, for the functions of other modules that it is inlined into.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// Whole expressions, each with the type of its number.
+    pub values: Vec<(TokenStream, Dtype)>,
+    /// The function's own `use …::*;`, which they may need.
+    pub imports: TokenStream,
+    /// Whether names of the module are mentioned beside the function's own.
+    pub names: bool,
+}
+
+/// The function of a module that gives its `k`-th surrounding value.
+pub fn accessor(k: usize) -> Ident {
+    format_ident!("surroundings_{k}")
 }
 
 #[derive(Clone, Debug, Default)]
@@ -40,14 +58,59 @@ pub struct Signature {
     pub output: TokenStream,
     /// How the numbers of the result lie: one for a plain result, one for each component of a tuple.
     pub results: Vec<Form>,
+    /// The user's names that generated code repeats.
+    pub names: BTreeMap<String, Name>,
+}
+
+/// A name of the user's.
+#[derive(Debug)]
+pub struct Name {
+    pub span: Span,
+    /// How many expressions over arguments mention it.
+    pub times: usize,
 }
 
 impl Signature {
+    /// A name for a variable or parameter of generated code, which must not hide one of the user's.
+    pub fn local(&self, name: &str) -> Ident {
+        let mut name = name.to_string();
+        while self.names.contains_key(&name) {
+            name.push('_');
+        }
+        Ident::new(&name, Span::call_site())
+    }
+
+    /// What holds an argument's tangent.
+    pub fn tangent(&self, arg: &Arg) -> Ident {
+        self.local(&format_ident!("{}_dot", arg.ident).to_string())
+    }
+
+    /// User code that was kept as text: its names mean what they mean where the user wrote them.
+    pub fn restored(&self, text: &str) -> TokenStream {
+        self.respanned(text.parse().unwrap_or_default())
+    }
+
+    fn respanned(&self, tokens: TokenStream) -> TokenStream {
+        tokens
+            .into_iter()
+            .map(|token| match token {
+                TokenTree::Group(g) => {
+                    TokenTree::Group(Group::new(g.delimiter(), self.respanned(g.stream())))
+                }
+                TokenTree::Ident(mut i) => {
+                    i.set_span(self.names.get(&i.to_string()).map_or(self.ident.span(), |n| n.span));
+                    TokenTree::Ident(i)
+                }
+                other => other,
+            })
+            .collect()
+    }
+
     /// What holds the cotangents of the result's components.
     pub fn cotangents(&self) -> Vec<Ident> {
         match self.results.len() {
-            1 => vec![format_ident!("cotangent")],
-            n => (0..n).map(|k| format_ident!("cotangent_{k}")).collect(),
+            1 => vec![self.local("cotangent")],
+            n => (0..n).map(|k| self.local(&format!("cotangent_{k}"))).collect(),
         }
     }
 }
@@ -61,13 +124,6 @@ pub struct Arg {
     /// Behind a shared reference.
     pub by_ref: bool,
     pub differentiated: bool,
-}
-
-impl Arg {
-    /// What holds the argument's tangent.
-    pub fn tangent(&self) -> Ident {
-        format_ident!("{}_dot", self.ident)
-    }
 }
 
 /// How numbers lie in a Rust type.
@@ -99,6 +155,15 @@ impl Form {
             Form::Scalar(_) | Form::Struct(_) | Form::Computed(_) | Form::Host => 0,
             Form::Array(item, _) | Form::Slice(item) => 1 + item.rank(),
             Form::Nd { rank, .. } => *rank,
+        }
+    }
+
+    /// A struct, or an array of structs.
+    pub fn holds_structs(&self) -> bool {
+        match self {
+            Form::Struct(_) => true,
+            Form::Array(item, _) | Form::Slice(item) => item.holds_structs(),
+            Form::Scalar(_) | Form::Computed(_) | Form::Nd { .. } | Form::Host => false,
         }
     }
 

@@ -28,7 +28,7 @@ impl Function {
     fn time(&self, runs: usize) -> f64 {
         let once = || {
             let start = Instant::now();
-            let module = expand_function(self.attr.clone(), self.item.clone(), &self.definitions);
+            let module = expand_function(self.attr.clone(), self.item.clone(), &self.definitions).tokens;
             std::hint::black_box(module);
             start.elapsed().as_secs_f64() * 1e3
         };
@@ -61,7 +61,12 @@ fn functions(source: &str) -> Vec<Function> {
                 };
                 let (name, tokens) = (item.sig.ident.to_string(), item.to_token_stream());
                 let defs = definitions.clone();
-                let definition = Definition::Function { attr: attr.clone(), item: tokens.clone(), defs };
+                let definition = Definition::Function {
+                    attr: attr.clone(),
+                    item: tokens.clone(),
+                    defs,
+                    surroundings: vec![],
+                };
                 out.push(Function { name, attr, item: tokens, definitions: definitions.clone() });
                 definitions.insert(item.sig.ident.to_token_stream(), definition);
             }
@@ -103,7 +108,7 @@ fn milliseconds() {
 fn stages() {
     let asked = std::env::var("EXPAND").unwrap_or_default();
     for f in functions(WORKLOADS).iter().filter(|f| asked.is_empty() || f.name == asked) {
-        let Compiled { stages, tokens } = f.compile();
+        let Compiled { stages, tokens, .. } = f.compile();
         println!(
             "{}\n--\n{}\n--\n{}\n--\n{}\n--\n{}\n",
             stages.graph, stages.joint, stages.simplified, stages.plan, stages.source

@@ -10,11 +10,11 @@ macro_rules! numbers {
 }
 numbers!(f32, f64, usize, u8, u16, u32, u64, isize, i8, i16, i32, i64, bool);
 
-/// An integer that chooses a position.
+/// An integer: one that is computed with, or that chooses a position.
 pub trait Position: Number + std::fmt::Display {
-    /// The values as `usize`; copied to `spare` where they have another type.
+    /// The values as `usize`, negative ones wrapped around; copied to `spare` where they have another type.
     ///
-    /// *Panics* where a value is negative, naming the function and the argument.
+    /// *Panics* where a value is too large for `isize`, naming the function and the argument.
     fn positions<'a>(
         values: &'a [Self],
         spare: &'a mut Vec<usize>,
@@ -33,9 +33,10 @@ macro_rules! positions {
         impl Position for $t {
             fn positions<'a>(values: &'a [$t], spare: &'a mut Vec<usize>, function: &str, argument: &str) -> &'a [usize] {
                 spare.clear();
-                spare.extend(values.iter().enumerate().map(|(at, v)| match usize::try_from(*v) {
-                    Ok(v) => v,
-                    Err(_) => panic!("{function}: `{argument}[{at}]` is {v}, which is no position"),
+                spare.extend(values.iter().enumerate().map(|(at, v)| match isize::try_from(*v) {
+                    // where it is a position, a negative one is above every bound
+                    Ok(v) => v as usize,
+                    Err(_) => panic!("{function}: `{argument}[{at}]` is {v}, which is too large"),
                 }));
                 spare
             }

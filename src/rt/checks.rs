@@ -48,15 +48,11 @@ pub fn nothing_below_zero(function: &str, what: &str, plus: usize, minus: usize)
 
 /// Each index of an argument must be below a size.
 #[track_caller]
-pub fn check_labels<I: Copy + TryInto<usize> + std::fmt::Display>(
-    function: &str,
-    argument: &str,
-    values: &[I],
-    below: usize,
-) {
+pub fn check_labels(function: &str, argument: &str, values: &[usize], below: usize) {
     for (at, value) in values.iter().enumerate() {
-        let inside = (*value).try_into().is_ok_and(|v| v < below);
-        if !inside {
+        if *value >= below {
+            // a negative one wrapped around
+            let value = *value as isize;
             panic!(
                 "{function}: `{argument}[{at}]` is {value}, but there are {below} positions to choose from"
             );

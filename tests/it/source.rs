@@ -1,5 +1,6 @@
 //! Fixtures as tokens: what the macro is given, with the definitions that it would ask for.
 
+use chainrule_core::expand_function;
 use chainrule_core::front::{requests, struct_requests, Definition, Definitions};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -86,7 +87,9 @@ fn definition(file: &syn::File, name: &str) -> Definition {
                             let text = self::text(other);
                             if other == name {
                                 let Item { attr, item, definitions } = self::item(&text, name);
-                                return Definition::Function { attr, item, defs: definitions };
+                                let compiled = expand_function(attr.clone(), item.clone(), &definitions);
+                                let surroundings = compiled.surroundings;
+                                return Definition::Function { attr, item, defs: definitions, surroundings };
                             }
                             return definition(&syn::parse_str(&text).expect("a file of Rust"), name);
                         }

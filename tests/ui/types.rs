@@ -22,4 +22,9 @@ fn k(x: &[Array2<f64>; 2]) -> f64 {
     x[0].sum()
 }
 
+#[differentiable]
+fn written(x: ndarray::ArrayViewMut1<f64>) -> f64 {
+    x.sum()
+}
+
 fn main() {}

@@ -6,4 +6,9 @@ fn f(x: f64, y: f64) -> f64 {
     x * y
 }
 
+#[differentiable(wrt())]
+fn nothing(x: f64) -> f64 {
+    x
+}
+
 fn main() {}

@@ -48,11 +48,11 @@ kinds! {
         help "write its type: `let {1}: Array2<f32> = …`";
     Shape "shape" "{0}: the shapes {1} and {2} do not fit" help "{3}";
     Bounds "bounds" "index {0} is out of bounds for a dimension of size {1}" help "";
-    Dtypes "dtypes" "`{0}` between {1} and {2}" help "convert one side with `as`";
+    Dtypes "dtypes" "{0} between {1} and {2}" help "convert one side with `as`";
     CastInteger "cast-to-integer" "`as {0}` of a differentiated value loses its derivative" help "use `trunc()`, which stays a float";
     Recursion "recursion" "`{0}` calls itself" help "recursion cannot be inlined; write a loop";
     Depth "depth" "this expression is nested too deeply" help "give parts of it names with `let`";
-    Argument "argument" "`{0}` expects {1}" help "{2}";
+    Argument "argument" "{0} expects {1}" help "{2}";
     Result "result" "the function returns {0}, but its signature says `{1}`" help "";
 }
 

@@ -5,9 +5,9 @@
 use super::names::Names;
 use crate::ir::{Array, Graph, Index, Node, NodeId, Size, Sym};
 use crate::schedule::Plan;
-use crate::signature::{Form, Leaf};
-use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote};
+use crate::signature::{Form, Leaf, Signature};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Leaves that are arrays need a spare buffer where their memory may not be in row-major order.
@@ -17,17 +17,16 @@ pub fn may_be_strided(form: &Form) -> bool {
 
 pub struct Entry<'a> {
     pub function: String,
+    pub signature: &'a Signature,
     /// One for each input of the graph.
     pub leaves: &'a [&'a Leaf],
     pub graph: &'a Graph,
-    /// Where the user's names are looked up.
-    pub span: Span,
     pub generics: &'a [String],
 }
 
 impl Entry<'_> {
-    fn shape_ident(leaf: usize) -> Ident {
-        format_ident!("shape_{leaf}")
+    fn shape_ident(&self, leaf: usize) -> Ident {
+        self.signature.local(&format!("shape_{leaf}"))
     }
 
     /// `let` statements for shapes and sizes, and checks of all dimensions of the leaves in use.
@@ -41,7 +40,7 @@ impl Entry<'_> {
             if input.dims.is_empty() || matches!(leaf.form, Form::Computed(_)) {
                 continue;
             }
-            let (shape, rank, place) = (Self::shape_ident(k), usize_literal(leaf.form.rank()), &leaf.place);
+            let (shape, rank, place) = (self.shape_ident(k), usize_literal(leaf.form.rank()), &leaf.place);
             out.extend(quote!(let #shape = ::chainrule::rt::shape::<#rank>(&#place);));
             for (d, size) in input.dims.iter().enumerate() {
                 dims.push((k, d, self.graph.sizes.resolve(size)));
@@ -57,7 +56,7 @@ impl Entry<'_> {
         for sym in all.iter().filter(|s| rigid(**s)) {
             let name = self.graph.sizes.name(*sym);
             if !self.generics.contains(&name) {
-                let value = spanned(name.parse().unwrap_or_default(), self.span);
+                let value = self.signature.restored(&name);
                 let var = names.sym(self.graph, *sym, self.generics);
                 out.extend(quote!(let #var = (#value) as usize;));
             }
@@ -84,7 +83,7 @@ impl Entry<'_> {
                     // plain dimensions first
                     continue;
                 }
-                let shape = Self::shape_ident(*k);
+                let shape = self.shape_ident(*k);
                 let at = usize_literal(*d);
                 let var = names.sym(self.graph, sym, self.generics);
                 if alone {
@@ -122,7 +121,7 @@ impl Entry<'_> {
                 None if size.as_const().is_some() => "`#[dims]` or the other operand".to_string(),
                 None => format!("the size {}", self.graph.sizes.show(size)),
             };
-            let (shape, expected) = (Self::shape_ident(*k), names.size(self.graph, size, self.generics));
+            let (shape, expected) = (self.shape_ident(*k), names.size(self.graph, size, self.generics));
             let argument = self.leaves[*k].place.to_string().replace(' ', "");
             let at = usize_literal(*d);
             out.extend(
@@ -153,7 +152,8 @@ impl Entry<'_> {
                 _ => return false,
             }
         }
-        matches!(form, Form::Array(..))
+        let rigid = |s: &Sym| self.graph.sizes.syms.get(s.0 as usize).is_some_and(|i| i.rigid);
+        matches!(form, Form::Array(_, n) if n.terms().iter().all(|t| t.0.iter().all(rigid)))
     }
 
     /// Checks that no axis is negative and that every constant position lies inside.
@@ -297,20 +297,6 @@ fn signed(size: &Size) -> (Size, Size) {
         }
     }
     (plus, minus)
-}
-
-/// The same tokens as if they stood at the span: names in them mean what they mean there.
-fn spanned(tokens: TokenStream, span: Span) -> TokenStream {
-    tokens
-        .into_iter()
-        .map(|mut token| {
-            if let TokenTree::Group(g) = &token {
-                token = TokenTree::Group(Group::new(g.delimiter(), spanned(g.stream(), span)));
-            }
-            token.set_span(span);
-            token
-        })
-        .collect()
 }
 
 /// A literal for a number of elements.

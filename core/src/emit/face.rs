@@ -7,9 +7,9 @@ use super::header::{self, Planned};
 use super::heads::{documentation, Heads};
 use super::module::{generate, owned, target_name, Generated, Memory, Program};
 use crate::ir::Dtype;
-use crate::signature::{Arg, Form, Primal};
+use crate::signature::{accessor, Arg, Form, Primal};
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, ToTokens};
 
 /// The programs that the module offers.
 pub struct Programs {
@@ -54,7 +54,7 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
     }
     if let Some(program) = &programs.jvp {
         let generated = generate(primal, program, "jvp", &|k, dims| {
-            let name = target_name(k, primal.outputs.len());
+            let name = memory_name(primal, k);
             let rank = usize_literal(dims.len());
             quote!(::chainrule::rt::fit::<#rank, _>(&mut #name, [#(#dims),*])).into()
         });
@@ -65,7 +65,8 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
         let ty = super::module::element(*dtype);
         quote!(#name: ::std::vec::Vec<#ty>)
     });
-    let body = assemble(&heads, fields.collect(), functions, kernels);
+    let mut body = assemble(&heads, fields.collect(), functions, kernels);
+    body.extend(surroundings(primal));
     let notes = header::lines(primal, &plans);
     Module { plans, bugs, ..finish(&heads, body, &notes) }
 }
@@ -114,6 +115,28 @@ fn assemble(
     }
 }
 
+/// What the functions of other modules need that this one is inlined into.
+fn surroundings(primal: &Primal) -> TokenStream {
+    let imports = &primal.surroundings.imports;
+    let values = primal.surroundings.values.iter().enumerate().map(|(k, (tokens, dtype))| {
+        let name = accessor(k);
+        let docs =
+            documentation("What the function reads of its module, for callers that it is inlined into.");
+        match dtype {
+            Dtype::Int => quote!(#docs pub(crate) fn #name() -> usize { #imports (#tokens) as usize }),
+            float => {
+                let ty = format_ident!("{}", float.name());
+                quote!(#docs pub(crate) fn #name() -> #ty { #imports #tokens })
+            }
+        }
+    });
+    let names = primal.surroundings.names.then(|| {
+        let docs = documentation("The module of the function, for callers that it is inlined into.");
+        quote!(#docs pub(crate) mod scope { pub(crate) use super::super::*; })
+    });
+    quote!(#(#values)* #names)
+}
+
 /// The module around its items.
 fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
     let signature = &heads.primal.signature;
@@ -134,9 +157,10 @@ fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
         .map(|l| format!("{l}\n"))
         .collect::<String>();
     let docs = documentation(&docs);
+    let body = with_traits(body);
     let tokens = quote! {
         #docs
-        #[allow(unused_imports, unused_variables, unused_mut, unused_parens, non_snake_case, dead_code, clippy::all)]
+        #[allow(unused_imports, unused_variables, unused_mut, unused_parens, non_snake_case, dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
         #vis mod #ident {
             use super::*;
             #body
@@ -145,6 +169,28 @@ fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
         }
     };
     Module { tokens, source, plans: vec![], bugs: vec![] }
+}
+
+/// The items with the traits in scope whose methods they call: the crate of the user may be without the prelude.
+fn with_traits(body: TokenStream) -> TokenStream {
+    let mut out = quote!(
+        use ::core::default::Default as _;
+    );
+    let mut kernel = false;
+    for token in body {
+        match token {
+            TokenTree::Group(g) if kernel => {
+                let items = g.stream();
+                out.extend(quote!({ use ::core::iter::Iterator as _; #items }));
+                kernel = false;
+            }
+            token => {
+                kernel = matches!(&token, TokenTree::Ident(i) if i == "kernel");
+                out.extend([token]);
+            }
+        }
+    }
+    out
 }
 
 /// The module as formatted text.
@@ -162,7 +208,7 @@ fn reverse(primal: &Primal, program: &Program, name: &str) -> Generated {
     generate(primal, program, name, &|k, dims| {
         let rank = usize_literal(dims.len());
         if k < program.outputs.len() {
-            let value = format_ident!("value_{k}");
+            let value = memory_name(primal, k);
             return quote!(::chainrule::rt::fit::<#rank, _>(&mut #value, [#(#dims),*])).into();
         }
         let gradient = &program.gradients[k - program.outputs.len()];
@@ -171,7 +217,7 @@ fn reverse(primal: &Primal, program: &Program, name: &str) -> Generated {
         let indexed = leaf.place.clone().into_iter().any(|t| matches!(t, TokenTree::Group(_)));
         if indexed {
             // elements of one array cannot be borrowed side by side: each is taken out and put back
-            let taken = format_ident!("taken_{k}");
+            let taken = primal.signature.local(&format!("taken_{k}"));
             return Memory {
                 before: quote!(let mut #taken = ::chainrule::rt::take::<#rank, _>(&mut #place);),
                 slice: quote!(::chainrule::rt::fit::<#rank, _>(&mut #taken, [#(#dims),*])),
@@ -188,12 +234,18 @@ fn gradient_place(primal: &Primal, arg: Option<usize>, place: &TokenStream) -> T
     let single = primal.signature.args.iter().filter(|a| a.differentiated).count() == 1;
     let rest: TokenStream = place.clone().into_iter().skip(1).collect();
     let root = arg.and_then(|a| primal.signature.args.get(a)).map(|a| &a.ident);
+    let gradient = primal.signature.local("gradient");
     match (single, root, rest.is_empty()) {
-        (true, _, true) => quote!(*gradient),
-        (true, _, false) => quote!(gradient #rest),
-        (false, Some(root), _) => quote!(gradient.#root #rest),
-        (false, None, _) => quote!(gradient),
+        (true, _, true) => quote!(*#gradient),
+        (true, _, false) => quote!(#gradient #rest),
+        (false, Some(root), _) => quote!(#gradient.#root #rest),
+        (false, None, _) => quote!(#gradient),
     }
+}
+
+/// The variable that holds a result which is an array.
+fn memory_name(primal: &Primal, k: usize) -> Ident {
+    primal.signature.local(&target_name(k, primal.outputs.len()).to_string())
 }
 
 fn names(primal: &Primal) -> Vec<&Ident> {
@@ -245,7 +297,7 @@ fn make_gradient(active: &[&Arg]) -> TokenStream {
     let one = |a: &Arg| {
         let (name, rank) = (&a.ident, usize_literal(a.form.rank()));
         match &a.form {
-            Form::Struct(_) => match a.by_ref {
+            form if form.holds_structs() => match a.by_ref {
                 true => quote!(::chainrule::Differentiable::zeros_like(#name)),
                 false => quote!(::chainrule::Differentiable::zeros_like(&#name)),
             },
@@ -276,8 +328,9 @@ fn gradient_functions(
     let scalars = scalar_gradients(primal, program);
     let value = match scalar_results(program).into_iter().next().flatten() {
         Some(value) => value,
-        None => quote!(value_0),
+        None => memory_name(primal, 0).to_token_stream(),
     };
+    let [gradient, result] = ["gradient", "value"].map(|name| primal.signature.local(name));
     let (ty, make) = (&heads.gradient, make_gradient(&heads.active));
     let turbofish = if args.is_empty() { quote!() } else { quote!(::<#(#args),*>) };
     let (head_1, head_2, head_3) =
@@ -287,9 +340,9 @@ fn gradient_functions(
             value_and_gradient #turbofish(#(#names),*).1
         }
         #head_2 {
-            let mut gradient: #ty = #make;
-            let value = value_and_gradient_into #turbofish(#(#names,)* &mut gradient, &mut Workspace::default());
-            (value, gradient)
+            let mut #gradient: #ty = #make;
+            let #result = value_and_gradient_into #turbofish(#(#names,)* &mut #gradient, &mut Workspace::default());
+            (#result, #gradient)
         }
         #head_3 {
             #(#host)*
@@ -306,7 +359,7 @@ fn value_memory(primal: &Primal, program: &Program) -> TokenStream {
     for (k, o) in program.outputs.iter().enumerate() {
         let rank = usize_literal(o.dims.len());
         if !o.dims.is_empty() {
-            let (name, ty) = (format_ident!("value_{k}"), owned(&o.form, &primal.graph.sizes));
+            let (name, ty) = (memory_name(primal, k), owned(&o.form, &primal.graph.sizes));
             out.extend(quote!(let mut #name: #ty = ::chainrule::rt::make::<#rank, _>([0; #rank]);));
         }
     }
@@ -314,15 +367,12 @@ fn value_memory(primal: &Primal, program: &Program) -> TokenStream {
 }
 
 /// The result of the primal, assembled from its components.
-fn values(program: &Program) -> TokenStream {
+fn values(primal: &Primal, program: &Program) -> TokenStream {
     let results = scalar_results(program);
     let parts: Vec<TokenStream> = (0..program.outputs.len())
         .map(|k| match &results[k] {
             Some(t) => t.clone(),
-            None => {
-                let name = format_ident!("value_{k}");
-                quote!(#name)
-            }
+            None => memory_name(primal, k).to_token_stream(),
         })
         .collect();
     match &parts[..] {
@@ -333,19 +383,21 @@ fn values(program: &Program) -> TokenStream {
 
 fn vjp_function(primal: &Primal, heads: &Heads, generated: &Generated, program: &Program) -> TokenStream {
     let (call, host, head, ty) = (&generated.call, &primal.host, heads.vjp(), &heads.gradient);
-    let (memory, values) = (value_memory(primal, program), values(program));
+    let (memory, values) = (value_memory(primal, program), values(primal, program));
     let scalars = scalar_gradients(primal, program);
     let make = make_gradient(&heads.active);
+    let [workspace, made, gradient] =
+        ["workspace", "made", "gradient"].map(|name| primal.signature.local(name));
     quote! {
         #head {
-            let workspace = &mut Workspace::default();
-            let mut made: #ty = #make;
-            let gradient = &mut made;
+            let #workspace = &mut Workspace::default();
+            let mut #made: #ty = #make;
+            let #gradient = &mut #made;
             #memory
             #(#host)*
             let results = { #call };
             #scalars
-            (#values, made)
+            (#values, #made)
         }
     }
 }
@@ -354,10 +406,11 @@ fn jvp_function(primal: &Primal, heads: &Heads, generated: &Generated, program: 
     let (call, host, head) = (&generated.call, &primal.host, heads.jvp());
     let n = primal.outputs.len();
     let results = scalar_results(program);
+    let workspace = primal.signature.local("workspace");
     let mut memory = TokenStream::new();
     let (mut values, mut tangents) = (vec![], vec![]);
     for (k, o) in program.outputs.iter().enumerate() {
-        let name = target_name(k, n);
+        let name = memory_name(primal, k);
         let rank = usize_literal(o.dims.len());
         let part = match &results[k] {
             Some(t) => t.clone(),
@@ -380,7 +433,7 @@ fn jvp_function(primal: &Primal, heads: &Heads, generated: &Generated, program: 
     let (values, tangents) = (group(&values), group(&tangents));
     quote! {
         #head {
-            let workspace = &mut Workspace::default();
+            let #workspace = &mut Workspace::default();
             #memory
             #(#host)*
             let results = { #call };

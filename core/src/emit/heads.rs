@@ -51,7 +51,7 @@ impl<'a> Heads<'a> {
             let docs = documentation(&format!("The partial derivative with respect to `{name}`."));
             quote!(#docs pub #name: #ty)
         });
-        let comparable = self.active.iter().all(|a| !matches!(a.form, Form::Struct(_)));
+        let comparable = self.active.iter().all(|a| !a.form.holds_structs());
         let derives = if comparable { quote!(Clone, Debug, PartialEq) } else { quote!(Clone) };
         let default = comparable.then(|| {
             let makes = self.active.iter().map(|a| {
@@ -112,7 +112,8 @@ impl<'a> Heads<'a> {
         let docs = "As [`value_and_gradient`], into memory of the caller: nothing is allocated once `workspace` and\n\
             `gradient` have seen these shapes. `gradient` is overwritten.\n\n*Panics* where shapes do not fit, before anything is written.";
         let gradient = &self.gradient;
-        let memory = [quote!(gradient: &mut #gradient), quote!(workspace: &mut Workspace)];
+        let [name, workspace] = ["gradient", "workspace"].map(|name| self.primal.signature.local(name));
+        let memory = [quote!(#name: &mut #gradient), quote!(#workspace: &mut Workspace)];
         self.function(docs, "value_and_gradient_into", &memory, self.primal.signature.output.clone())
     }
 
@@ -143,7 +144,7 @@ impl<'a> Heads<'a> {
             self.ident()
         );
         let parameter = |a: &&Arg| {
-            let (name, ty) = (a.tangent(), &a.ty);
+            let (name, ty) = (self.primal.signature.tangent(a), &a.ty);
             quote!(#name: #ty)
         };
         let extra: Vec<TokenStream> = self.active.iter().map(parameter).collect();

@@ -11,7 +11,7 @@ use crate::derive::Gradient;
 use crate::ir::{AxisId, Dtype, Graph, NodeId, Size, Sym};
 use crate::schedule::{schedule, Plan, Target};
 use crate::signature::{Form, Leaf, Output, Primal};
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ pub fn generate(
     let shapes: Vec<Vec<AxisId>> = targets.iter().map(|t| t.dims.clone()).collect();
     let plan = schedule(program.graph.clone(), targets);
     let generics: Vec<String> = primal.signature.generic_args.iter().map(|g| g.to_string()).collect();
-    let mut names = Names::default();
+    let mut names = Names::new(&primal.signature.names);
     generics.iter().for_each(|g| {
         names.fresh(g);
     });
@@ -86,11 +86,12 @@ pub fn generate(
     let leaves: Vec<&Leaf> = primal.leaves.iter().chain(&program.extra).collect();
     let entry = Entry {
         function: primal.signature.ident.to_string(),
+        signature: &primal.signature,
         leaves: &leaves,
         graph: &plan.graph,
-        span: primal.signature.ident.span(),
         generics: &generics,
     };
+    let workspace = primal.signature.local("workspace");
     let ty = |d: Dtype| format_ident!("{}", d.name());
     let mut fields = vec![];
     let mut function_types: Vec<(Ident, TokenStream)> = vec![];
@@ -146,8 +147,9 @@ pub fn generate(
                         fields.push(quote!(pub #ident: &'k mut [#elem]));
                         open.extend(quote!(#ident,));
                         values.push(quote!(#ident));
-                        setup
-                            .extend(quote!(let #ident = ::chainrule::rt::room(&mut workspace.#field, #len);));
+                        setup.extend(
+                            quote!(let #ident = ::chainrule::rt::room(&mut #workspace.#field, #len);),
+                        );
                         buffers.push((field, plan.graph.dtype(*n)));
                     }
                 }
@@ -237,6 +239,10 @@ pub fn generate(
             }
         }
     };
+    let kernel = match generics.iter().any(|g| g == "S") {
+        true => level_renamed(kernel),
+        false => kernel,
+    };
     let call = quote! {
         #shapes
         #bounds
@@ -256,7 +262,7 @@ fn target(node: NodeId, dims: &[AxisId]) -> Target {
     Target { node, dims: dims.to_vec(), scalar: dims.is_empty() }
 }
 
-/// The variable of a result: tangents come behind the `n` values.
+/// The variable of a result: tangents come behind the `n` values. In the user's scope, [`Signature::local`] has its name.
 pub fn target_name(k: usize, n: usize) -> Ident {
     if k < n {
         format_ident!("value_{k}")
@@ -290,6 +296,7 @@ fn input_slices(
     buffers: &mut Vec<(Ident, Dtype)>,
 ) -> TokenStream {
     let mut out = TokenStream::new();
+    let [workspace, order, spare] = ["workspace", "order", "spare"].map(|name| primal.signature.local(name));
     for (slice, (ident, _)) in slices {
         let Slice::Input(i) = slice else { continue };
         let input = plan.graph.input(*i);
@@ -314,21 +321,21 @@ fn input_slices(
             let field = format_ident!("{name}_{ident}_positions");
             let (function, argument) = (primal.signature.ident.to_string(), &input.name);
             out.extend(quote! {
-                let order = &mut ::std::vec::Vec::new();
+                let #order = &mut ::std::vec::Vec::new();
                 let #ident = ::chainrule::rt::positions::<#rank, _>(
-                    &#place, order, &mut workspace.#field, #function, #argument);
+                    &#place, #order, &mut #workspace.#field, #function, #argument);
             });
             buffers.push((field, input.dtype));
         } else if may_be_strided(form) {
             let field = format_ident!("{name}_{ident}_in_order");
             out.extend(
-                quote!(let #ident = ::chainrule::rt::elements::<#rank, _>(&#place, &mut workspace.#field);),
+                quote!(let #ident = ::chainrule::rt::elements::<#rank, _>(&#place, &mut #workspace.#field);),
             );
             buffers.push((field, input.dtype));
         } else {
             out.extend(quote! {
-                let spare = &mut ::std::vec::Vec::new();
-                let #ident = ::chainrule::rt::elements::<#rank, _>(&#place, spare);
+                let #spare = &mut ::std::vec::Vec::new();
+                let #ident = ::chainrule::rt::elements::<#rank, _>(&#place, #spare);
             });
         }
     }
@@ -338,6 +345,23 @@ fn input_slices(
 /// `const N: usize` for each const generic.
 pub fn const_generics(args: &[TokenStream]) -> Vec<TokenStream> {
     args.iter().map(|g| quote!(const #g: usize)).collect()
+}
+
+/// The kernel with another name for the level `S`, which is a const generic of the user's.
+fn level_renamed(kernel: TokenStream) -> TokenStream {
+    let mut out: Vec<TokenTree> = Vec::new();
+    let mut tokens = kernel.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let level = matches!(&token, TokenTree::Ident(i) if i == "S")
+            && matches!(tokens.peek(), Some(TokenTree::Punct(p)) if p.as_char() == ':')
+            && !matches!(out.last(), Some(TokenTree::Ident(i)) if i == "const");
+        out.push(match token {
+            TokenTree::Ident(i) if level => TokenTree::Ident(Ident::new("Level", i.span())),
+            TokenTree::Group(g) => TokenTree::Group(Group::new(g.delimiter(), level_renamed(g.stream()))),
+            other => other,
+        });
+    }
+    out.into_iter().collect()
 }
 
 fn uses(code: &TokenStream, name: &str) -> bool {

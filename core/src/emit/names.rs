@@ -1,12 +1,15 @@
 //! Names of generated variables: the user's names where there are some, each one once.
 
 use crate::ir::{Graph, InputId, Size, Sym};
+use crate::signature::Name;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct Names {
+    /// The user's names, and how many expressions mention each.
+    users: BTreeMap<String, usize>,
     taken: BTreeSet<String>,
     /// The first number that may be free for a name that is taken.
     next: BTreeMap<String, usize>,
@@ -14,9 +17,33 @@ pub struct Names {
     syms: BTreeMap<Sym, TokenStream>,
 }
 
+/// Variables around the call of a kernel: names of buffers and sizes keep clear of them.
+const LOCALS: [&str; 6] = ["gradient", "workspace", "made", "spare", "order", "lifetime"];
+
 impl Names {
+    pub fn new(users: &BTreeMap<String, Name>) -> Self {
+        let users = users.iter().map(|(name, n)| (name.clone(), n.times)).collect();
+        let taken = LOCALS.iter().map(|name| name.to_string()).collect();
+        Names { users, taken, next: BTreeMap::new(), inputs: BTreeMap::new(), syms: BTreeMap::new() }
+    }
+
     /// An identifier like the hint that nothing else has.
     pub fn fresh(&mut self, hint: &str) -> Ident {
+        self.fresh_beside(hint, |_| false)
+    }
+
+    /// A name beside the user's code: it hides none of the user's names but the one that it replaces everywhere.
+    fn beside_users(&mut self, hint: &str) -> Ident {
+        let users = std::mem::take(&mut self.users);
+        let name = self.fresh_beside(hint, |name| {
+            let replaced = name == hint && users.get(name).is_some_and(|times| *times <= 1);
+            numbered(name) || (users.contains_key(name) && !replaced)
+        });
+        self.users = users;
+        name
+    }
+
+    fn fresh_beside(&mut self, hint: &str, hides: impl Fn(&str) -> bool) -> Ident {
         let mut base = String::new();
         for c in hint.chars() {
             match c {
@@ -33,12 +60,12 @@ impl Names {
         };
         // `self`, `fn`, … are no names; a keyword gets a number like any name that is taken
         let mut name = base.clone();
-        if keyword(&name) || !self.taken.insert(name.clone()) {
+        if keyword(&name) || hides(&name) || !self.taken.insert(name.clone()) {
             let next = self.next.entry(base.clone()).or_insert(2);
             while {
                 name = format!("{base}_{next}");
                 *next += 1;
-                !self.taken.insert(name.clone())
+                hides(&name) || !self.taken.insert(name.clone())
             } {}
         }
         Ident::new(&name, Span::call_site())
@@ -48,7 +75,7 @@ impl Names {
         if let Some(name) = self.inputs.get(&input) {
             return name.clone();
         }
-        let name = self.fresh(&graph.input(input).name);
+        let name = self.beside_users(&graph.input(input).name);
         self.inputs.insert(input, name.clone());
         name
     }
@@ -63,7 +90,7 @@ impl Names {
             let ident = Ident::new(&name, Span::call_site());
             quote!(#ident)
         } else {
-            let ident = self.fresh(&name);
+            let ident = self.beside_users(&name);
             quote!(#ident)
         };
         self.syms.insert(sym, tokens.clone());
@@ -149,6 +176,13 @@ pub fn join(parts: &[TokenStream], by: TokenStream) -> TokenStream {
         out.extend(part.clone());
     }
     out
+}
+
+/// `value_0`, `shape_1`, …: memory and shapes around the call of a kernel.
+fn numbered(name: &str) -> bool {
+    name.rsplit_once('_').is_some_and(|(stem, digits)| {
+        matches!(stem, "value" | "tangent" | "shape" | "taken") && digits.bytes().all(|b| b.is_ascii_digit())
+    })
 }
 
 fn keyword(name: &str) -> bool {

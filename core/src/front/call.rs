@@ -2,10 +2,11 @@
 //!
 //! Invariant: a callee sees its own definitions and names, never its caller's.
 
-use super::definitions::{path_key, Definition, Definitions};
+use super::definitions::{path_key, Definition};
 use super::env::{Closure, Env, Value};
 use super::function::arg_ident;
-use super::types::{strip, Known};
+use super::scope::Scope;
+use super::types::{scalar_type, strip, Known};
 use super::{Lower, MAX_DEPTH};
 use crate::diag::{source, Kind};
 use crate::ir::{Dtype, Size};
@@ -42,6 +43,18 @@ impl Lower {
                 None => {}
             }
         }
+        if let Some(qself) = &callee.qself {
+            // `<f64>::exp(x)`
+            let dtype = scalar_type(&source(&qself.ty)).filter(|d| d.is_float());
+            let args: Vec<Value> = c.args.iter().map(|a| self.expr(a)).collect();
+            return match (dtype, callee.path.segments.first()) {
+                _ if args.iter().any(Value::is_poison) => Value::Poison,
+                (Some(dtype), Some(method)) if callee.path.segments.len() == 1 => {
+                    self.float_function(dtype, &method.ident.to_string(), args, c)
+                }
+                _ => self.unsupported(c, "a function of a trait", "call the method on the value"),
+            };
+        }
         if let Some(value) = self.constructor(callee, c) {
             return value;
         }
@@ -62,12 +75,19 @@ impl Lower {
         }
         let key = path_key(path);
         let defs = self.env.defs.clone();
-        match defs.get(&key) {
-            Some(Definition::Builtin(name)) => return self.builtin(name, args, at),
-            Some(Definition::Function { item, defs, .. }) => {
-                return self.inline(item.clone(), Rc::new(defs.clone()), args, c, at);
+        match defs.entry(&key) {
+            Some((_, Definition::Builtin(name))) => return self.builtin(name, args, at),
+            Some((path, Definition::Function { item, defs, surroundings, .. })) => {
+                let scope = Scope {
+                    path: path.clone(),
+                    surroundings: surroundings.clone(),
+                    outer: self.env.scope.clone(),
+                };
+                let scope = Some(Rc::new(scope));
+                let env = Env { defs: Rc::new(defs.clone()), scope, ..Env::default() };
+                return self.inline(item.clone(), env, args, c, at);
             }
-            Some(Definition::Struct { .. }) => {
+            Some((_, Definition::Struct { .. })) => {
                 return self.unsupported(at, "a struct made of differentiated values", "return a tuple");
             }
             None => {}
@@ -85,7 +105,10 @@ impl Lower {
                 return host;
             }
         }
-        self.errors.push(Kind::UnknownFunction, path, &[&key]);
+        match self.calls.last().is_some_and(|(name, _)| *name == key) {
+            true => self.errors.push(Kind::Recursion, at, &[&key]),
+            false => self.errors.push(Kind::UnknownFunction, path, &[&key]),
+        }
         Value::Poison
     }
 
@@ -139,6 +162,16 @@ impl Lower {
             {
                 let value = self.expr(c.args.first()?);
                 self.as_nd(value, c)
+            }
+            ("" | "ndarray", "concatenate" | "stack") if c.args.len() == 2 => {
+                let axis = self.expr(c.args.first()?);
+                let parts = match strip_expr(c.args.get(1)?) {
+                    Expr::Array(list) => {
+                        list.elems.iter().map(|e| (self.expr(e), e.to_token_stream())).collect()
+                    }
+                    other => vec![(self.expr(other), other.to_token_stream())],
+                };
+                Some(self.join_all(last, axis, parts, c))
             }
             (owner, "from" | "from_vec" | "from_iter") if owner.starts_with("Array") && c.args.len() == 1 => {
                 let value = self.expr(c.args.first()?);
@@ -231,7 +264,7 @@ impl Lower {
     fn inline(
         &mut self,
         item: TokenStream,
-        defs: Rc<Definitions>,
+        env: Env,
         args: Vec<Value>,
         c: Option<&ExprCall>,
         at: &dyn ToTokens,
@@ -261,7 +294,11 @@ impl Lower {
             })
             .collect();
         if params.len() != args.len() {
-            self.errors.push(Kind::Argument, at, &[&name, &format!("{} arguments", params.len()), ""]);
+            self.errors.push(
+                Kind::Argument,
+                at,
+                &[&format!("`{name}`"), &format!("{} arguments", params.len()), ""],
+            );
             return Value::Poison;
         }
         let hosts: Vec<Option<TokenStream>> = args
@@ -273,7 +310,13 @@ impl Lower {
                 Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
             })
             .collect();
-        let inside = Env { bindings: vec![], sealed: 0, defs, ..self.env.clone() };
+        let inside = Env {
+            bindings: vec![],
+            sealed: 0,
+            guards: self.env.guards.clone(),
+            versions: self.env.versions.clone(),
+            ..env
+        };
         let outside = std::mem::replace(&mut self.env, inside);
         self.calls.push((name.clone(), source));
         for param in &item.sig.generics.params {
@@ -288,7 +331,7 @@ impl Lower {
         for ((param, value), host) in params.iter().zip(args).zip(hosts) {
             let Some(ident) = arg_ident(&param.pat) else { continue };
             let dims = self.dims_attr(&param.attrs);
-            let value = self.passed(value, param, dims.as_ref(), &ident.to_string(), at);
+            let value = self.passed(value, param, dims.as_ref(), &ident.to_string(), host.as_ref(), at);
             bound.push((ident.to_string(), value, host));
         }
         for (name, value, host) in bound {
@@ -318,9 +361,18 @@ impl Lower {
         param: &syn::PatType,
         dims: Option<&super::types::Dims>,
         name: &str,
+        host: Option<&TokenStream>,
         at: &dyn ToTokens,
     ) -> Value {
-        match self.known(&param.ty) {
+        let known = self.known(&param.ty);
+        let value = match (value, &known, host) {
+            // an array of integers that the call writes out
+            (Value::Tuple(_), Known::Numbers(Form::Slice(_) | Form::Array(..), Dtype::Int), Some(tokens)) => {
+                Value::Host(tokens.clone())
+            }
+            (value, ..) => value,
+        };
+        match known {
             Known::Numbers(form, dtype) if dtype.is_float() || !matches!(form, Form::Scalar(_)) => {
                 let host_array = matches!(value, Value::Host(_)) && !matches!(form, Form::Scalar(_));
                 let t = match value {
@@ -364,4 +416,16 @@ fn body_text(item: &TokenStream) -> String {
     let text = item.to_string();
     let start = text.find("fn ").unwrap_or(0);
     text[start..].to_string()
+}
+
+/// The expression without references and parentheses.
+fn strip_expr(mut e: &Expr) -> &Expr {
+    loop {
+        e = match e {
+            Expr::Reference(r) => &r.expr,
+            Expr::Paren(p) => &p.expr,
+            Expr::Group(g) => &g.expr,
+            _ => return e,
+        };
+    }
 }

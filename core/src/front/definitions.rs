@@ -11,8 +11,9 @@ use quote::quote;
 pub enum Definition {
     /// A function of `chainrule::nn`.
     Builtin(String),
-    /// A function with `#[differentiable]`, the attribute's tokens, and the definitions that its own body uses.
-    Function { attr: TokenStream, item: TokenStream, defs: Definitions },
+    /// A function with `#[differentiable]`, the attribute's tokens, and the definitions that its own body uses. Its
+    /// module has a function for each expression of its surroundings.
+    Function { attr: TokenStream, item: TokenStream, defs: Definitions, surroundings: Vec<TokenStream> },
     /// A struct with `#[derive(Differentiable)]`.
     Struct { item: TokenStream, defs: Definitions },
 }
@@ -41,7 +42,11 @@ pub fn path_key(path: &TokenStream) -> String {
 
 impl Definitions {
     pub fn get(&self, key: &str) -> Option<&Definition> {
-        self.entries.iter().find(|(path, _)| path_key(path) == key).map(|e| &e.1)
+        self.entry(key).map(|e| &e.1)
+    }
+    /// The definition with the path that asked for it.
+    pub fn entry(&self, key: &str) -> Option<&(TokenStream, Definition)> {
+        self.entries.iter().find(|(path, _)| path_key(path) == key)
     }
     pub fn insert(&mut self, path: TokenStream, definition: Definition) {
         self.entries.push((path, definition));
@@ -96,11 +101,16 @@ impl Definition {
             [TokenTree::Ident(word), TokenTree::Ident(name)] if word == "builtin" => {
                 Ok(Definition::Builtin(name.to_string()))
             }
-            [TokenTree::Ident(word), TokenTree::Group(attr), TokenTree::Group(item), TokenTree::Group(defs)]
+            [TokenTree::Ident(word), TokenTree::Group(attr), TokenTree::Group(item), TokenTree::Group(defs), TokenTree::Group(surroundings)]
                 if word == "fn" =>
             {
                 let defs = Definitions::parse_at(inner(defs), depth + 1)?;
-                Ok(Definition::Function { attr: inner(attr), item: inner(item), defs })
+                let surroundings = surroundings.stream().into_iter().filter_map(|t| match t {
+                    TokenTree::Group(g) => Some(g.stream()),
+                    _ => None,
+                });
+                let (attr, item) = (inner(attr), inner(item));
+                Ok(Definition::Function { attr, item, defs, surroundings: surroundings.collect() })
             }
             [TokenTree::Ident(word), TokenTree::Group(item), TokenTree::Group(defs)] if word == "struct" => {
                 Ok(Definition::Struct {
@@ -118,9 +128,9 @@ impl Definition {
                 let name = proc_macro2::Ident::new(name, proc_macro2::Span::call_site());
                 quote!(builtin #name)
             }
-            Definition::Function { attr, item, defs } => {
+            Definition::Function { attr, item, defs, surroundings } => {
                 let defs = defs.to_tokens();
-                quote!(fn { #attr } { #item } { #defs })
+                quote!(fn { #attr } { #item } { #defs } { #({ #surroundings })* })
             }
             Definition::Struct { item, defs } => {
                 let defs = defs.to_tokens();

@@ -3,6 +3,7 @@
 //! Invariant: an environment is a plain value; a copy of it is a snapshot.
 
 use super::definitions::Definitions;
+use super::scope::Scope;
 use crate::ir::{AxisId, Index, NodeId, Size};
 use proc_macro2::TokenStream;
 use std::rc::Rc;
@@ -136,6 +137,8 @@ pub struct Env {
     /// Counts assignments; all copies of an environment share the count.
     pub versions: Rc<std::cell::Cell<u32>>,
     pub defs: Rc<Definitions>,
+    /// The module of the function whose body it is; none for the function that is expanded.
+    pub scope: Option<Rc<Scope>>,
 }
 
 impl Env {

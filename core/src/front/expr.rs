@@ -45,7 +45,15 @@ impl Lower {
             Expr::Group(g) => self.expr(&g.expr),
             Expr::Reference(r) if r.mutability.is_none() => self.expr(&r.expr),
             Expr::Block(b) if b.label.is_none() => self.block(&b.block),
-            Expr::Lit(l) => literal(&l.lit).unwrap_or_else(|| Value::Host(e.to_token_stream())),
+            Expr::Lit(l) => match literal(&l.lit) {
+                // its digits are rounded to `f32` whatever they meet
+                Some(Value::Num(n)) if single(&l.lit) => {
+                    let node = self.graph.constant(f64::from(n.v32), Dtype::F32);
+                    Value::Tensor(self.scalar(node, false))
+                }
+                Some(value) => value,
+                None => Value::Host(e.to_token_stream()),
+            },
             Expr::Path(p) => self.path(p),
             Expr::Unary(u) => match u.op {
                 UnOp::Deref(_) => self.expr(&u.expr),
@@ -452,14 +460,22 @@ pub fn numbers(op: Op, args: &[Num]) -> Num {
     Num { v64: (op.info().eval64)(&v64), v32: (op.info().eval32)(&v32) }
 }
 
+/// A literal with the suffix `f32`.
+fn single(lit: &Lit) -> bool {
+    match lit {
+        Lit::Float(f) => f.suffix() == "f32",
+        Lit::Int(i) => i.suffix() == "f32",
+        _ => false,
+    }
+}
+
 fn literal(lit: &Lit) -> Option<Value> {
-    let (digits, suffix) = match lit {
-        Lit::Float(f) => (f.base10_digits(), f.suffix()),
-        Lit::Int(i) if i.suffix().starts_with('f') => (i.base10_digits(), i.suffix()),
+    let digits = match lit {
+        Lit::Float(f) => f.base10_digits(),
+        Lit::Int(i) if i.suffix().starts_with('f') => i.base10_digits(),
         Lit::Int(i) => return Some(Value::Int(Size::constant(i.base10_parse().ok()?))),
         _ => return None,
     };
-    let _ = suffix;
     Some(Value::Num(Num { v64: digits.parse().ok()?, v32: digits.parse().ok()? }))
 }
 

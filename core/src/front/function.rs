@@ -4,6 +4,7 @@
 
 use super::env::Value;
 use super::options::Asked;
+use super::scope::moved;
 use super::types::{strip, Known};
 use super::Lower;
 use crate::diag::{source, Errors, Kind};
@@ -100,6 +101,11 @@ impl Lower {
         let value = self.framed(|run| run.block(&item.block), &item.block);
         if let ReturnType::Type(_, ty) = &item.sig.output {
             self.outputs = self.results(ty, value, &item.block, &name, asked);
+            if self.outputs.is_empty() && self.errors.is_empty() {
+                // a value that came of a mistake, without the mistake: not silently nothing
+                let help = "write it as arithmetic, methods of numbers and arrays, and calls";
+                self.errors.push(Kind::Unsupported, &item.sig.ident, &["a part of this function", help]);
+            }
         }
         self.signature(item, args)
     }
@@ -114,7 +120,7 @@ impl Lower {
         let generics = &sig.generics.params;
         let (output, results) = match &sig.output {
             ReturnType::Default => (quote!(()), vec![]),
-            ReturnType::Type(_, ty) => (ty.to_token_stream(), components(ty)),
+            ReturnType::Type(_, ty) => (moved(ty.to_token_stream()), components(ty)),
         };
         Signature {
             vis: item.vis.to_token_stream(),
@@ -125,6 +131,7 @@ impl Lower {
             args,
             output,
             results: results.iter().map(|t| self.form(t)).collect(),
+            names: Default::default(),
         }
     }
 
@@ -187,7 +194,7 @@ impl Lower {
             let named = arg_ident(&t.pat);
             let ident = named.clone().unwrap_or_else(|| format_ident!("argument_{}", args.len()));
             let differentiated = match &asked.wrt {
-                Some(names) => names.contains(&ident),
+                Some(names) => names.contains(&ident) && self.differentiable(&t.ty),
                 None => self.differentiable(&t.ty),
             };
             let dims = self.dims_attr(&t.attrs);
@@ -204,13 +211,13 @@ impl Lower {
             }
             let (stripped, by_ref) = strip(&t.ty);
             let form = self.form(stripped);
-            args.push(Arg { ident, ty: t.ty.to_token_stream(), form, by_ref, differentiated });
+            args.push(Arg { ident, ty: moved(t.ty.to_token_stream()), form, by_ref, differentiated });
         }
         for (ident, value) in bound {
             let host = Some(ident.to_token_stream());
             self.env.bind(ident.to_string(), value, host);
         }
-        if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() {
+        if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() && self.errors.is_empty() {
             self.errors.push(Kind::NoDifferentiable, &sig.ident, &[&name]);
         }
         args

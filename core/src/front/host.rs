@@ -6,20 +6,36 @@ use super::env::{Tensor, Value};
 use super::Lower;
 use crate::ir::{Dtype, Index, NodeId, Size};
 use crate::signature::Form;
-use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::UseTree;
 
 /// A `let` of inactive code, kept in case that a host value needs it.
 pub struct HostLet {
     pub names: Vec<String>,
     pub uses: Vec<String>,
     pub tokens: TokenStream,
+    /// What a `let` gives its variable.
+    pub init: Option<TokenStream>,
+}
+
+/// Whether the `k`-th token is the punctuation mark.
+pub fn punct(list: &[TokenTree], k: usize, c: char) -> bool {
+    matches!(list.get(k), Some(TokenTree::Punct(p)) if p.as_char() == c)
+}
+
+/// Whether the `k`-th token, a name, may be a variable: no field, no part of a path, no macro.
+fn variable(list: &[TokenTree], k: usize) -> bool {
+    let punct = |k: usize, c: char| punct(list, k, c);
+    let field = k >= 1 && punct(k - 1, '.') && !(k >= 2 && punct(k - 2, '.'));
+    let path = (punct(k + 1, ':') && punct(k + 2, ':')) || (k >= 2 && punct(k - 1, ':') && punct(k - 2, ':'));
+    let called = punct(k + 1, '!') && !punct(k + 2, '=');
+    !(field || path || called)
 }
 
 /// Every name in the tokens that may be a variable, with what precedes and follows it taken into account.
 fn walk(tokens: TokenStream, visit: &mut dyn FnMut(&Ident) -> Option<TokenStream>) -> TokenStream {
     let list: Vec<TokenTree> = tokens.into_iter().collect();
-    let punct = |k: usize, c: char| matches!(list.get(k), Some(TokenTree::Punct(p)) if p.as_char() == c);
     let mut out = TokenStream::new();
     for (k, token) in list.iter().enumerate() {
         match token {
@@ -29,14 +45,8 @@ fn walk(tokens: TokenStream, visit: &mut dyn FnMut(&Ident) -> Option<TokenStream
                 out.extend([TokenTree::Group(group)]);
             }
             TokenTree::Ident(name) => {
-                let field = k >= 1 && punct(k - 1, '.') && !(k >= 2 && punct(k - 2, '.'));
-                let path = (punct(k + 1, ':') && punct(k + 2, ':'))
-                    || (k >= 2 && punct(k - 1, ':') && punct(k - 2, ':'));
-                let called = punct(k + 1, '!') && !punct(k + 2, '=');
-                match (field || path || called).then_some(()).map_or_else(|| visit(name), |_| None) {
-                    Some(other) => out.extend(other),
-                    None => out.extend([token.clone()]),
-                }
+                let other = if variable(&list, k) { visit(name) } else { None };
+                out.extend(other.unwrap_or_else(|| token.to_token_stream()));
             }
             _ => out.extend([token.clone()]),
         }
@@ -65,6 +75,14 @@ fn captured(tokens: &TokenStream, depth: usize, out: &mut Vec<String>) {
     }
 }
 
+/// Every name in the tokens that may be a variable.
+pub fn visit(tokens: &TokenStream, visit: &mut dyn FnMut(&Ident)) {
+    walk(tokens.clone(), &mut |name| {
+        visit(name);
+        None
+    });
+}
+
 /// The variable names in the tokens.
 pub fn names(tokens: &TokenStream) -> Vec<String> {
     let mut out = Vec::new();
@@ -87,7 +105,7 @@ impl Lower {
             let host = self.env.get(&name).map(|b| b.host.as_ref().map(|h| h.to_string()));
             possible &= host.is_none_or(|h| h == Some(name));
         }
-        let out = walk(tokens.to_token_stream(), &mut |name| {
+        let out = walk(self.looked_up(tokens.to_token_stream()), &mut |name| {
             let binding = self.env.get(&name.to_string())?;
             if binding.host.is_none() {
                 possible = false;
@@ -99,9 +117,42 @@ impl Lower {
 
     /// Mentions a differentiated value.
     pub fn mentions_active(&self, tokens: &dyn ToTokens) -> bool {
-        names(&tokens.to_token_stream())
-            .iter()
-            .any(|name| self.env.get(name).is_some_and(|b| b.value.active()))
+        let tokens = tokens.to_token_stream();
+        let mut strings = Vec::new();
+        captured(&tokens, 0, &mut strings);
+        strings.iter().any(|name| self.env.get(name).is_some_and(|b| b.value.active()))
+            || self.active_places(tokens)
+    }
+
+    /// Whether a variable in the tokens, or the field of it that they name, is differentiated.
+    fn active_places(&self, tokens: TokenStream) -> bool {
+        let list: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut hit = false;
+        for (k, token) in list.iter().enumerate() {
+            let TokenTree::Ident(name) = token else {
+                if let TokenTree::Group(g) = token {
+                    hit |= self.active_places(g.stream());
+                }
+                continue;
+            };
+            if !variable(&list, k) {
+                continue;
+            }
+            let Some(binding) = self.env.get(&name.to_string()) else { continue };
+            let mut value = &binding.value;
+            let mut at = k + 1;
+            while let (Value::Struct(fields), true, Some(field)) =
+                (value, punct(&list, at, '.'), list.get(at + 1))
+            {
+                let method = matches!(list.get(at + 2), Some(TokenTree::Group(g)) if g.delimiter() == Delimiter::Parenthesis);
+                let found = fields.iter().find(|f| !method && f.0 == field.to_string());
+                let Some(found) = found else { break };
+                value = &found.1;
+                at += 2;
+            }
+            hit |= value.active();
+        }
+        hit
     }
 
     /// The expression as a host value, if it is inactive.
@@ -208,12 +259,7 @@ impl Lower {
     ) -> Vec<(String, TokenStream)> {
         let mut renamed: Vec<(String, TokenStream)> = Vec::new();
         for name in names_of {
-            let mut fresh = name.clone();
-            let mut k = 1;
-            while !self.host_names.insert(fresh.clone()) {
-                k += 1;
-                fresh = format!("{name}_{k}");
-            }
+            let fresh = self.fresh_host_name(name);
             let ident = names_ident(pat, name, &fresh);
             renamed.push((name.clone(), ident.to_token_stream()));
         }
@@ -222,8 +268,55 @@ impl Lower {
         let uses = names(&init);
         let tokens = quote::quote!(let #pat #ty = #init;);
         let names = renamed.iter().map(|r| r.1.to_string()).collect();
-        self.host_lets.push(HostLet { names, uses, tokens });
+        self.host_lets.push(HostLet { names, uses, tokens, init: Some(init) });
         renamed
+    }
+
+    /// Keeps what a `use` inside the body imports, for host code.
+    pub fn keep_use(&mut self, tree: &UseTree, path: TokenStream) {
+        let (name, own) = match tree {
+            UseTree::Path(p) => {
+                let ident = &p.ident;
+                return self.keep_use(&p.tree, quote::quote!(#path #ident::));
+            }
+            UseTree::Group(g) => {
+                g.items.iter().for_each(|tree| self.keep_use(tree, path.clone()));
+                return;
+            }
+            UseTree::Name(n) => (&n.ident, &n.ident),
+            UseTree::Rename(r) => (&r.ident, &r.rename),
+            UseTree::Glob(_) => {
+                let whole = self.looked_up(quote::quote!(#path));
+                let tokens = quote::quote!(use #whole *;);
+                self.host_lets.push(HostLet { names: vec![], uses: vec![], tokens, init: None });
+                return;
+            }
+        };
+        // functions and types are looked up by their path
+        let constant =
+            own.to_string().chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        if !constant {
+            return;
+        }
+        let whole = self.looked_up(quote::quote!(#path #name));
+        let own_name = own.to_string();
+        let fresh = self.fresh_host_name(&own_name);
+        let ident = ident(&fresh, own.span());
+        let tokens = quote::quote!(use #whole as #ident;);
+        self.host_lets.push(HostLet { names: vec![fresh], uses: vec![], tokens, init: None });
+        let host = ident.to_token_stream();
+        self.env.bind(own_name, Value::Host(host.clone()), Some(host));
+    }
+
+    /// A name for a variable of host code that no other has.
+    fn fresh_host_name(&mut self, name: &str) -> String {
+        let mut fresh = name.to_string();
+        let mut k = 1;
+        while !self.host_names.insert(fresh.clone()) {
+            k += 1;
+            fresh = format!("{name}_{k}");
+        }
+        fresh
     }
 
     /// Keeps an inactive statement that changes inactive variables. Each gets a new name from here on, so that what was
@@ -260,7 +353,8 @@ impl Lower {
         }
         if let Some(tokens) = self.host_tokens(stmt) {
             let uses = names(&tokens);
-            self.host_lets.push(HostLet { names: new_names, uses, tokens: quote::quote!(#tokens;) });
+            let tokens = quote::quote!(#tokens;);
+            self.host_lets.push(HostLet { names: new_names, uses, tokens, init: None });
         }
         true
     }

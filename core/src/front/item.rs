@@ -2,6 +2,8 @@
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::visit_mut::VisitMut;
+use syn::Expr;
 
 /// The function without the attributes that only the macro reads.
 pub fn without_attributes(item: &TokenStream) -> TokenStream {
@@ -14,7 +16,47 @@ pub fn without_attributes(item: &TokenStream) -> TokenStream {
             typed.attrs.retain(|a| !a.path().is_ident("dims"));
         }
     }
+    Parenthesise.visit_item_fn_mut(&mut function);
     function.to_token_stream()
+}
+
+/// What a `macro_rules!` was given for `$x:expr` is one operand, but the compiler forgets that of a macro's output.
+struct Parenthesise;
+
+impl VisitMut for Parenthesise {
+    fn visit_expr_mut(&mut self, e: &mut Expr) {
+        syn::visit_mut::visit_expr_mut(self, e);
+        match e {
+            Expr::Binary(b) => {
+                parenthesise(&mut b.left);
+                parenthesise(&mut b.right);
+            }
+            Expr::Unary(u) => parenthesise(&mut u.expr),
+            Expr::Cast(c) => parenthesise(&mut c.expr),
+            Expr::MethodCall(m) => parenthesise(&mut m.receiver),
+            Expr::Field(f) => parenthesise(&mut f.base),
+            Expr::Index(i) => parenthesise(&mut i.expr),
+            Expr::Reference(r) => parenthesise(&mut r.expr),
+            _ => {}
+        }
+    }
+}
+
+fn parenthesise(e: &mut Expr) {
+    let Expr::Group(group) = e else { return };
+    let loose = matches!(
+        &*group.expr,
+        Expr::Binary(_)
+            | Expr::Unary(_)
+            | Expr::Cast(_)
+            | Expr::Range(_)
+            | Expr::Closure(_)
+            | Expr::Reference(_)
+    );
+    if loose {
+        let (attrs, expr) = (vec![], group.expr.clone());
+        *e = Expr::Paren(syn::ExprParen { attrs, paren_token: Default::default(), expr });
+    }
 }
 
 /// The name under which other expansions ask for a function or struct; a method has none.

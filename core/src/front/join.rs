@@ -7,6 +7,7 @@ use super::index::along;
 use super::Lower;
 use crate::diag::{source, Kind};
 use crate::ir::{Dtype, Index, NodeId, Part, Size};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
@@ -22,25 +23,9 @@ impl Lower {
                 let parsed = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens);
                 let Ok(args) = parsed else { return self.unsupported(m, "this macro call", "") };
                 let mut args = args.iter();
-                let axis = args.next().map(|a| self.expr(a));
-                let mut parts = Vec::new();
-                for arg in args {
-                    match self.expr(arg) {
-                        Value::Tensor(t) => parts.push(t),
-                        Value::Poison => return Value::Poison,
-                        Value::Host(_) if !self.mentions_active(m) => {
-                            return self.host(m).unwrap_or(Value::Poison)
-                        }
-                        _ => {
-                            self.missing_type(arg);
-                            return Value::Poison;
-                        }
-                    }
-                }
-                match axis {
-                    Some(Value::Axis(k)) => self.joined(&name, &k, &parts, m),
-                    _ => self.unsupported(m, "this macro call", "write `concatenate![Axis(0), a, b]`"),
-                }
+                let axis = args.next().map_or(Value::Unit, |a| self.expr(a));
+                let parts = args.map(|a| (self.expr(a), a.to_token_stream())).collect();
+                self.join_all(&name, axis, parts, m)
             }
             "vec" => {
                 let repeat = |input: syn::parse::ParseStream| -> syn::Result<(Expr, Expr)> {
@@ -77,6 +62,32 @@ impl Lower {
         }
     }
 
+    /// Arrays, each with the expression that it came of, behind or above each other.
+    pub fn join_all(
+        &mut self,
+        name: &str,
+        axis: Value,
+        parts: Vec<(Value, TokenStream)>,
+        at: &dyn ToTokens,
+    ) -> Value {
+        let mut arrays = Vec::new();
+        for (part, e) in parts {
+            match part {
+                Value::Tensor(t) => arrays.push(t),
+                Value::Poison => return Value::Poison,
+                Value::Host(_) if !self.mentions_active(at) => return self.host(at).unwrap_or(Value::Poison),
+                _ => {
+                    self.missing_type(&e);
+                    return Value::Poison;
+                }
+            }
+        }
+        match axis {
+            Value::Axis(k) => self.joined(name, &k, &arrays, at),
+            _ => self.unsupported(at, "this call", "write `concatenate![Axis(0), a, b]`"),
+        }
+    }
+
     pub fn joined(&mut self, name: &str, axis: &Size, parts: &[Tensor], at: &dyn ToTokens) -> Value {
         let stack = name == "stack";
         let Some(first) = parts.first() else {
@@ -86,7 +97,11 @@ impl Lower {
         let k = match self.graph.sizes.resolve(axis).as_const() {
             Some(k) if (0..rank as i64).contains(&k) => k as usize,
             _ => {
-                self.errors.push(Kind::Argument, at, &[name, "a dimension that the arrays have", ""]);
+                self.errors.push(
+                    Kind::Argument,
+                    at,
+                    &[&format!("`{name}`"), "a dimension that the arrays have", ""],
+                );
                 return Value::Poison;
             }
         };

@@ -22,6 +22,7 @@ mod nn;
 mod options;
 mod place;
 mod requests;
+mod scope;
 mod stmt;
 mod tensor;
 mod types;
@@ -35,9 +36,9 @@ pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};
 use crate::ir::{AxisId, Graph, Math, Size, Sizes, Sym};
-use crate::signature::{Leaf, Primal};
+use crate::signature::{Leaf, Name, Primal};
 use env::Env;
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How deep expressions, types, definitions and calls may be nested: a stack overflow would kill rustc.
@@ -136,6 +137,8 @@ struct Lower {
     /// How often each symbol name was asked for.
     asked_symbols: BTreeMap<String, usize>,
     outputs: Vec<crate::signature::Output>,
+    /// Whether the type that is read belongs to a field.
+    in_field: bool,
 }
 
 impl Lower {
@@ -155,6 +158,7 @@ impl Lower {
             host_positions: vec![],
             asked_symbols: BTreeMap::new(),
             outputs: vec![],
+            in_field: false,
         }
     }
 
@@ -181,6 +185,33 @@ impl Lower {
         Size::constant(value)
     }
 
+    /// The names of arguments and kept `let`s, and all that is mentioned beside them.
+    fn users_names(
+        &self,
+        signature: &crate::signature::Signature,
+        host: &[TokenStream],
+    ) -> BTreeMap<String, Name> {
+        let mut names = BTreeMap::new();
+        for arg in &signature.args {
+            names.insert(arg.ident.to_string(), Name { span: arg.ident.span(), times: 0 });
+        }
+        let mut note = |ident: &Ident, times: usize| {
+            let name = names.entry(ident.to_string()).or_insert(Name { span: ident.span(), times: 0 });
+            name.times += times;
+        };
+        host.iter().for_each(|kept| host::visit(kept, &mut |ident| note(ident, 0)));
+        self.leaves.iter().for_each(|leaf| host::visit(&leaf.place, &mut |ident| note(ident, 1)));
+        for sym in self.graph.sizes.syms.iter().filter(|s| s.rigid) {
+            let tokens = sym.name.parse::<TokenStream>().unwrap_or_default();
+            host::visit(&tokens, &mut |ident| {
+                let mut ident = ident.clone();
+                ident.set_span(signature.ident.span());
+                note(&ident, 1);
+            });
+        }
+        names
+    }
+
     fn finish(self, signature: crate::signature::Signature, asked: &options::Asked) -> Primal {
         let mut needed: Vec<String> = Vec::new();
         for leaf in self.leaves.iter().filter(|l| l.arg.is_none()) {
@@ -192,7 +223,11 @@ impl Lower {
             }
         }
         let host = self.needed_lets(needed);
+        let names = self.users_names(&signature, &host);
+        let signature = crate::signature::Signature { names, ..signature };
+        let surroundings = self.surroundings(&signature, &host);
         Primal {
+            surroundings,
             graph: self.graph,
             signature,
             leaves: self.leaves,

@@ -25,7 +25,7 @@ impl Lower {
         };
         if args.len() != wanted {
             let text = if wanted == 1 { "one argument".to_string() } else { format!("{wanted} arguments") };
-            self.errors.push(Kind::Argument, at, &[name, &text, ""]);
+            self.errors.push(Kind::Argument, at, &[&format!("`{name}`"), &text, ""]);
             return None;
         }
         let dtype = args.iter().find_map(|a| match a {
@@ -132,7 +132,7 @@ impl Lower {
             }
             _ => {
                 let help = "labels are class numbers: `&[usize]` or an array of integers";
-                self.errors.push(Kind::Argument, at, &["cross_entropy", "integers as labels", help]);
+                self.errors.push(Kind::Argument, at, &["`cross_entropy`", "integers as labels", help]);
                 return None;
             }
         };

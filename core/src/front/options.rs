@@ -33,6 +33,9 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
             ("vjp", Meta::Path(_)) => asked.vjp = true,
             ("wrt", Meta::List(names)) => {
                 match names.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated) {
+                    Ok(names) if names.is_empty() => {
+                        errors.push(Kind::Syntax, meta, &["`wrt` names no argument: write `wrt(a, b)`"])
+                    }
                     Ok(names) => asked.wrt.get_or_insert_with(Vec::new).extend(names),
                     Err(e) => errors.push(Kind::Syntax, meta, &[&format!("{e} in `wrt(…)`")]),
                 }

@@ -102,6 +102,7 @@ fn standard(name: &str) -> bool {
                 | "Duration"
                 | "Instant"
                 | "PhantomData"
+                | "Zip"
                 | "aview0"
                 | "aview1"
                 | "aview2"
@@ -234,7 +235,9 @@ impl<'ast> Visit<'ast> for Walk {
     }
     fn visit_expr_call(&mut self, c: &'ast syn::ExprCall) {
         if let Expr::Path(p) = &*c.func {
-            if c.args.iter().any(|a| self.active(a)) {
+            // `ndarray::concatenate(Axis(0), &[…])`, which has a name of its own beside the macro
+            let joins = matches!(c.args.first(), Some(Expr::Call(first)) if axis(first)) && c.args.len() == 2;
+            if !joins && p.qself.is_none() && c.args.iter().any(|a| self.active(a)) {
                 self.function(&p.path);
             }
         }
@@ -295,6 +298,11 @@ impl<'ast> Visit<'ast> for Walk {
             args.iter().for_each(|a| self.visit_expr(a));
         }
     }
+}
+
+/// `Axis(k)`
+fn axis(c: &syn::ExprCall) -> bool {
+    matches!(&*c.func, Expr::Path(p) if p.path.segments.last().is_some_and(|s| s.ident == "Axis"))
 }
 
 /// Methods that take the path of a function.

@@ -31,7 +31,7 @@ impl Lower {
                 Stmt::Local(local) => self.local(local),
                 Stmt::Expr(e, None) if last => return self.expr(e),
                 Stmt::Expr(e, _) => self.effect(e),
-                Stmt::Item(syn::Item::Use(_)) => {}
+                Stmt::Item(syn::Item::Use(item)) => self.keep_use(&item.tree, TokenStream::new()),
                 Stmt::Item(syn::Item::Const(c)) => {
                     let name = c.ident.to_string();
                     let host = self.host_tokens(&c.expr);
@@ -212,6 +212,26 @@ impl Lower {
                     self.bind(elem, part, kept);
                 }
             }
+            Pat::Struct(p) if matches!(value, Value::Struct(_)) => {
+                for field in &p.fields {
+                    let name = field.member.to_token_stream().to_string();
+                    let part = self.part(&value, &name, field);
+                    self.bind(&field.pat, part, kept);
+                }
+            }
+            Pat::TupleStruct(p) if matches!(value, Value::Struct(_)) => {
+                let total = if let Value::Struct(fields) = &value { fields.len() } else { 0 };
+                let mut skipped = 0;
+                for (k, elem) in p.elems.iter().enumerate() {
+                    if matches!(elem, Pat::Rest(_)) {
+                        skipped = total.wrapping_sub(p.elems.len());
+                        continue;
+                    }
+                    let k = k.wrapping_add(skipped);
+                    let part = self.part(&value, &k.to_string(), elem);
+                    self.bind(elem, part, kept);
+                }
+            }
             Pat::Slice(p) if matches!(value, Value::Tensor(_)) => {
                 for (k, elem) in p.elems.iter().enumerate() {
                     let at = Value::Int(self.int(k as i64));
@@ -225,6 +245,22 @@ impl Lower {
                     self.errors.push(Kind::Unsupported, pat, &["this pattern", help]);
                 }
                 self.bind_poison(pat);
+            }
+        }
+    }
+
+    /// A field that a pattern names.
+    fn part(&mut self, value: &Value, name: &str, at: &dyn ToTokens) -> Value {
+        let Value::Struct(fields) = value else { return Value::Poison };
+        match fields.iter().find(|f| f.0 == name) {
+            Some((_, Value::Opaque(why))) => {
+                self.errors.push(Kind::Unsupported, at, &[&format!("the field `{name}`: {why}"), ""]);
+                Value::Poison
+            }
+            Some((_, part)) => part.clone(),
+            None => {
+                self.errors.push(Kind::Unsupported, at, &[&format!("the field `{name}`"), ""]);
+                Value::Poison
             }
         }
     }

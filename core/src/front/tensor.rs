@@ -315,7 +315,7 @@ impl Lower {
         }
         if self.graph.dtype(a.node) != self.graph.dtype(b.node) {
             let (da, db) = (self.graph.dtype(a.node).name(), self.graph.dtype(b.node).name());
-            self.errors.push(Kind::Dtypes, at, &["dot", da, db]);
+            self.errors.push(Kind::Dtypes, at, &["`dot`", da, db]);
             return None;
         }
         let dims: Vec<Size> = dims_a[..dims_a.len() - 1].iter().chain(&dims_b[1..]).cloned().collect();

@@ -4,6 +4,7 @@
 
 use super::definitions::{path_key, Definition};
 use super::env::{Tensor, Value};
+use super::scope::moved;
 use super::Lower;
 use crate::diag::{source, Kind};
 use crate::ir::{Array, Dtype, Index, Input, Size};
@@ -34,6 +35,13 @@ pub struct StructType {
     pub defs: Rc<super::definitions::Definitions>,
     /// Generic parameters with the arguments given for them.
     pub given: Vec<(String, TokenStream)>,
+}
+
+impl StructType {
+    /// The type as the generated module writes it.
+    fn in_module(&self) -> String {
+        self.name.parse().map_or_else(|_| self.name.clone(), |tokens| source(&moved(tokens)))
+    }
 }
 
 /// One entry of `#[dims(…)]`.
@@ -84,6 +92,15 @@ fn nd_type(name: &str, args: &[&GenericArgument]) -> Option<(Option<usize>, bool
     }
 }
 
+/// Why an array of ndarray's that is neither `Array` nor `ArrayView` is refused.
+fn other_array(name: &str) -> Option<&'static str> {
+    if name.starts_with("ArrayViewMut") {
+        return Some("an array that can be written to; take `ArrayView1<f64>` or `&Array1<f64>`");
+    }
+    let other = ["ArcArray", "CowArray", "ArrayRef"].iter().any(|n| name.starts_with(n));
+    other.then_some("an array of another owner; take `ArrayView1<f64>` or `&Array1<f64>`")
+}
+
 impl Lower {
     pub fn known(&mut self, ty: &Type) -> Known {
         self.known_at(ty, 0)
@@ -122,6 +139,12 @@ impl Lower {
                 let key = path_key(&p.path.to_token_stream());
                 if let Some(Definition::Struct { item, defs }) = self.env.defs.clone().get(&key) {
                     return self.struct_type(ty, item.clone(), defs.clone(), &args);
+                }
+                if let (Some(GenericArgument::Type(elem)), Some(why)) = (args.first(), other_array(&name)) {
+                    if matches!(self.known_at(elem, depth + 1), Known::Numbers(Form::Scalar(d), _) if d.is_float())
+                    {
+                        return Known::Refused(why);
+                    }
                 }
                 if let (Some(GenericArgument::Type(elem)), Some((rank, view))) =
                     (args.first(), nd_type(&name, &args))
@@ -190,8 +213,9 @@ impl Lower {
         match value {
             super::env::Value::Int(size) => size,
             _ => {
-                let name = source(e);
-                Size::sym(self.symbol(&name, true))
+                let name = source(&self.host_tokens(e).unwrap_or_else(|| e.to_token_stream()));
+                // in a field's type, a name of the module where the struct stands: the field itself tells its length
+                Size::sym(self.symbol(&name, !self.in_field))
             }
         }
     }
@@ -208,8 +232,8 @@ impl Lower {
     pub fn form(&mut self, ty: &Type) -> Form {
         match self.known(ty) {
             Known::Numbers(form, _) => form,
-            Known::Struct(s) => Form::Struct(s.name.clone()),
-            Known::Structs(s, n) => Form::Array(Box::new(Form::Struct(s.name.clone())), n),
+            Known::Struct(s) => Form::Struct(s.in_module()),
+            Known::Structs(s, n) => Form::Array(Box::new(Form::Struct(s.in_module())), n),
             _ => Form::Host,
         }
     }
@@ -365,6 +389,7 @@ impl Lower {
     ) -> Value {
         let mut out = Vec::new();
         let outside = std::mem::replace(&mut self.env.defs, s.defs.clone());
+        let in_field = std::mem::replace(&mut self.in_field, true);
         for (k, field) in s.item.fields.iter().enumerate() {
             let member = match &field.ident {
                 Some(ident) => ident.to_token_stream(),
@@ -387,6 +412,7 @@ impl Lower {
             out.push((member.to_string(), value));
         }
         self.env.defs = outside;
+        self.in_field = in_field;
         Value::Struct(Rc::new(out))
     }
 

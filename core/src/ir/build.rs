@@ -98,7 +98,8 @@ impl Graph {
             if let Some(merged) = self.reduced_scatter(&axes, x) {
                 return merged;
             }
-            if let Node::Reduce(RedOp::Sum, inner, body) = self.node(x).clone() {
+            // a sum of sums is one sum, but for the order of its terms
+            if let (Node::Reduce(RedOp::Sum, inner, body), Math::Real) = (self.node(x).clone(), self.math) {
                 axes.extend(inner);
                 axes.sort();
                 return self.intern(Node::Reduce(op, axes, body), self.dtype(x));

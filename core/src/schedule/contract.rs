@@ -5,7 +5,7 @@
 //! right operand) or summed (in both operands, not in the result).
 
 use super::Target;
-use crate::ir::{AxisId, Graph, Node, NodeId, Op, RedOp};
+use crate::ir::{AxisId, Graph, Math, Node, NodeId, Op, RedOp};
 use std::collections::BTreeMap;
 
 /// `node[batch, rows, cols] = Σ_summed a[batch, rows, summed] · b[batch, summed, cols]`
@@ -147,7 +147,12 @@ fn split(graph: &mut Graph, id: NodeId, summed: AxisId, factors: &[NodeId]) -> O
 
 /// Rebuilds the graph with factors that do not depend on a summed axis outside of the sum, where that is cheaper: for a
 /// sum to a number, and where the other factors are plain loads. Otherwise such a factor scales a computed operand.
+///
+/// Under `math = "strict"` everything stays where it is.
 fn pull_out(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
+    if graph.math == Math::Strict {
+        return (graph.clone(), roots.to_vec());
+    }
     let mut out = graph.emptied();
     let needed = graph.reachable(roots);
     let mut map: BTreeMap<NodeId, NodeId> = BTreeMap::new();

@@ -4,7 +4,7 @@
 
 use super::super::{expr, place};
 use super::{Body, Frame, Lanes};
-use crate::ir::{AxisId, Dtype, Node};
+use crate::ir::{AxisId, Dtype, Math, Node, RedOp};
 use crate::schedule::{Step, Work};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -92,7 +92,13 @@ impl<'a> Body<'a> {
         for step in body {
             let Step::Run(s) = step else { return false };
             let work = &self.plan.statements[*s].work;
+            // lanes would add in another order
+            let ordered = |n: &crate::ir::NodeId| match graph.node(*n) {
+                Node::Reduce(op, over, _) => over.contains(&axis) && matches!(op, RedOp::Sum | RedOp::Prod),
+                _ => false,
+            };
             let written = match work {
+                Work::Reduce(n) if graph.math == Math::Strict && ordered(n) => return false,
                 Work::Gemm(_) => return false,
                 Work::Map(n) => place::of_stored(self.plan, *n),
                 Work::Reduce(n) => {

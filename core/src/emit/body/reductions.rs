@@ -38,7 +38,12 @@ impl<'a> Body<'a> {
             (false, false) => self.vector_type(dtype, Lanes::One),
         };
         let name = self.names.fresh(op.name());
-        let initial = expr::number(expr::initial(op), dtype == Dtype::F32);
+        let initial = match op {
+            // what std's `sum` starts with
+            RedOp::Sum if self.plan.graph.math == crate::ir::Math::Strict => -0.0,
+            _ => expr::initial(op),
+        };
+        let initial = expr::number(initial, dtype == Dtype::F32);
         let start = quote!(#v::splat(#initial));
         let start = if lanes && self.takes_turns(s) { quote!([#start; TURNS]) } else { start };
         self.push(quote!(let mut #name = #start;));

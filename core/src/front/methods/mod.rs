@@ -213,7 +213,11 @@ fn keeps(name: &str) -> bool {
 /// The known method that differs from `name` in one or two letters.
 fn nearest(name: &str) -> Option<&'static str> {
     let known = scalar::UNARY.iter().chain(scalar::OTHERS).chain(ndarray::NAMES).copied();
-    known.map(|k| (distance(name, k), k)).filter(|(d, k)| *d <= 2 && *d < k.len() / 2 + 1).min().map(|n| n.1)
+    known
+        .map(|k| (distance(name, k), k))
+        .filter(|(d, k)| (1..=2).contains(d) && *d < k.len() / 2 + 1)
+        .min()
+        .map(|n| n.1)
 }
 
 fn distance(a: &str, b: &str) -> usize {

@@ -113,7 +113,7 @@ impl Lower {
                 self.errors.push(
                     Kind::Argument,
                     e,
-                    &[&source(e), &format!("a dimension of {shape}, not {k}"), &help],
+                    &[&format!("`{}`", source(e)), &format!("a dimension of {shape}, not {k}"), &help],
                 );
                 None
             }

@@ -322,7 +322,9 @@ impl Lower {
         let result = self.collapse(red, i, &brought);
         let Some(start) = start else { return Value::Tensor(result) };
         let Some(start) = self.tensor(start, Some(dtype), m) else { return Value::Poison };
-        if self.graph.as_const(start.node) == Some(neutral) {
+        // 0 and -0 are not the same bits
+        let kept = op == Op::Add && self.graph.math == crate::ir::Math::Strict;
+        if !kept && self.graph.as_const(start.node) == Some(neutral) {
             return Value::Tensor(result);
         }
         self.elementwise(op, &[start, result], "`fold`", m).map_or(Value::Poison, Value::Tensor)

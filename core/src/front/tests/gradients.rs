@@ -113,7 +113,7 @@ fn struct_parameters_and_calls() {
         for (path, definition) in defs.entries {
             let definition = match definition {
                 Definition::Function { attr, item, .. } => {
-                    Definition::Function { attr, item, defs: inner.clone() }
+                    Definition::Function { attr, item, defs: inner.clone(), surroundings: vec![] }
                 }
                 other => other,
             };

@@ -44,7 +44,12 @@ pub fn definitions(items: &[(&str, &str)]) -> Definitions {
         let inner = defs.clone();
         let definition = match item.contains("struct") {
             true => Definition::Struct { item: tokens(item), defs: inner },
-            false => Definition::Function { attr: TokenStream::new(), item: tokens(item), defs: inner },
+            false => Definition::Function {
+                attr: TokenStream::new(),
+                item: tokens(item),
+                defs: inner,
+                surroundings: vec![],
+            },
         };
         defs.insert(tokens(path), definition);
     }

@@ -11,7 +11,12 @@ fn layered(items: &[(&str, &str)]) -> Definitions {
         let inner = defs.clone();
         let definition = match item.contains("struct") {
             true => Definition::Struct { item: tokens(item), defs: inner },
-            false => Definition::Function { attr: TokenStream::new(), item: tokens(item), defs: inner },
+            false => Definition::Function {
+                attr: TokenStream::new(),
+                item: tokens(item),
+                defs: inner,
+                surroundings: vec![],
+            },
         };
         defs.insert(tokens(path), definition);
     }
@@ -79,20 +84,35 @@ fn callees_keep_to_themselves() {
     let p =
         accepted("", "fn f(x: f64, k: usize) -> f64 { let w = 1.5; scaled(x, k + 1) * w + twice(x) }", &defs);
     let host: Vec<String> = p.host.iter().map(|t| crate::diag::source(t)).collect();
-    assert_eq!(host, ["let w_2: f64 = weight((k + 1));", "let w_3: f64 = weight(3);"]);
+    assert_eq!(
+        host,
+        [
+            "let w_2: f64 = scaled::scope::weight((k + 1));",
+            "let w_3: f64 = twice::scope::scaled::scope::weight(3);"
+        ]
+    );
     let errors = lowered("", "fn f(x: f64) -> f64 { bad(x) }", &defs).expect_err("refused");
     assert!(errors.list[0].text().contains("in the call of `bad`: unknown function `unknown`"));
     let mut recursive = definitions(&[]);
     let item = "fn looped(x: f64) -> f64 { looped(x) }";
     let mut inner = definitions(&[]);
     for _ in 0..3 {
-        let definition =
-            Definition::Function { attr: TokenStream::new(), item: tokens(item), defs: inner.clone() };
+        let definition = Definition::Function {
+            attr: TokenStream::new(),
+            item: tokens(item),
+            defs: inner.clone(),
+            surroundings: vec![],
+        };
         inner.insert(tokens("looped"), definition);
     }
     recursive.insert(
         tokens("looped"),
-        Definition::Function { attr: TokenStream::new(), item: tokens(item), defs: inner },
+        Definition::Function {
+            attr: TokenStream::new(),
+            item: tokens(item),
+            defs: inner,
+            surroundings: vec![],
+        },
     );
     let errors = lowered("", "fn f(x: f64) -> f64 { looped(x) }", &recursive).expect_err("refused");
     assert!(errors.list[0].text().contains("calls itself"), "{}", errors.list[0].text());
