@@ -5,6 +5,7 @@
 use crate::ir::{AxisId, Dtype, Graph, NodeId, Size};
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
+use std::collections::BTreeSet;
 
 /// The front's result.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub struct Primal {
     pub signature: Signature,
     /// One entry for each of `graph.inputs`, in the same order.
     pub leaves: Vec<Leaf>,
+    /// The lists that hold some of the leaves, an outer one before those in its elements.
+    pub lists: Vec<List>,
     /// One for a plain result, one for each component of a tuple.
     pub outputs: Vec<Output>,
     /// The user's inactive `let` statements that host inputs refer to, in order.
@@ -100,6 +103,32 @@ impl Form {
         }
     }
 
+    /// One tensor of numbers, and not a tree of them.
+    pub fn is_tensor(&self) -> bool {
+        match self {
+            Form::Scalar(_) | Form::Nd { .. } => true,
+            Form::Array(item, _) | Form::Slice(item) => item.is_fixed(),
+            Form::Struct(_) | Form::Host => false,
+        }
+    }
+
+    /// Numbers whose count the type alone tells.
+    pub fn is_fixed(&self) -> bool {
+        match self {
+            Form::Scalar(_) => true,
+            Form::Array(item, _) => item.is_fixed(),
+            _ => false,
+        }
+    }
+
+    pub fn holds_structs(&self) -> bool {
+        match self {
+            Form::Struct(_) => true,
+            Form::Array(item, _) | Form::Slice(item) => item.holds_structs(),
+            Form::Scalar(_) | Form::Nd { .. } | Form::Host => false,
+        }
+    }
+
     /// The type of the numbers, where there is one.
     pub fn dtype(&self) -> Option<Dtype> {
         match self {
@@ -118,6 +147,17 @@ pub struct Leaf {
     /// The place or host expression: `x`, `net.w1`, `scale_of(n)`.
     pub place: TokenStream,
     pub form: Form,
+}
+
+/// A list of structs, arrays or lists, of which a body reads elements by number.
+#[derive(Clone, Debug)]
+pub struct List {
+    pub arg: Option<usize>,
+    pub place: TokenStream,
+    pub item: Form,
+    /// Whether the elements are differentiated.
+    pub active: bool,
+    pub read: BTreeSet<usize>,
 }
 
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ mod host;
 mod index;
 mod item;
 mod join;
+mod list;
 mod methods;
 mod nn;
 mod options;
@@ -31,7 +32,7 @@ pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};
 use crate::ir::{AxisId, Graph, Math, Size, Sizes, Sym};
-use crate::signature::{Leaf, Primal};
+use crate::signature::{Leaf, List, Primal};
 use env::Env;
 use proc_macro2::{TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,6 +116,9 @@ struct Lower {
     graph: Graph,
     errors: Errors,
     leaves: Vec<Leaf>,
+    lists: Vec<List>,
+    /// Elements of lists that were read, by list and number.
+    elements: BTreeMap<(usize, usize), env::Value>,
     env: Env,
     /// Axes of the closures that enclose the expression: what is built inside keeps clear of them.
     outer: Vec<AxisId>,
@@ -134,6 +138,8 @@ impl Lower {
             graph: Graph::new(math, sizes),
             errors,
             leaves: vec![],
+            lists: vec![],
+            elements: BTreeMap::new(),
             env: Env { bindings: vec![], defs: std::rc::Rc::new(defs.clone()) },
             outer: vec![],
             calls: vec![],
@@ -183,6 +189,7 @@ impl Lower {
             graph: self.graph,
             signature,
             leaves: self.leaves,
+            lists: self.lists,
             outputs: self.outputs,
             host,
             options: crate::signature::Options { jvp: asked.jvp, vjp: asked.vjp },
