@@ -281,6 +281,7 @@ pub fn all() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot.view())),
         fixture!(nn_mse |n| { x = Array2::<F>::zeros((n, 3)) => -2.0..2.0; y = Array2::<F>::zeros((n, 3)) => -2.0..2.0; } (x.view(), y.view()) wrt [x y] sizes [1, 3, 17],
             gradient (), vjp (w => w), jvp [x_dot: x, y_dot: y] (x_dot.view(), y_dot.view())),
+        fixture!(nn_xlogy |n| { p = Array1::<F>::zeros(n) => 0.1..2.0; q = Array1::<F>::zeros(n) => 0.1..2.0; } (p.view(), q.view()) wrt [p q] sizes [0, 1, 3, 17, 33], vjp (w => &w), jvp [p_dot: p, q_dot: q] (p_dot.view(), q_dot.view())),
         fixture!(nn_dropout |n| { x = Array2::<F>::zeros((n, 3)) => -2.0..2.0; mask = Array2::<F>::zeros((n, 3)) => -2.0..2.0; } (x.view(), mask.view()) wrt [x] sizes [0, 1, 3, 17], vjp (w => &w), jvp [x_dot: x] (x_dot.view())),
         fixture!(mlp |n| { net = self::set::mlp::Mlp { w1: Array2::zeros((5, n)), b1: Array1::zeros(n), w2: Array2::zeros((n, 3)), b2: Array1::zeros(3) } => -1.0..1.0; x = Array2::<F>::zeros((7, 5)) => -2.0..2.0; labels = Whole(vec![0usize; 7]) => 0.0..3.0; } (&net, x.view(), &labels) wrt [net] sizes [1, 4, 17],
             gradient ()),
