@@ -33,6 +33,8 @@ mod mlp;
 mod rosenbrock;
 #[path = "fixtures/slice_dot.rs"]
 mod slice_dot;
+#[path = "fixtures/vec_struct.rs"]
+mod vec_struct;
 #[path = "fixtures/view2.rs"]
 mod view2;
 
@@ -111,6 +113,29 @@ fn nothing_is_allocated_in_steady_state() {
         "mlp",
         count(|| {
             mlp::mlp::value_and_gradient_into(&net, x.view(), &labels, &mut g, &mut w);
+        }),
+    ));
+
+    // lists, of which some elements are not read
+    let layer = |rows| vec_struct::Layer {
+        w: Array2::from_elem((rows, 65), 0.01),
+        scales: vec![Array1::zeros(3), Array1::from_elem(65, 0.5)],
+        offset: 0.25,
+    };
+    let net = vec_struct::Net {
+        layers: vec![layer(3), layer(2), layer(31), layer(7)],
+        biases: vec![Array1::zeros(65); 3],
+        table: vec![[1.0; 3]; 2],
+        rows: [vec![1.0], vec![2.0, 3.0]],
+        w: vec![2.0; 2],
+    };
+    let x = Array1::from_elem(31, 0.5);
+    let mut g = vec_struct::vec_struct::gradient(&net, x.view());
+    let mut w = vec_struct::vec_struct::Workspace::default();
+    found.push((
+        "vec_struct",
+        count(|| {
+            vec_struct::vec_struct::value_and_gradient_into(&net, x.view(), &mut g, &mut w);
         }),
     ));
 

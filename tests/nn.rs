@@ -37,6 +37,12 @@ mod values {
 
     const X: [f64; 10] = [-30.0, -8.0, -2.5, -1.0, -0.1, 0.0, 1e-3, 0.7, 3.0, 12.0];
 
+    #[test]
+    fn xlogy_is_zero_where_x_is() {
+        let found = xlogy([0.0, 0.0, 0.0, 0.0, 2.0, -1.0], [0.0, INF, -1.0, NAN, 0.0, 0.5]);
+        all_close(&found, &[0.0, 0.0, 0.0, NAN, -INF, LN_2], 1e-15);
+    }
+
     /// Expected values: mpmath with 40 digits.
     #[test]
     fn activations_agree_with_many_digits() {
@@ -191,6 +197,10 @@ mod values {
         assert_eq!(
             panic_of(|| mse(vec![1.0; 3], vec![1.0; 4])),
             "mse: `a` has shape [3], but `b` has shape [4]"
+        );
+        assert_eq!(
+            panic_of(|| xlogy(vec![1.0; 3], vec![1.0; 4])),
+            "xlogy: `x` has shape [3], but `y` has shape [4]"
         );
         assert_eq!(
             panic_of(|| dropout(vec![[1.0; 2]; 3], vec![[1.0; 2]; 4])),

@@ -3,7 +3,7 @@
 use chainrule_core::front::{Definition, Definitions};
 use quote::ToTokens;
 
-const BUILTIN: &str = "relu leaky_relu sigmoid silu gelu gelu_tanh softplus softmax log_softmax logsumexp cross_entropy mse dropout";
+const BUILTIN: &str = "relu leaky_relu sigmoid silu gelu gelu_tanh softplus softmax log_softmax logsumexp cross_entropy mse dropout xlogy";
 
 fn main() {
     let Some(path) = std::env::args().nth(1) else { return eprintln!("usage: stages FILE") };

@@ -6,7 +6,7 @@ use crate::derive;
 use crate::emit::header::Notes;
 use crate::emit::module::Program;
 use crate::ir::{Array, Graph, Index, Input, InputId, NodeId};
-use crate::signature::{Form, Leaf, Output, Primal};
+use crate::signature::{Form, Leaf, List, Output, Primal};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
@@ -28,6 +28,7 @@ pub fn gradient(primal: &Primal) -> Option<Program> {
         outputs: primal.outputs.clone(),
         gradients,
         extra: vec![],
+        lists: primal.lists.clone(),
         notes: Notes::default(),
     })
 }
@@ -43,7 +44,8 @@ pub fn vjp(primal: &Primal) -> Program {
         extra.push(leaf);
     }
     let gradients = derive::reverse(&mut graph, &seeds, &wrt(primal));
-    Program { graph, outputs: primal.outputs.clone(), gradients, extra, notes: Notes::default() }
+    let (outputs, lists) = (primal.outputs.clone(), primal.lists.clone());
+    Program { graph, outputs, gradients, extra, lists, notes: Notes::default() }
 }
 
 /// A new input of an output's shape, and the node that reads it.
@@ -72,13 +74,20 @@ pub fn jvp(primal: &Primal) -> Program {
         outputs.push(Output { node, ..output.clone() });
     }
     let mut extra = vec![];
+    let tangent = |arg: Option<usize>, place: &TokenStream| {
+        let root = arg.and_then(|a| primal.signature.args.get(a)).map(|a| primal.signature.tangent(a));
+        let rest: TokenStream = place.clone().into_iter().skip(1).collect();
+        quote!(#root #rest)
+    };
     for (input, _) in wrt.iter().zip(&dots) {
         let leaf = &primal.leaves[input.0 as usize];
-        let root = leaf.arg.and_then(|a| primal.signature.args.get(a)).map(|a| primal.signature.tangent(a));
-        let rest: TokenStream = leaf.place.clone().into_iter().skip(1).collect();
-        extra.push(Leaf { arg: leaf.arg, place: quote!(#root #rest), form: leaf.form.clone() });
+        let place = tangent(leaf.arg, &leaf.place);
+        extra.push(Leaf { arg: leaf.arg, place, form: leaf.form.clone() });
     }
-    Program { graph, outputs, gradients: vec![], extra, notes: Notes::default() }
+    let mut lists = primal.lists.clone();
+    let active = primal.lists.iter().filter(|l| l.active);
+    lists.extend(active.map(|l| List { place: tangent(l.arg, &l.place), ..l.clone() }));
+    Program { graph, outputs, gradients: vec![], extra, lists, notes: Notes::default() }
 }
 
 /// The same program with its graph simplified.

@@ -5,7 +5,7 @@
 use crate::ir::{AxisId, Dtype, Graph, NodeId, Size};
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::format_ident;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The front's result.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Primal {
     pub signature: Signature,
     /// One entry for each of `graph.inputs`, in the same order.
     pub leaves: Vec<Leaf>,
+    /// The lists that hold some of the leaves, an outer one before those in its elements.
+    pub lists: Vec<List>,
     /// One for a plain result, one for each component of a tuple.
     pub outputs: Vec<Output>,
     /// The user's inactive `let` statements that host inputs refer to, in order.
@@ -158,6 +160,24 @@ impl Form {
         }
     }
 
+    /// One tensor of numbers, and not a tree of them.
+    pub fn is_tensor(&self) -> bool {
+        match self {
+            Form::Scalar(_) | Form::Nd { .. } => true,
+            Form::Array(item, _) | Form::Slice(item) => item.is_fixed(),
+            Form::Struct(_) | Form::Computed(_) | Form::Host => false,
+        }
+    }
+
+    /// Numbers whose count the type alone tells.
+    pub fn is_fixed(&self) -> bool {
+        match self {
+            Form::Scalar(_) => true,
+            Form::Array(item, _) => item.is_fixed(),
+            _ => false,
+        }
+    }
+
     /// A struct, or an array of structs.
     pub fn holds_structs(&self) -> bool {
         match self {
@@ -185,6 +205,17 @@ pub struct Leaf {
     /// The place or host expression: `x`, `net.w1`, `scale_of(n)`.
     pub place: TokenStream,
     pub form: Form,
+}
+
+/// A list of structs, arrays or lists, of which a body reads elements by number.
+#[derive(Clone, Debug)]
+pub struct List {
+    pub arg: Option<usize>,
+    pub place: TokenStream,
+    pub item: Form,
+    /// Whether the elements are differentiated.
+    pub active: bool,
+    pub read: BTreeSet<usize>,
 }
 
 #[derive(Clone, Debug)]

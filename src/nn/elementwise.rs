@@ -132,6 +132,28 @@ pub fn softplus<X: Operand>(x: X) -> X::Owned {
     map(x, |x| x.max(0.0) + (-x.abs()).exp().ln_1p())
 }
 
+/// x ln y, and 0 where x is 0: the term of an entropy or a divergence.
+///
+/// The convention is a choice for y = 0, where `x * y.ln()` is 0 · -∞ = NaN; that form is left alone, for no limit exists
+/// at (0, 0). Of one variable it does: `x * x.ln()` is understood as `xlogy(x, x)` unless `math = "strict"`.
+///
+/// *Shapes:* `x` and `y` have the same shape and the same owned type, and so has the result. *Panics* if the shapes differ.
+/// The partial derivatives are ln y and x / y, with 0 for the second where x is 0. NaN where y is NaN.
+///
+/// ```
+/// use chainrule::nn::xlogy;
+/// assert_eq!(xlogy([0.0, 0.0, 2.0], [0.0, 5.0, 1.0]), [0.0, 0.0, 0.0]);
+/// ```
+pub fn xlogy<X: Operand, Y: Operand<Scalar = X::Scalar, Owned = X::Owned>>(x: X, y: Y) -> X::Owned {
+    let (mut out, y) = (x.into_owned(), y.into_owned());
+    assert_same_shape("xlogy", ["x", "y"], [&out.shape(), &y.shape()]);
+    out.each_pair(&y, &mut |x, y| {
+        let (a, b) = (x.to_f64(), y.to_f64());
+        *x = X::Scalar::from_f64(if a == 0.0 && !b.is_nan() { 0.0 } else { a * b.ln() });
+    });
+    out
+}
+
 /// Dropout with a given mask: x · mask, element by element.
 ///
 /// The mask carries the scale: to drop elements with probability p, it holds 0 with probability p and 1 / (1 - p)

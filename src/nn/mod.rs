@@ -33,7 +33,7 @@ mod rows;
 #[cfg(feature = "ndarray")]
 mod arrays;
 
-pub use elementwise::{dropout, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus};
+pub use elementwise::{dropout, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, xlogy};
 pub use labels::Labels;
 pub use losses::{cross_entropy, mse};
 pub use operand::{Fixed, Operand, Rows, Tensor};

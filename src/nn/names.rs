@@ -76,6 +76,16 @@ pub use crate::__nn_softplus as softplus;
 
 #[doc(hidden)]
 #[macro_export]
+macro_rules! __nn_xlogy {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin xlogy } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_xlogy as xlogy;
+
+#[doc(hidden)]
+#[macro_export]
 macro_rules! __nn_softmax {
     ($($state:tt)*) => {
         $crate::__expand! { $($state)* { builtin softmax } }

@@ -28,6 +28,17 @@ fn dim_mismatch(
     )
 }
 
+/// A list must have the elements that the function reads by number.
+///
+/// *Panics* with the function, the argument and both lengths.
+#[inline]
+#[track_caller]
+pub fn check_length(function: &str, argument: &str, length: usize, needed: usize) {
+    if length < needed {
+        panic!("{function}: `{argument}` has {length} elements, but {needed} are needed: the last one that is read is `{argument}[{}]`", needed - 1);
+    }
+}
+
 /// Two sizes that must be equal.
 #[inline]
 #[track_caller]

@@ -6,14 +6,16 @@ pub mod arrays;
 mod checks;
 pub mod gemm;
 mod lanes;
+mod lists;
 pub mod math;
 pub mod simd;
 
 pub use crate::__each as each;
 pub use arrays::{elements, fit, make, positions, shape, take, Fit, Tensor};
-pub use checks::{bounded, check_dim, check_labels, check_size, nothing_below_zero};
+pub use checks::{bounded, check_dim, check_labels, check_length, check_size, nothing_below_zero};
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, TURNS};
+pub use lists::{clear, like};
 pub use simd::{block_len, dispatch, lanes_len, parts, reduce_lanes, Kernel, Points, Simd, Vector};
 
 /// The arrays of `ndarray` that gradients are made of.

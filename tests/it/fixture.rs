@@ -12,7 +12,9 @@ pub type Point = Vec<Vec<f64>>;
 #[derive(Clone, Debug)]
 pub struct Argument {
     pub name: &'static str,
-    /// The shape of each of its tensors.
+    /// The path of each of its tensors, `layers[0].w`.
+    pub paths: Vec<String>,
+    /// The shapes of the same.
     pub shapes: Vec<Vec<usize>>,
     pub range: Range<f64>,
     pub whole: bool,
@@ -27,12 +29,24 @@ impl Argument {
 /// Reads and writes an argument as flat numbers.
 pub trait Flat {
     const WHOLE: bool = false;
+    fn paths(&self) -> Vec<String> {
+        vec![String::new()]
+    }
     fn shapes(&self) -> Vec<Vec<usize>>;
     fn read(&self) -> Vec<f64>;
     fn write(&mut self, from: &[f64]);
 }
 
 impl<T: Differentiable> Flat for T {
+    fn paths(&self) -> Vec<String> {
+        let mut out = vec![];
+        self.visit(|part, _| {
+            if part.start() == 0 {
+                out.push(part.path().to_string());
+            }
+        });
+        out
+    }
     fn shapes(&self) -> Vec<Vec<usize>> {
         let mut out = vec![];
         self.visit(|part, _| {
@@ -235,6 +249,7 @@ macro_rules! describe {
                 let made = $make;
                 $crate::fixture::Argument {
                     name: stringify!($arg),
+                    paths: $crate::fixture::Flat::paths(&made),
                     shapes: $crate::fixture::Flat::shapes(&made),
                     range: $range,
                     whole: $crate::fixture::is_whole(&made),

@@ -60,8 +60,6 @@ impl Oracle {
         }
         let mut equations = vec![];
         let mut inputs = vec![];
-        // elements and shapes of an argument are taken leaf by leaf
-        let mut taken = vec![(0, 0); arguments.len()];
         for (input, leaf) in primal.graph.inputs.iter().zip(&primal.leaves) {
             if let Some(g) = f.given.iter().find(|g| g.0 == input.name) {
                 inputs.push(vec![Dual::constant(g.1)]);
@@ -72,15 +70,15 @@ impl Oracle {
                 .iter()
                 .position(|a| a.name == root)
                 .unwrap_or_else(|| panic!("no value for {}", input.name));
-            let (leaf, start) = &mut taken[k];
-            let shape = arguments[k].shapes.get(*leaf)?;
-            let count: usize = shape.iter().product();
+            let path = input.name[root.len()..].trim_start_matches('.');
+            let leaf = arguments[k].paths.iter().position(|p| p == path)?;
+            let counts: Vec<usize> = arguments[k].shapes.iter().map(|s| s.iter().product()).collect();
+            let (start, count, shape) =
+                (counts[..leaf].iter().sum::<usize>(), counts[leaf], &arguments[k].shapes[leaf]);
             equations.extend(input.dims.iter().cloned().zip(shape.iter().map(|d| *d as i64)));
-            let of = |p: &Point| p[k][*start..*start + count].to_vec();
+            let of = |p: &Point| p[k][start..start + count].to_vec();
             let dots = tangent.map_or(vec![0.0; count], of);
             inputs.push(of(point).iter().zip(dots).map(|(v, d)| Dual { value: *v, dot: d }).collect());
-            *leaf += 1;
-            *start += count;
         }
         solve(&primal.graph, &mut known, &equations);
         let syms = known.into_iter().map(|k| k.unwrap_or(0)).collect();

@@ -8,8 +8,8 @@ fn f(x: ArrayViewD<f64>) -> f64 {
 }
 
 #[differentiable]
-fn g(x: &[Vec<f64>]) -> f64 {
-    x[0][0]
+fn g(x: &[(f64, f64)]) -> f64 {
+    x[0].0
 }
 
 #[differentiable]
@@ -17,9 +17,10 @@ fn h(x: f64) -> String {
     x.to_string()
 }
 
+/// Elements of a list are read by number.
 #[differentiable]
-fn k(x: &[Array2<f64>; 2]) -> f64 {
-    x[0].sum()
+fn k(x: &[Array2<f64>], i: usize) -> f64 {
+    x[i].sum() + x[300].sum() + x.iter().map(|a| a.sum()).sum::<f64>()
 }
 
 #[differentiable]

@@ -1,4 +1,4 @@
-//! A function without the attribute.
+//! A function without the attribute: the message is rustc's, and the module beside the caller is missing.
 use chainrule::differentiable;
 
 fn square(x: f64) -> f64 {
@@ -10,4 +10,6 @@ fn f(x: f64) -> f64 {
     square(x)
 }
 
-fn main() {}
+fn main() {
+    f::gradient(1.0);
+}

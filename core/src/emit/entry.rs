@@ -3,6 +3,7 @@
 //! Invariant: every check comes before the first write to memory of the caller.
 
 use super::names::Names;
+use crate::diag::source;
 use crate::ir::{Array, Graph, Index, Node, NodeId, Size, Sym};
 use crate::schedule::Plan;
 use crate::signature::{Form, Leaf, Signature};
@@ -92,7 +93,7 @@ impl Entry<'_> {
                     let (plus, minus) = signed(&rest);
                     let what = format!(
                         "dimension {d} of `{}` must be {}",
-                        self.leaves[*k].place,
+                        source(&self.leaves[*k].place),
                         self.graph.sizes.show(size)
                     );
                     let (plus, minus) = (
@@ -104,8 +105,8 @@ impl Entry<'_> {
                         let #var = #shape[#at] + #minus - #plus;
                     });
                 }
-                bound
-                    .insert(sym, format!("dimension {d} of `{}`", self.leaves[*k].place).replace(" . ", "."));
+                let place = source(&self.leaves[*k].place);
+                bound.insert(sym, format!("dimension {d} of `{place}`"));
                 used.insert((*k, *d));
             }
             if bound.len() == before {
@@ -122,7 +123,7 @@ impl Entry<'_> {
                 None => format!("the size {}", self.graph.sizes.show(size)),
             };
             let (shape, expected) = (self.shape_ident(*k), names.size(self.graph, size, self.generics));
-            let argument = self.leaves[*k].place.to_string().replace(' ', "");
+            let argument = source(&self.leaves[*k].place);
             let at = usize_literal(*d);
             out.extend(
                 quote!(::chainrule::rt::check_dim(#function, #argument, &#shape, #at, #expected, #reason);),

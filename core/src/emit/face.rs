@@ -5,6 +5,7 @@
 use super::entry::usize_literal;
 use super::header::{self, Planned};
 use super::heads::{documentation, Heads};
+use super::lists;
 use super::module::{generate, owned, target_name, Generated, Memory, Program};
 use crate::ir::Dtype;
 use crate::signature::{accessor, Arg, Form, Primal};
@@ -53,7 +54,7 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
         take(generated);
     }
     if let Some(program) = &programs.jvp {
-        let generated = generate(primal, program, "jvp", &|k, dims| {
+        let generated = generate(primal, program, "jvp", TokenStream::new(), &|k, dims| {
             let name = memory_name(primal, k);
             let rank = usize_literal(dims.len());
             quote!(::chainrule::rt::fit::<#rank, _>(&mut #name, [#(#dims),*])).into()
@@ -205,7 +206,9 @@ fn format_source(ident: &Ident, body: &TokenStream, header: &str) -> String {
 
 /// A reverse program whose gradients go to `gradient`.
 fn reverse(primal: &Primal, program: &Program, name: &str) -> Generated {
-    generate(primal, program, name, &|k, dims| {
+    let prepare = program.lists.iter().filter(|list| list.active);
+    let prepare = prepare.map(|l| lists::like(l, &gradient_place(primal, l.arg, &l.place))).collect();
+    generate(primal, program, name, prepare, &|k, dims| {
         let rank = usize_literal(dims.len());
         if k < program.outputs.len() {
             let value = memory_name(primal, k);
@@ -295,14 +298,11 @@ fn scalar_gradients(primal: &Primal, program: &Program) -> TokenStream {
 /// A zero gradient of the arguments' shapes.
 fn make_gradient(active: &[&Arg]) -> TokenStream {
     let one = |a: &Arg| {
-        let (name, rank) = (&a.ident, usize_literal(a.form.rank()));
-        match &a.form {
-            form if form.holds_structs() => match a.by_ref {
-                true => quote!(::chainrule::Differentiable::zeros_like(#name)),
-                false => quote!(::chainrule::Differentiable::zeros_like(&#name)),
-            },
-            Form::Scalar(_) => quote!(0.0),
-            _ => quote!(::chainrule::rt::make::<#rank, _>(::chainrule::rt::shape::<#rank>(&#name))),
+        let name = &a.ident;
+        let called = matches!(a.form, Form::Array(..) | Form::Slice(_));
+        match !a.form.is_tensor() && (a.by_ref || called) {
+            true => lists::zeros(&a.form, &quote!(#name)),
+            false => lists::zeros(&a.form, &quote!(&#name)),
         }
     };
     match active {

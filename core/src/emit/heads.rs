@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing here depends on the body, so that the stub of a function with mistakes has the same face.
 
-use super::entry::usize_literal;
+use super::lists;
 use super::module::{const_generics, owned};
 use crate::signature::{Arg, Form, Primal};
 use proc_macro2::{Ident, TokenStream};
@@ -55,11 +55,8 @@ impl<'a> Heads<'a> {
         let derives = if comparable { quote!(Clone, Debug, PartialEq) } else { quote!(Clone) };
         let default = comparable.then(|| {
             let makes = self.active.iter().map(|a| {
-                let (name, rank) = (&a.ident, usize_literal(a.form.rank()));
-                match a.form {
-                    Form::Scalar(_) => quote!(#name: 0.0),
-                    _ => quote!(#name: ::chainrule::rt::make::<#rank, _>([0; #rank])),
-                }
+                let (name, value) = (&a.ident, lists::empty(&a.form));
+                quote!(#name: #value)
             });
             quote! {
                 impl<#(#params),*> ::core::default::Default for Gradient<#(#args),*> {

@@ -1,6 +1,6 @@
 //! Plans as Rust: the room that writes code.
 //!
-//! `body` writes loops and expressions, `entry` checks and slices, `module` a kernel with its call, `heads` the
+//! `body` writes loops and expressions, `entry` checks and slices, `lists` what lists need, `module` a kernel with its call, `heads` the
 //! types and signatures of the public functions, `face` these functions. Invariant: with the same plan in, the same tokens out.
 
 mod body;
@@ -9,6 +9,7 @@ mod expr;
 pub mod face;
 pub mod header;
 mod heads;
+mod lists;
 pub mod module;
 mod names;
 mod place;

@@ -5,12 +5,13 @@
 use super::body::{count, Body};
 use super::entry::{may_be_strided, usize_literal, Entry};
 use super::header::{Notes, Planned};
+use super::lists;
 use super::names::Names;
 use super::place::Slice;
 use crate::derive::Gradient;
 use crate::ir::{AxisId, Dtype, Graph, NodeId, Size, Sym};
 use crate::schedule::{schedule, Plan, Target};
-use crate::signature::{Form, Leaf, Output, Primal};
+use crate::signature::{Form, Leaf, List, Output, Primal};
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use std::collections::BTreeSet;
@@ -22,6 +23,8 @@ pub struct Program {
     pub gradients: Vec<Gradient>,
     /// Inputs beyond the primal's: tangents or a seed.
     pub extra: Vec<Leaf>,
+    /// Lists of which elements are read.
+    pub lists: Vec<List>,
     pub notes: Notes,
 }
 
@@ -52,11 +55,13 @@ impl From<TokenStream> for Memory {
     }
 }
 
-/// The kernel of a program and the code that calls it. `targets[k]` says where output `k` goes: a slice expression.
+/// The kernel of a program and the code that calls it. `targets[k]` says where output `k` goes: a slice expression;
+/// `prepare` comes between the checks and the first write.
 pub fn generate(
     primal: &Primal,
     program: &Program,
     name: &str,
+    prepare: TokenStream,
     target_memory: &dyn Fn(usize, &[TokenStream]) -> Memory,
 ) -> Generated {
     let mut targets: Vec<Target> = program.outputs.iter().map(|o| target(o.node, &o.dims)).collect();
@@ -243,11 +248,14 @@ pub fn generate(
         true => level_renamed(kernel),
         false => kernel,
     };
+    let lengths = lists::lengths(&entry.function, &program.lists);
     let call = quote! {
+        #lengths
         #shapes
         #bounds
         #inputs
         #labels
+        #prepare
         #setup
         let results = ::chainrule::rt::dispatch(kernel::#kernel_name #turbofish { #(#values,)* lifetime: ::core::marker::PhantomData });
         #restore

@@ -53,6 +53,21 @@ pub struct Closure {
     pub active: bool,
 }
 
+/// A list of unknown length whose elements are structs, arrays or lists. Nothing of it is an input until an element is
+/// read: `Lower::element` gives the one at a number; a loop over all of them would ask for the one at an axis.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// Which of the function's lists it is.
+    pub number: usize,
+    pub place: TokenStream,
+    pub item: syn::Type,
+    /// What the names in the type of the elements mean.
+    pub defs: Rc<Definitions>,
+    pub arg: Option<usize>,
+    pub active: bool,
+    pub depth: usize,
+}
+
 #[derive(Clone, Debug)]
 pub enum Value {
     Tensor(Tensor),
@@ -63,6 +78,7 @@ pub enum Value {
     Host(TokenStream),
     Tuple(Vec<Value>),
     Struct(Rc<Vec<(String, Value)>>),
+    List(Rc<List>),
     Iter(Rc<Iter>),
     Closure(Rc<Closure>),
     /// What is left of an array from a position on that depends on loops: it can be cut to a length, or indexed.
@@ -97,6 +113,7 @@ impl Value {
             Value::Tuple(list) => list.iter().any(Value::active),
             Value::Struct(fields) => fields.iter().any(|f| f.1.active()),
             Value::Iter(i) => i.item.active(),
+            Value::List(list) => list.active,
             Value::Closure(c) => c.active,
             Value::Place(..) => true,
             Value::Opaque(_) | Value::Poison => true,

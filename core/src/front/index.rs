@@ -68,6 +68,7 @@ impl Lower {
                     None => self.unsupported(e, "this index", "write a number below the length"),
                 }
             }
+            (Value::List(list), Value::Int(k)) => self.list_index(&list, &k, e),
             (base, Value::Tuple(list)) => self.index_value(base, list, e),
             // `x[[i, j]]` is an array of integers
             (base, Value::Tensor(i)) if i.rank() == 1 && self.small_literal(e).is_some() => {

@@ -16,6 +16,7 @@ mod host;
 mod index;
 mod item;
 mod join;
+mod list;
 mod loops;
 mod methods;
 mod nn;
@@ -36,7 +37,7 @@ pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};
 use crate::ir::{AxisId, Graph, Math, Size, Sizes, Sym};
-use crate::signature::{Leaf, Name, Primal};
+use crate::signature::{Leaf, List, Name, Primal};
 use env::Env;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,6 +121,9 @@ struct Lower {
     graph: Graph,
     errors: Errors,
     leaves: Vec<Leaf>,
+    lists: Vec<List>,
+    /// Elements of lists that were read, by list and number.
+    elements: BTreeMap<(usize, usize), env::Value>,
     env: Env,
     /// Axes of the closures that enclose the expression: what is built inside keeps clear of them.
     outer: Vec<AxisId>,
@@ -147,6 +151,8 @@ impl Lower {
             graph: Graph::new(math, sizes),
             errors,
             leaves: vec![],
+            lists: vec![],
+            elements: BTreeMap::new(),
             env: Env { defs: std::rc::Rc::new(defs.clone()), ..Env::default() },
             outer: vec![],
             calls: vec![],
@@ -231,6 +237,7 @@ impl Lower {
             graph: self.graph,
             signature,
             leaves: self.leaves,
+            lists: self.lists,
             outputs: self.outputs,
             host,
             options: crate::signature::Options { jvp: asked.jvp, vjp: asked.vjp },

@@ -15,7 +15,7 @@ impl Lower {
 
     fn network(&mut self, name: &str, args: Vec<Value>, at: &dyn ToTokens) -> Option<Tensor> {
         let wanted = match name {
-            "leaky_relu" | "cross_entropy" | "mse" | "dropout" => 2,
+            "leaky_relu" | "cross_entropy" | "mse" | "dropout" | "xlogy" => 2,
             "relu" | "sigmoid" | "silu" | "gelu" | "gelu_tanh" | "softplus" | "softmax" | "log_softmax"
             | "logsumexp" => 1,
             _ => {
@@ -88,6 +88,10 @@ impl Lower {
                 let square = self.elementwise(Op::Mul, &[diff.clone(), diff], name, at)?;
                 let all: Vec<usize> = (0..square.rank()).collect();
                 Some(self.mean(&square, &all))
+            }
+            "xlogy" => {
+                let y = self.tensor(second?, Some(dtype), at)?;
+                self.elementwise(Op::XLogY, &[x, y], "`xlogy`", at)
             }
             "dropout" => {
                 let mask = self.tensor(second?, Some(dtype), at)?;

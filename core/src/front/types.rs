@@ -20,8 +20,10 @@ pub enum Known {
     /// Numbers in some order.
     Numbers(Form, Dtype),
     Struct(Rc<StructType>),
-    /// `[Struct; N]`
-    Structs(Rc<StructType>, Size),
+    /// `[T; N]` of structs, ndarray arrays or lists: each element is a place of its own.
+    Items(Type, Size),
+    /// `Vec<T>` or `[T]` of the same.
+    List(Type),
     Tuple(Vec<Type>),
     /// Refused, with the reason, where it is differentiated.
     Refused(&'static str),
@@ -115,9 +117,12 @@ impl Lower {
             Type::Array(a) => {
                 let n = self.length(&a.len);
                 match self.known_at(&a.elem, depth + 1) {
-                    Known::Numbers(Form::Nd { .. }, _) => Known::Refused("an array of ndarray arrays; write them as separate arguments or as a tensor of one more dimension"),
-                    Known::Numbers(form, dtype) => Known::Numbers(Form::Array(Box::new(form), n), dtype),
-                    Known::Struct(s) => Known::Structs(s, n),
+                    Known::Numbers(form, dtype) if form.is_fixed() => {
+                        Known::Numbers(Form::Array(Box::new(form), n), dtype)
+                    }
+                    Known::Numbers(..) | Known::Struct(_) | Known::Items(..) | Known::List(_) => {
+                        Known::Items((*a.elem).clone(), n)
+                    }
                     Known::Refused(why) => Known::Refused(why),
                     _ => Known::Host,
                 }
@@ -169,12 +174,11 @@ impl Lower {
 
     fn slice_of(&mut self, elem: &Type, depth: usize) -> Known {
         match self.known_at(elem, depth + 1) {
-            Known::Numbers(form, dtype) if fixed(&form) => Known::Numbers(Form::Slice(Box::new(form)), dtype),
-            Known::Numbers(..) => {
-                Known::Refused("rows of different lengths; write a slice of arrays or an `ArrayView2`")
+            Known::Numbers(form, dtype) if form.is_fixed() => {
+                Known::Numbers(Form::Slice(Box::new(form)), dtype)
             }
-            Known::Struct(_) | Known::Structs(..) => {
-                Known::Refused("a list of structs of unknown length; write an array `[T; N]`")
+            Known::Numbers(..) | Known::Struct(_) | Known::Items(..) | Known::List(_) => {
+                Known::List(elem.clone())
             }
             Known::Refused(why) => Known::Refused(why),
             _ => Known::Host,
@@ -224,7 +228,8 @@ impl Lower {
     pub fn differentiable(&mut self, ty: &Type) -> bool {
         match self.known(ty) {
             Known::Numbers(_, dtype) => dtype.is_float(),
-            Known::Struct(_) | Known::Structs(..) => true,
+            Known::Struct(_) => true,
+            Known::Items(item, _) | Known::List(item) => self.differentiable(&item),
             _ => false,
         }
     }
@@ -233,7 +238,8 @@ impl Lower {
         match self.known(ty) {
             Known::Numbers(form, _) => form,
             Known::Struct(s) => Form::Struct(s.in_module()),
-            Known::Structs(s, n) => Form::Array(Box::new(Form::Struct(s.in_module())), n),
+            Known::Items(item, n) => Form::Array(Box::new(self.form(&item)), n),
+            Known::List(item) => Form::Slice(Box::new(self.form(&item))),
             _ => Form::Host,
         }
     }
@@ -324,7 +330,7 @@ impl Lower {
         self.place_at(ty, place, arg, active, dims, 0)
     }
 
-    fn place_at(
+    pub fn place_at(
         &mut self,
         ty: &Type,
         place: &TokenStream,
@@ -361,16 +367,19 @@ impl Lower {
                 Value::Tensor(self.input(place, form, dtype, sizes, arg, active && dtype.is_float()))
             }
             Known::Struct(s) => self.fields(&s, place, arg, active, depth),
-            Known::Structs(s, n) => match n.as_const() {
+            Known::Items(item, n) => match n.as_const() {
                 Some(n) if (0..=256).contains(&n) => {
                     let each = (0..n as usize).map(|i| {
                         let i = proc_macro2::Literal::usize_unsuffixed(i);
-                        self.fields(&s, &quote!(#place[#i]), arg, active, depth)
+                        self.place_at(&item, &quote!(#place[#i]), arg, active, None, depth + 1)
                     });
                     Value::Tuple(each.collect())
                 }
-                _ => Value::Opaque("an array of structs whose length is not a number".into()),
+                _ => Value::Opaque(
+                    "an array of structs or arrays whose length is not a number up to 256".into(),
+                ),
             },
+            Known::List(item) => self.list(item, place, arg, active, depth),
             Known::Refused(why) if active => Value::Opaque(why.into()),
             Known::Tuple(_) if active => {
                 Value::Opaque("a tuple of differentiated values; write them as separate arguments".into())
@@ -459,15 +468,6 @@ impl Lower {
         let index = axes.iter().map(|a| a.map_or_else(Index::default, Index::axis)).collect();
         let node = self.graph.load(Array::Input(id), None, index);
         Tensor { node, dims, axes, active, nd }
-    }
-}
-
-/// A form whose size the type alone tells.
-fn fixed(form: &Form) -> bool {
-    match form {
-        Form::Scalar(_) => true,
-        Form::Array(inner, _) => fixed(inner),
-        _ => false,
     }
 }
 

@@ -129,9 +129,9 @@ table! {
     /// At 0 the limit, which is infinite.
     Sqrt "sqrt" (x) 5 on 0.1..9.0, x.sqrt() => |g, y, tie| [g * 0.5 / y];
     Cbrt "cbrt" (x) 15 on 0.1..9.0, x.cbrt() => |g, y, tie| [g / (3.0 * (y * y))];
-    /// Euclidean length of (a, b); the minimum-norm subgradient 0 at the origin.
+    /// Euclidean length of (a, b); the minimum-norm subgradient 0 at the origin, times a cotangent that may be infinite.
     Hypot "hypot" (a, b) 12 on 0.1..9.0, a.hypot(b) =>
-        |g, y, tie| [select(gt(y, 0.0), g * (a / y), 0.0), select(gt(y, 0.0), g * (b / y), 0.0)];
+        |g, y, tie| [g * select(eq(y, 0.0), a, a / y), g * select(eq(y, 0.0), b, b / y)];
     /// `n` is an integer and has no derivative.
     Powi "powi" (x, n) 6 on 1.0..3.0, powi(x, n) => |g, y, tie| [select(ne(n, 0.0), g * (n * powi(x, n - 1.0)), 0.0), zero];
     /// KINKS: 0 to the power 0 has derivative 0 in both arguments (E1); a negative base has none in the exponent.
@@ -169,8 +169,8 @@ table! {
     Atanh "atanh" (x) 25 on -0.9..0.9, x.atanh() => |g, y, tie| [select(le(x * x, 1.0), g / ((1.0 - x) * (1.0 + x)), g * y)];
 
     // ---- piecewise (KINKS.md) ----
-    /// 0 at 0, the minimum-norm subgradient. Never `signum`, which is 1 at 0.0 in Rust.
-    Abs "abs" (x) 1 on 0.1..9.0, x.abs() => |g, y, tie| [select(gt(x, 0.0), g, select(lt(x, 0.0), -g, 0.0))];
+    /// 0 at 0, the minimum-norm subgradient, times a cotangent that may be infinite. Never `signum`, which is 1 at 0.0 in Rust.
+    Abs "abs" (x) 1 on 0.1..9.0, x.abs() => |g, y, tie| [select(gt(x, 0.0), g, select(lt(x, 0.0), -g, g * x))];
     /// A tie of two active arguments shares equally; against a constant the constant wins. NaN is ignored.
     Max "max" (a, b) 1 on -9.0..9.0, a.max(b) => |g, y, tie| [
         select(or(gt(y, b), ne(b, b)), g, select(eq(a, b), share(g, tie), 0.0)),

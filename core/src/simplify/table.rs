@@ -211,7 +211,7 @@ rules! { RULES:
     Real "sqrt-cancel" |x| x / sqrt(x) => sqrt(x), if x.positive();
     Real "sqrt-recip" |x| sqrt(x) / x => recip(sqrt(x)), if x.positive();
     Real "sqrt-exp" |x| sqrt(exp(x)) => exp(0.5 * x);
-    Finite "sqrt-unguard" |x| guarded_sqrt(x) => sqrt(x);
+    Exact "sqrt-unguard" |x| guarded_sqrt(x) => sqrt(x);
     // ---- exponential and logarithm ----
     Real "exp-ln" |x| exp(ln(x)) => x, if x.nonneg();
     Real "exp-product" |a, b| exp(a) * exp(b) => exp(a + b);
@@ -310,9 +310,10 @@ rules! { #[cfg(test)] REJECTED:
     Stable "bad-sigmoid-complement" |x| sigmoid(-x) => 1.0 - sigmoid(x);
 }
 
-/// sqrt(s), written so that the cotangent of s is exactly 0 at s = 0.
+/// sqrt(s) of a sum of squares, written so that s receives what the root receives at s = 0, and no infinite multiple of
+/// it. The elements, which are 0 there, receive 0 times that: 0, or NaN where the cotangent is not finite.
 fn guarded_sqrt(s: Ex<'_>) -> Ex<'_> {
-    select(eq(s, 0.0), 0.0, sqrt(select(eq(s, 0.0), 1.0, s)))
+    select(eq(s, 0.0), s, sqrt(select(eq(s, 0.0), 1.0, s)))
 }
 
 fn ready(cell: &'static OnceLock<Vec<Rule>>, lines: &[&'static [Line]]) -> &'static [Rule] {

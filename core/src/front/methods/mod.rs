@@ -63,6 +63,7 @@ impl Lower {
                 .unwrap_or_else(|| self.unknown_method(&name, "numbers", m))
             }
             Value::Struct(_) if name == "clone" => recv,
+            Value::List(list) => self.list_method(&list, &name, m),
             _ => self.unknown_method(&name, "this value", m),
         }
     }

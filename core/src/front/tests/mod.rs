@@ -37,6 +37,7 @@ pub fn definitions(items: &[(&str, &str)]) -> Definitions {
         "cross_entropy",
         "mse",
         "dropout",
+        "xlogy",
     ] {
         defs.insert(tokens(name), Definition::Builtin(name.into()));
     }
