@@ -7,7 +7,7 @@
 //! Invariant: no form is assumed. A variable that something else in the loop reads keeps its place in the scan.
 
 use super::Lower;
-use crate::ir::{Array, AxisId, Dtype, Index, Node, NodeId, Op, Part, RedOp, ScanId, Size};
+use crate::ir::{Array, AxisId, Dtype, Index, Node, NodeId, Op, Part, RedOp, ScanId};
 use std::collections::BTreeMap;
 
 /// A variable of a loop: what stands for it inside, its value before, and what an iteration leaves in it.
@@ -306,26 +306,10 @@ impl Lower {
         }
         // each iteration has positions of its own, in one dimension at least
         let (dims, first) = (writes.first()?.0.clone(), writes.first()?.1.clone());
-        let own = (0..dims.len()).find(|d| {
-            let stride = |index: &[Index]| -> Option<(i64, Size, Vec<(AxisId, Size)>)> {
-                let i = &index[*d];
-                let c = i.terms.iter().find(|t| t.0 == axis)?.1.as_const()?;
-                let rest = i.terms.iter().filter(|t| t.0 != axis).cloned().collect();
-                (i.gather.is_none() && c != 0).then(|| (c, i.offset.clone(), rest))
-            };
-            let Some((c, offset, rest)) = stride(&first) else { return false };
-            writes.iter().all(|w| {
-                let Some((c2, offset2, rest2)) = stride(&w.1) else { return false };
-                let apart = offset2.sub(&offset).as_const();
-                // no axis of an earlier write may reach a neighbour's positions
-                let inner: Vec<AxisId> = w.2.clone();
-                w.0 == dims
-                    && c == c2
-                    && rest == rest2
-                    && rest.iter().all(|t| !inner.contains(&t.0))
-                    && apart.is_some_and(|d| d.abs() < c.abs())
-            })
-        })?;
+        if writes.iter().any(|w| w.0 != dims) {
+            return None;
+        }
+        let own = (0..dims.len()).find(|d| self.graph.windows(axis, *d, &writes))?;
         // the carry is read at the very positions that are written, if at all
         let mut map = BTreeMap::new();
         for (dims, index, _, _) in &writes {

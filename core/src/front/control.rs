@@ -8,7 +8,7 @@
 use super::env::{Env, Tensor, Value};
 use super::Lower;
 use crate::diag::{source, Kind};
-use crate::ir::{AxisId, Dtype, Index, Node, NodeId, Op};
+use crate::ir::{AxisId, Dtype, Index, Node, NodeId, Op, Written};
 use quote::ToTokens;
 use std::rc::Rc;
 use syn::{BinOp, Expr, ExprIf};
@@ -20,9 +20,6 @@ pub enum Way {
     Break,
     Continue,
 }
-
-/// Dimensions, positions, axes run over, and the value of a write.
-type Written = (Vec<AxisId>, Vec<Index>, Vec<AxisId>, NodeId);
 
 /// An early exit: the condition under which it happens, what it returns, and what the variables hold there.
 #[derive(Clone)]

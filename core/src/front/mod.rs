@@ -17,6 +17,7 @@ mod index;
 mod item;
 mod join;
 mod list;
+mod literals;
 mod loops;
 mod methods;
 mod nn;

@@ -94,9 +94,7 @@ impl Lower {
                 let bound = |a: &AxisId| dims.contains(a);
                 let apart = |a: &Index, b: &Index| {
                     let difference = a.offset.sub(&b.offset);
-                    a.terms == b.terms
-                        && a.gather == b.gather
-                        && self.graph.sizes.resolve(&difference).as_const().is_some_and(|d| d != 0)
+                    a.terms == b.terms && a.gather == b.gather && self.graph.apart(&difference, &self.outer)
                 };
                 let whole = |d: &AxisId, i: &Index| i.as_axis() == Some(*d);
                 let others = map.iter().any(|m| !bound(&m.0));

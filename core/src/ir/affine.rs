@@ -2,7 +2,7 @@
 //!
 //! Invariant: a range holds for all positions of the axes; nothing is said where it is not known.
 
-use super::graph::{Dtype, Graph, Index, Node, NodeId};
+use super::graph::{AxisId, Dtype, Graph, Index, Node, NodeId};
 use super::ops::Op;
 use super::size::Size;
 
@@ -114,6 +114,69 @@ impl Graph {
             total = self.apply(Op::Add, &[total, g]);
         }
         total
+    }
+}
+
+/// Dimensions, positions, axes run over, and the value of a write.
+pub type Written = (Vec<AxisId>, Vec<Index>, Vec<AxisId>, NodeId);
+
+impl Graph {
+    /// Not negative, whatever the sizes.
+    fn sure(&self, size: &Size) -> bool {
+        self.sizes.resolve(size).terms().iter().all(|(_, c)| *c >= 0)
+    }
+
+    /// Each position of the axis writes to a window of its own along a dimension.
+    pub fn windows(&self, axis: AxisId, dim: usize, writes: &[Written]) -> bool {
+        // stride, offset, how far inner axes reach, what else moves the position
+        let mut all: Vec<(Size, Size, Size, Vec<(AxisId, Size)>)> = Vec::new();
+        for (_, index, over, _) in writes {
+            let i = &index[dim];
+            let Some((_, stride)) = i.terms.iter().find(|t| t.0 == axis) else { return false };
+            let mut reach = Size::default();
+            let mut rest = Vec::new();
+            for (a, c) in i.terms.iter().filter(|t| t.0 != axis) {
+                match over.contains(a) {
+                    true if self.sure(c) => {
+                        reach = reach.add(&c.mul(&self.axis_size(*a).sub(&Size::constant(1))));
+                    }
+                    true => return false,
+                    false => rest.push((*a, c.clone())),
+                }
+            }
+            if i.gather.is_some() {
+                return false;
+            }
+            all.push((stride.clone(), i.offset.clone(), reach, rest));
+        }
+        let Some((stride, _, _, rest)) = all.first() else { return false };
+        let width = match stride.as_const() {
+            Some(c) if c < 0 => stride.scale(-1),
+            _ => stride.clone(),
+        };
+        let one = Size::constant(1);
+        all.iter().any(|(_, base, _, _)| {
+            all.iter().all(|(s, offset, reach, r)| {
+                let start = offset.sub(base);
+                s == stride
+                    && r == rest
+                    && self.sure(&start)
+                    && self.sure(&width.sub(&one).sub(&start).sub(reach))
+            })
+        })
+    }
+
+    /// Two positions that differ by this are never the same, given that some axes have a position at all.
+    pub fn apart(&self, difference: &Size, entered: &[AxisId]) -> bool {
+        let difference = self.sizes.resolve(difference);
+        let there: Vec<Size> = entered.iter().map(|a| self.sizes.resolve(self.axis_size(*a))).collect();
+        let least = |sign: i64| {
+            let terms = difference.terms();
+            let positive =
+                |(m, _): &(Vec<super::size::Sym>, i64)| m.iter().all(|s| there.contains(&Size::sym(*s)));
+            terms.iter().all(|(_, c)| c * sign > 0) && terms.iter().any(positive)
+        };
+        least(1) || least(-1)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod scan;
 pub mod size;
 pub mod text;
 
+pub use affine::Written;
 pub use graph::{Array, Axis, AxisId, Dtype, Graph, Index, Input, InputId, Math, Node, NodeId, Part, RedOp};
 pub use hash::{FastMap, FastSet};
 pub use ops::Op;

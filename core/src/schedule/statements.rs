@@ -65,7 +65,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
     if let Some(axis) = lanes {
         stored.extend(points::transposed(&graph, &needed, axis));
     }
-    store_shared(&graph, &needed, &targets, &gemms, &mut stored);
+    store_shared(&graph, &needed, &targets, &gemms, &live, &mut stored);
 
     let mut plan = Plan {
         graph,
@@ -154,7 +154,16 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
             }
             _ => vec![(Work::Map(*id), sorted(&own))],
         };
-        let scans = live.of(graph, *id);
+        let mut scans = live.of(graph, *id);
+        if let Node::Load { array: Array::Node(n, _), .. } = graph.node(*id) {
+            // an element of a scan's array is read in its loop
+            let there = live.of(graph, *n);
+            if there.len() > scans.len()
+                && there.iter().all(|s| graph.axes(*id).contains(&graph.scan(*s).axis))
+            {
+                scans = there;
+            }
+        }
         plan.statements.extend(works.into_iter().map(|(work, loops)| {
             let scans = if matches!(work, Work::Start { .. }) { vec![] } else { scans.clone() };
             Statement { work, loops, scans }
@@ -255,6 +264,7 @@ fn store_shared(
     needed: &[bool],
     targets: &[Target],
     gemms: &BTreeMap<NodeId, Gemm>,
+    live: &scans::Live,
     stored: &mut BTreeSet<NodeId>,
 ) {
     // users[n]: the statements (by their stored node; targets behind all nodes) whose expression contains n
@@ -276,6 +286,16 @@ fn store_shared(
     }
     for id in (0..graph.len() as u32).rev().map(NodeId).filter(|id| needed[id.0 as usize]) {
         let is_stored = stored.contains(&id);
+        // what is read of a scan's array is kept, rather than the array
+        if let (Node::Load { array: Array::Node(n, _), .. }, false) = (graph.node(id), is_stored) {
+            if let Some(scan) = live.of(graph, *n).last() {
+                let outside =
+                    |u: &u32| *u as usize >= graph.len() || !live.of(graph, NodeId(*u)).contains(scan);
+                if graph.axes(id).len() < graph.axes(*n).len() && users[id.0 as usize].iter().any(outside) {
+                    stored.insert(id);
+                }
+            }
+        }
         if !is_stored && users[id.0 as usize].len() > 1 {
             let worth =
                 cost[id.0 as usize] >= DEAR && !graph.axes(id).is_empty() && graph.dtype(id).is_float();
