@@ -42,7 +42,7 @@ fn extent(graph: &Graph, axis: AxisId) -> f64 {
 /// Steps inside of the loops of `path`, in lanes or not.
 fn walk(plan: &Plan, step: &Step, lanes: bool, path: &mut Vec<Loop>, total: &mut f64) {
     match step {
-        Step::Run(s) => { let c = statement(plan, *s, path, lanes); if c > 1000.0 { eprintln!("{:?} {c} lanes {lanes}", plan.statements[*s].work.node()); } *total += c},
+        Step::Run(s) => *total += statement(plan, *s, path, lanes),
         Step::Loop { axis, body } => {
             let trips = extent(&plan.graph, *axis);
             let times: f64 = path.iter().map(|l| l.trips).product();
@@ -137,7 +137,9 @@ fn statement(plan: &Plan, s: usize, path: &[Loop], lanes: bool) -> f64 {
                 let along = path.iter().find(|l| l.together > 1.0 && graph.axes(id).contains(&l.axis));
                 let last = index.last();
                 match along {
-                    Some(l) if last.is_some_and(|i| i.terms.iter().all(|t| t.0 != l.axis)) => PICK * l.together,
+                    Some(l) if last.is_some_and(|i| i.terms.iter().all(|t| t.0 != l.axis)) => {
+                        PICK * l.together
+                    }
                     _ => MOVE,
                 }
             }

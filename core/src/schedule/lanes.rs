@@ -23,10 +23,10 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
         let touches = |g: &&Gemm| !plan.graph.axes(g.node).contains(&axis) && g.summed != axis;
         let rest: Vec<Gemm> = gemms.iter().filter(touches).cloned().collect();
         let other = arrange(plan.graph.clone(), plan.targets.clone(), rest, Some(axis));
-        if other.in_lanes().is_empty() { eprintln!("none for {axis:?}");
+        if other.in_lanes().is_empty() {
             continue;
         }
-        let cost = cost::of(&other); eprintln!("axis {axis:?} cost {cost} vs {} lanes {:?}", least/GAIN, other.in_lanes().len());
+        let cost = cost::of(&other);
         if cost < least {
             (least, found) = (cost, Some(other));
         }
@@ -115,10 +115,20 @@ impl Plan {
 
     /// All that a statement does can be done for the points of the axis in lanes.
     pub(super) fn fits(&self, statement: usize) -> bool {
+        self.fitting.get(statement).is_some_and(|f| *f)
+    }
+
+    /// Finds out what [`Plan::fits`].
+    pub(super) fn find_fitting(&mut self) {
+        self.fitting = (0..self.statements.len()).map(|s| self.could_be_in_lanes(s)).collect();
+    }
+
+    fn could_be_in_lanes(&self, statement: usize) -> bool {
         let graph = &self.graph;
         let Some(axis) = self.lanes else { return false };
         let work = &self.statements[statement].work;
-        if matches!(work, Work::Gemm(_) | Work::Part(..)) || !self.statements[statement].loops.contains(&axis) {
+        if matches!(work, Work::Gemm(_) | Work::Part(..)) || !self.statements[statement].loops.contains(&axis)
+        {
             return false;
         }
         let mut float = None;

@@ -55,8 +55,8 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Optio
     }
     store_shared(&graph, &needed, &targets, &gemms, &mut stored);
 
-    let mut plan =
-        Plan { graph, targets, statements: vec![], storage: BTreeMap::new(), steps: vec![], lanes };
+    let (statements, steps, fitting) = (vec![], vec![], vec![]);
+    let mut plan = Plan { graph, targets, statements, storage: BTreeMap::new(), steps, lanes, fitting };
     for id in &stored {
         let graph = &plan.graph;
         // a scalar target is returned, not written

@@ -219,16 +219,28 @@ impl<'a> Body<'a> {
                     (Some(p), None) => (p, b),
                     _ => return None,
                 };
-                let (x, y, z) = (self.operand_as(x, frame, lanes), self.operand_as(y, frame, lanes), self.operand_as(z, frame, lanes));
+                let (x, y, z) = (
+                    self.operand_as(x, frame, lanes),
+                    self.operand_as(y, frame, lanes),
+                    self.operand_as(z, frame, lanes),
+                );
                 Some(quote!(#x.mul_add(#y, #z)))
             }
             Op::Sub => match (product_of(self, a), product_of(self, b)) {
                 (_, Some((x, y))) => {
-                    let (x, y, z) = (self.operand_as(x, frame, lanes), self.operand_as(y, frame, lanes), self.operand_as(a, frame, lanes));
+                    let (x, y, z) = (
+                        self.operand_as(x, frame, lanes),
+                        self.operand_as(y, frame, lanes),
+                        self.operand_as(a, frame, lanes),
+                    );
                     Some(quote!((-#x).mul_add(#y, #z)))
                 }
                 (Some((x, y)), None) => {
-                    let (x, y, z) = (self.operand_as(x, frame, lanes), self.operand_as(y, frame, lanes), self.operand_as(b, frame, lanes));
+                    let (x, y, z) = (
+                        self.operand_as(x, frame, lanes),
+                        self.operand_as(y, frame, lanes),
+                        self.operand_as(b, frame, lanes),
+                    );
                     Some(quote!(#x.mul_add(#y, -#z)))
                 }
                 _ => None,

@@ -127,7 +127,8 @@ impl<'a> Body<'a> {
             quote!(#name)
         };
         if self.points().is_some() && self.joins_points(node) {
-            self.join_points(node, &Joined::Value(value), op, None);
+            self.top().accumulators.remove(&s);
+            self.join_points(s, node, &Joined::Value(value), op);
             return;
         }
         let done = self.node_name(node, "v");
@@ -151,12 +152,11 @@ impl<'a> Body<'a> {
         let points = self.points().is_some() && self.joins_points(node);
         if points && (start == 0 || start == self.plan.statements[s].loops.len()) {
             // to the accumulator outside of the points
-            let acc = self.frames.iter().rev().find_map(|f| f.accumulators.get(&s)).cloned();
             let value = match self.square_or_product(x, frame).filter(|_| op == RedOp::Sum) {
                 Some((a, b)) => Joined::Product(self.operand(a, frame), self.operand(b, frame)),
                 None => Joined::Value(self.operand(x, frame)),
             };
-            self.join_points(node, &value, op, acc.map(|a| quote!(#a)));
+            self.join_points(s, node, &value, op);
             return;
         }
         if start == self.plan.statements[s].loops.len() {
@@ -177,7 +177,8 @@ impl<'a> Body<'a> {
             None => quote!(#acc),
         };
         // Σ a·b in one multiply-add
-        if let (RedOp::Sum, Lanes::Full | Lanes::One | Lanes::Block | Lanes::Tail, Some(f)) = (op, lanes, self.square_or_product(x, frame))
+        if let (RedOp::Sum, Lanes::Full | Lanes::One | Lanes::Block | Lanes::Tail, Some(f)) =
+            (op, lanes, self.square_or_product(x, frame))
         {
             let (a, b) = (self.operand(f.0, frame), self.operand(f.1, frame));
             self.push(quote!(#acc = #a.mul_add(#b, #acc);));
