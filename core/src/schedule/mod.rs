@@ -113,7 +113,7 @@ pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
 }
 
 /// The plan of a graph, with the points of an axis in the lanes of vectors where one is given.
-fn arrange(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<AxisId>) -> Plan {
+fn arrange(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<lanes::Lanes>) -> Plan {
     let mut plan = statements::choose(graph, targets, gemms, lanes);
     plan.find_fitting();
     plan.steps = fuse::fuse(&plan);
