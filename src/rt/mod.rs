@@ -16,7 +16,7 @@ pub use checks::{bounded, check_dim, check_labels, check_length, check_size, not
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, TURNS};
 pub use lists::{clear, like};
-pub use simd::{block_len, dispatch, lanes_len, parts, reduce_lanes, Kernel, Points, Simd, Vector};
+pub use simd::{block_len, dispatch, parts, Kernel, Points, Simd, Sums, Vector};
 
 /// The arrays of `ndarray` that gradients are made of.
 #[cfg(feature = "ndarray")]
@@ -24,11 +24,17 @@ pub mod nd {
     pub use ndarray::{Array1, Array2, Array3, Array4};
 }
 
-/// The first `len` elements of a buffer, which grows where it is shorter.
+/// Bytes of a cache line, and of the widest vector.
+const LINE: usize = 64;
+
+/// `len` elements of a buffer, which grows where it is shorter; they start with a cache line, so that no vector of them
+/// lies in two.
 #[inline]
 pub fn room<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
-    if buffer.len() < len {
-        buffer.resize(len, T::default());
+    let spare = LINE / size_of::<T>().max(1);
+    if buffer.len() < len + spare {
+        buffer.resize(len + spare, T::default());
     }
-    &mut buffer[..len]
+    let start = buffer.as_ptr().align_offset(LINE).min(spare);
+    &mut buffer[start..][..len]
 }

@@ -13,6 +13,7 @@ mod dispatch;
 mod float;
 mod portable;
 mod scalar;
+mod sums;
 #[cfg(target_arch = "x86_64")]
 mod v1;
 #[cfg(target_arch = "x86_64")]
@@ -27,7 +28,8 @@ mod x86;
 pub(crate) mod tests;
 
 pub use dispatch::{available, best, dispatch, dispatch_at, Kernel, Level};
-pub use wide::{block_len, lanes_len, parts, reduce_lanes, Points, Wide};
+pub use sums::Sums;
+pub use wide::{block_len, parts, Points, Wide};
 use wide::{Block, Tail};
 
 mod sealed {

@@ -125,21 +125,14 @@ pub fn generate(
                 open.extend(quote!(#ident,));
                 values.push(quote!(#ident));
             }
-            Slice::Buffer(n) | Slice::Lanes(n) => {
-                let lanes = matches!(slice, Slice::Lanes(_));
-                if !lanes {
-                    stored.push((ident.clone(), *n));
-                }
+            Slice::Buffer(n) => {
+                stored.push((ident.clone(), *n));
                 let storage = &plan.storage[n];
                 let elem = element(plan.graph.dtype(*n));
                 let sizes: Vec<Size> =
                     storage.layout.iter().map(|a| plan.graph.axis_size(*a).clone()).collect();
                 // numbers in an element
-                let wide = match (lanes, storage.block) {
-                    (true, _) => Some(quote!(::chainrule::rt::lanes_len::<#elem>())),
-                    (false, true) => Some(quote!(::chainrule::rt::block_len::<#elem>())),
-                    (false, false) => None,
-                };
+                let wide = storage.block.then(|| quote!(::chainrule::rt::block_len::<#elem>()));
                 match Size::product(&sizes).as_const() {
                     Some(c) if c <= STACK && wide.is_none() => {
                         let c = usize_literal(c as usize);

@@ -10,8 +10,6 @@ use crate::schedule::{Place, Plan};
 pub enum Slice {
     Input(InputId),
     Buffer(NodeId),
-    /// Accumulators of a sum over points that are lanes: a vector for each element.
-    Lanes(NodeId),
     Target(usize),
 }
 

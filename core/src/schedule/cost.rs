@@ -3,21 +3,63 @@
 //! Invariant: a node counts once for each position of the loops that it depends on, as emission computes it.
 
 use super::{Plan, Step, Work};
-use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op, RedOp};
+use crate::ir::{Array, AxisId, Node, NodeId, Op, RedOp};
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
-/// What a size is taken for that only the running program knows.
-const UNKNOWN: f64 = 64.0;
+/// What a size is taken for that only the running program knows: of points, and of anything else.
+const POINTS: f64 = 256.0;
+const UNKNOWN: f64 = 32.0;
 /// To cut rows and enter a loop over vectors.
 const ENTER: f64 = 10.0;
+/// The same where every vector is a whole one.
+const WHOLE: f64 = 2.0;
 /// To join the lanes of an accumulator, and to wait for it.
 const JOIN: f64 = 10.0;
 /// A load or a store of a vector, or of an element that all lanes share.
 const MOVE: f64 = 0.25;
+/// The same where it comes from behind the first caches, and the numbers of an array that stay in these.
+const FAR: f64 = 2.0;
+const NEAR: f64 = 32768.0;
 /// A simple operation: two run at a time.
 const OPERATION: f64 = 0.5;
 /// To pick one element of another row.
 const PICK: f64 = 1.5;
+
+/// A plan, and which axis has many positions.
+struct Costed<'a> {
+    plan: &'a Plan,
+    points: AxisId,
+}
+
+impl Deref for Costed<'_> {
+    type Target = Plan;
+    fn deref(&self) -> &Plan {
+        self.plan
+    }
+}
+
+impl Costed<'_> {
+    fn extent(&self, axis: AxisId) -> f64 {
+        let unknown = if axis == self.points { POINTS } else { UNKNOWN };
+        self.graph.axis_size(axis).as_const().map_or(unknown, |n| n as f64)
+    }
+
+    /// A stored array is too large to stay in cache.
+    fn is_far(&self, node: NodeId) -> bool {
+        let layout = self.storage.get(&node).map_or(&[][..], |s| &s.layout);
+        layout.iter().map(|a| self.extent(*a)).product::<f64>() > NEAR
+    }
+
+    /// To move a vector of a stored array.
+    fn to_move(&self, node: NodeId) -> f64 {
+        if self.is_far(node) {
+            FAR
+        } else {
+            MOVE
+        }
+    }
+}
 
 struct Loop {
     axis: AxisId,
@@ -26,25 +68,30 @@ struct Loop {
     together: f64,
 }
 
-pub fn of(plan: &Plan) -> f64 {
+/// The cost where the positions along an axis are points, of which there are many.
+pub fn of(plan: &Plan, points: AxisId) -> f64 {
+    let plan = &Costed { plan, points };
     let mut total = 0.0;
     let mut path = vec![];
     for step in &plan.steps {
-        walk(plan, step, plan.is_in_lanes(step), &mut path, &mut total);
+        walk(plan, step, plan.is_in_lanes(step), &mut path, &mut BTreeSet::new(), &mut total);
     }
     total
 }
 
-fn extent(graph: &Graph, axis: AxisId) -> f64 {
-    graph.axis_size(axis).as_const().map_or(UNKNOWN, |n| n as f64)
-}
-
-/// Steps inside of the loops of `path`, in lanes or not.
-fn walk(plan: &Plan, step: &Step, lanes: bool, path: &mut Vec<Loop>, total: &mut f64) {
+/// Steps inside of the loops of `path`, in lanes or not; `seen` is what the innermost of them has computed.
+fn walk(
+    plan: &Costed,
+    step: &Step,
+    lanes: bool,
+    path: &mut Vec<Loop>,
+    seen: &mut BTreeSet<NodeId>,
+    total: &mut f64,
+) {
     match step {
-        Step::Run(s) => *total += statement(plan, *s, path, lanes),
+        Step::Run(s) => *total += statement(plan, *s, path, lanes, seen),
         Step::Loop { axis, body } => {
-            let trips = extent(&plan.graph, *axis);
+            let trips = plan.extent(*axis);
             let times: f64 = path.iter().map(|l| l.trips).product();
             let innermost = body.iter().all(|s| matches!(s, Step::Run(_)));
             let width = width(plan, body);
@@ -57,9 +104,15 @@ fn walk(plan: &Plan, step: &Step, lanes: bool, path: &mut Vec<Loop>, total: &mut
             };
             // in lanes, a loop runs once for a block of eight vectors
             let round = if lanes { 1.0 / 8.0 } else { 1.0 };
-            *total += times * (trips * round + if innermost && !lanes { ENTER } else { 0.0 });
+            let enter = match plan.graph.axis_size(*axis).as_const() {
+                _ if !innermost || lanes => 0.0,
+                Some(n) if n % 16 == 0 => WHOLE,
+                _ => ENTER,
+            };
+            *total += times * (trips * round + enter);
             path.push(Loop { axis: *axis, trips, together });
-            body.iter().for_each(|s| walk(plan, s, lanes, path, total));
+            let mut seen = BTreeSet::new();
+            body.iter().for_each(|s| walk(plan, s, lanes, path, &mut seen, total));
             path.pop();
         }
     }
@@ -81,14 +134,32 @@ fn width(plan: &Plan, body: &[Step]) -> f64 {
     8.0
 }
 
-fn statement(plan: &Plan, s: usize, path: &[Loop], lanes: bool) -> f64 {
+/// A write of what a statement computes: element by element, where those of one vector lie apart.
+fn written(plan: &Costed, work: &Work, path: &[Loop]) -> f64 {
+    let layout = match work {
+        Work::Map(n) => plan.storage.get(n).map(|s| &s.layout),
+        Work::Store(k) => plan.targets.get(*k).map(|t| &t.dims),
+        _ => None,
+    };
+    let Some(layout) = layout else { return MOVE };
+    let near = work.node().map_or(MOVE, |n| plan.to_move(n));
+    match path.iter().find(|l| l.together > 1.0) {
+        Some(l) if layout.contains(&l.axis) && layout.last() != Some(&l.axis) => PICK * l.together,
+        _ => near,
+    }
+}
+
+fn statement(plan: &Costed, s: usize, path: &[Loop], lanes: bool, seen: &mut BTreeSet<NodeId>) -> f64 {
     let graph = &plan.graph;
     let work = &plan.statements[s].work;
     let all: f64 = path.iter().map(|l| l.trips).product();
     if let Work::Gemm(g) = work {
         let width = if graph.dtype(g.node) == crate::ir::Dtype::F32 { 16.0 } else { 8.0 };
-        let [m, k, n] = [g.rows, g.summed, g.cols].map(|a| extent(graph, a));
-        return all * (2.0 * ENTER + m * (n / width).ceil() * (k * (OPERATION + MOVE) + 4.0 * MOVE));
+        let [m, k, n] = [g.rows, g.summed, g.cols].map(|a| plan.extent(a));
+        // a column is computed as a row
+        let (m, n) = if n == 1.0 { (n, m) } else { (m, n) };
+        let sum = k * (OPERATION + MOVE) + 2.0 * (plan.to_move(g.node) + MOVE);
+        return all * (2.0 * ENTER + m * (n / width).ceil() * sum);
     }
     // how often a node is computed
     let times = |id: NodeId| -> f64 {
@@ -115,7 +186,7 @@ fn statement(plan: &Plan, s: usize, path: &[Loop], lanes: bool) -> f64 {
             }
         },
         _ => {
-            total += all * MOVE;
+            total += all * written(plan, work, path);
             None
         }
     };
@@ -123,7 +194,6 @@ fn statement(plan: &Plan, s: usize, path: &[Loop], lanes: bool) -> f64 {
     if let Work::Map(n) = work {
         stack.push(*n);
     }
-    let mut seen = BTreeSet::new();
     while let Some(id) = stack.pop() {
         if !seen.insert(id) {
             continue;
@@ -131,7 +201,7 @@ fn statement(plan: &Plan, s: usize, path: &[Loop], lanes: bool) -> f64 {
         let own = work.node() == Some(id);
         let weight = match graph.node(id) {
             // what lives in the loop is there as blocks
-            Node::Load { array: Array::Node(..), .. } if lanes => MOVE,
+            Node::Load { array: Array::Node(n, _), .. } if lanes || plan.is_far(*n) => plan.to_move(*n),
             Node::Load { index, .. } if own || !plan.storage.contains_key(&id) => {
                 // elements that lie apart are picked one by one
                 let along = path.iter().find(|l| l.together > 1.0 && graph.axes(id).contains(&l.axis));
@@ -143,7 +213,7 @@ fn statement(plan: &Plan, s: usize, path: &[Loop], lanes: bool) -> f64 {
                     _ => MOVE,
                 }
             }
-            _ if plan.storage.contains_key(&id) && !own => MOVE,
+            _ if plan.storage.contains_key(&id) && !own => plan.to_move(id),
             Node::Apply(Op::Mul, _) if fused == Some(id) => 0.0,
             Node::Apply(op, _) => OPERATION * f64::from(op.info().cost),
             _ => 0.0,

@@ -5,8 +5,8 @@
 //! has accumulators that are vectors. Inner loops, however short, cost no more than their operations. Invariant: a
 //! statement in lanes reads and writes other points than its own nowhere.
 
-use super::{arrange, cost, Gemm, Plan, Step, Work};
-use crate::ir::{Array, AxisId, Dtype, Graph, Math, Node, NodeId};
+use super::{arrange, cost, Gemm, Place, Plan, Step, Work};
+use crate::ir::{Array, AxisId, Dtype, Graph, Math, Node, NodeId, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewer points than this never are lanes.
@@ -14,6 +14,18 @@ const FEW: i64 = 32;
 
 /// A plan in lanes is taken if it costs at most this part of the other one.
 const GAIN: f64 = 0.75;
+/// The same if it gives up matrix products, which do well with few points too.
+const PRODUCT_GAIN: f64 = 0.5;
+
+/// Numbers in an operand of a matrix product that need no tiles to stay in cache.
+const SMALL: i64 = 8192;
+
+/// Which points are to be lanes, and the loads that are not to be copied to buffers of blocks.
+#[derive(Clone, Copy)]
+pub struct Lanes<'a> {
+    pub axis: AxisId,
+    pub skip: &'a BTreeSet<NodeId>,
+}
 
 /// The plan, or a cheaper one with some axis in lanes.
 pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
@@ -21,31 +33,59 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
         // a sum keeps its order
         return plan;
     }
-    let mut least = GAIN * cost::of(&plan);
     let mut found = None;
+    let mut least = f64::INFINITY;
     for axis in candidates(&plan) {
-        let touches = |g: &&Gemm| !plan.graph.axes(g.node).contains(&axis) && g.summed != axis;
-        let rest: Vec<Gemm> = gemms.iter().filter(touches).cloned().collect();
-        let other = arrange(plan.graph.clone(), plan.targets.clone(), rest, Some(axis));
+        let over = |g: &Gemm| plan.graph.axes(g.node).contains(&axis) || g.summed == axis;
+        let (own, rest): (Vec<Gemm>, Vec<Gemm>) = gemms.iter().cloned().partition(over);
+        if !own.iter().all(|g| is_small(&plan.graph, g, axis)) {
+            continue;
+        }
+        let without = |skip: &BTreeSet<NodeId>| {
+            arrange(plan.graph.clone(), plan.targets.clone(), rest.clone(), Some(Lanes { axis, skip }))
+        };
+        let mut other = without(&BTreeSet::new());
+        let outside = outside(&other);
+        if !outside.is_empty() {
+            other = without(&outside);
+        }
         if other.in_lanes().is_empty() {
             continue;
         }
-        let cost = cost::of(&other);
-        if cost < least {
-            (least, found) = (cost, Some(other));
+        let part = cost::of(&other, axis) / cost::of(&plan, axis);
+        let apart = |g: &Gemm| g.batch.iter().all(|a| *a == axis);
+        let enough = if own.iter().any(apart) { PRODUCT_GAIN } else { GAIN };
+        if part < enough.min(least) {
+            (least, found) = (part, Some(other));
         }
     }
     found.unwrap_or(plan)
 }
 
-/// Axes of outermost loops with loops in them.
+/// A product that loops over points do as well: the numbers that the points share stay in cache. Of many products with
+/// sizes that are not known, the results would not.
+fn is_small(graph: &Graph, gemm: &Gemm, axis: AxisId) -> bool {
+    let others = [gemm.rows, gemm.summed, gemm.cols].into_iter().filter(|a| *a != axis);
+    let count = Size::product(others.map(|a| graph.axis_size(a)));
+    match count.as_const() {
+        Some(n) => n <= SMALL,
+        None => gemm.batch.iter().any(|a| *a != axis),
+    }
+}
+
+/// Axes of loops with loops in them.
 fn candidates(plan: &Plan) -> BTreeSet<AxisId> {
     let many = |a: AxisId| plan.graph.axis_size(a).as_const().is_none_or(|n| n >= FEW);
-    let outer = |step: &Step| match step {
-        Step::Loop { axis, body } if nested(body) && many(*axis) => Some(*axis),
-        _ => None,
-    };
-    plan.steps.iter().filter_map(outer).collect()
+    let mut out = BTreeSet::new();
+    let mut stack: Vec<&Step> = plan.steps.iter().collect();
+    while let Some(step) = stack.pop() {
+        let Step::Loop { axis, body } = step else { continue };
+        if nested(body) && many(*axis) {
+            out.insert(*axis);
+        }
+        stack.extend(body);
+    }
+    out
 }
 
 fn nested(body: &[Step]) -> bool {
@@ -54,7 +94,8 @@ fn nested(body: &[Step]) -> bool {
 
 /// Loads of inputs that are copied to a buffer of blocks first: elements of different points lie apart, and inner loops
 /// that do not choose among them would read them again and again.
-pub fn transposed(graph: &Graph, needed: &[bool], axis: AxisId) -> BTreeSet<NodeId> {
+pub fn transposed(graph: &Graph, needed: &[bool], lanes: Lanes) -> BTreeSet<NodeId> {
+    let axis = lanes.axis;
     let apart = |id: NodeId| match graph.node(id) {
         Node::Load { array: Array::Input(_), index, .. } => {
             graph.dtype(id).is_float()
@@ -69,7 +110,7 @@ pub fn transposed(graph: &Graph, needed: &[bool], axis: AxisId) -> BTreeSet<Node
         for operand in graph.operands(id) {
             users[operand.0 as usize] += 1;
             let again = graph.axes(id).len() > graph.axes(operand).len() || users[operand.0 as usize] > 1;
-            if again && apart(operand) {
+            if again && apart(operand) && !lanes.skip.contains(&operand) {
                 out.insert(operand);
             }
         }
@@ -77,22 +118,59 @@ pub fn transposed(graph: &Graph, needed: &[bool], axis: AxisId) -> BTreeSet<Node
     out
 }
 
+/// What loops inside of the one over points would compute again and again: in a sum it depends on what is summed over, but
+/// not on all that the loops outside of that choose.
+pub fn repeated(graph: &Graph, needed: &[bool], stored: &BTreeSet<NodeId>, axis: AxisId) -> BTreeSet<NodeId> {
+    let mut out = BTreeSet::new();
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        let Node::Reduce(_, over, body) = graph.node(id) else { continue };
+        let (mut stack, mut seen) = (vec![*body], BTreeSet::new());
+        while let Some(id) = stack.pop() {
+            let axes = graph.axes(id);
+            if !axes.contains(&axis) || stored.contains(&id) || !seen.insert(id) {
+                continue;
+            }
+            let inner = over.iter().any(|a| *a != axis && axes.contains(a));
+            let last = graph.axes(*body).iter().all(|a| over.contains(a) || axes.contains(a));
+            match graph.node(id) {
+                Node::Apply(_, _) if graph.dtype(id).is_float() && inner && !last => {
+                    out.insert(id);
+                }
+                Node::Apply(_, args) => stack.extend(args),
+                _ => {}
+            }
+        }
+    }
+    out
+}
+
+/// Copies of inputs that outlive a loop in lanes: then the input itself does as well.
+fn outside(plan: &Plan) -> BTreeSet<NodeId> {
+    let lasting = |n: &NodeId| plan.storage.get(n).is_some_and(|s| !s.block && s.place != Place::Local);
+    let copies = plan.statements.iter().filter_map(|s| copy(&plan.graph, &s.work));
+    copies.filter(lasting).collect()
+}
+
+/// The load of an input that the statement stores.
+fn copy(graph: &Graph, work: &Work) -> Option<NodeId> {
+    match work {
+        Work::Map(n) if matches!(graph.node(*n), Node::Load { array: Array::Input(_), .. }) => Some(*n),
+        _ => None,
+    }
+}
+
 /// Moves copies of inputs to before the first statement that reads them, whose loop they then share.
 pub fn delay(plan: &mut Plan) {
     if plan.lanes.is_none() {
         return;
     }
-    let copy = |work: &Work| match work {
-        Work::Map(n) if matches!(plan.graph.node(*n), Node::Load { array: Array::Input(_), .. }) => Some(*n),
-        _ => None,
-    };
     let mut first: BTreeMap<NodeId, usize> = BTreeMap::new();
     for s in 0..plan.statements.len() {
         for read in plan.accesses(s) {
             first.entry(read.node).or_insert(s);
         }
     }
-    let place = |s: usize| match copy(&plan.statements[s].work).and_then(|n| first.get(&n)) {
+    let place = |s: usize| match copy(&plan.graph, &plan.statements[s].work).and_then(|n| first.get(&n)) {
         Some(reader) => (*reader, 0),
         None => (s, 1),
     };
@@ -119,6 +197,15 @@ impl Plan {
 
     /// All that a statement does can be done for the points of the axis in lanes.
     pub(super) fn fits(&self, statement: usize) -> bool {
+        self.fitting.get(statement).is_some_and(|f| *f)
+    }
+
+    /// Finds out what [`Plan::fits`].
+    pub(super) fn find_fitting(&mut self) {
+        self.fitting = (0..self.statements.len()).map(|s| self.could_be_in_lanes(s)).collect();
+    }
+
+    fn could_be_in_lanes(&self, statement: usize) -> bool {
         let graph = &self.graph;
         let Some(axis) = self.lanes else { return false };
         let work = &self.statements[statement].work;

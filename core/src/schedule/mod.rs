@@ -40,6 +40,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
     pub lanes: Option<AxisId>,
+    /// Whether each statement could stand in such a loop.
+    fitting: Vec<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -125,8 +127,9 @@ pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
 }
 
 /// The plan of a graph, with the points of an axis in the lanes of vectors where one is given.
-fn arrange(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<AxisId>) -> Plan {
+fn arrange(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<lanes::Lanes>) -> Plan {
     let mut plan = statements::choose(graph, targets, gemms, lanes);
+    plan.find_fitting();
     plan.steps = fuse::fuse(&plan);
     storage::shrink(&mut plan);
     plan

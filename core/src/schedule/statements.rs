@@ -3,14 +3,15 @@
 //! Stored are targets, reductions, scatters, operands of matrix products, whatever is read at other positions than its
 //! own, and what is dear and used by several statements. Invariant: statements come in topological order.
 
-use super::{contract, lanes as points, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use super::lanes::{delay, repeated, transposed, Lanes};
+use super::{contract, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
 use crate::ir::{Array, AxisId, Graph, Node, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An expression at least this dear is stored rather than computed by each of its users.
 const DEAR: u32 = 6;
 
-pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<AxisId>) -> Plan {
+pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<Lanes>) -> Plan {
     let mut roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
     let live = scans::live(&mut graph, &roots);
     roots.extend(live.last.values());
@@ -22,7 +23,8 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
     for (rank, axis) in scanned.iter().enumerate().rev() {
         order[axis.0 as usize] = rank;
     }
-    if let Some(axis) = lanes {
+    let points = lanes.map(|l| l.axis);
+    if let Some(axis) = points {
         // points in lanes: their loop is the outermost one
         order.iter_mut().for_each(|rank| *rank += 1);
         order[axis.0 as usize] = 0;
@@ -62,8 +64,9 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         }
     }
     stored.retain(|n| !matches!(graph.node(*n), Node::Const(_) | Node::Size(_)));
-    if let Some(axis) = lanes {
-        stored.extend(points::transposed(&graph, &needed, axis));
+    if let Some(lanes) = lanes {
+        stored.extend(transposed(&graph, &needed, lanes));
+        stored.extend(repeated(&graph, &needed, &stored, lanes.axis));
     }
     store_shared(&graph, &needed, &targets, &gemms, &live, &mut stored);
 
@@ -74,7 +77,8 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         storage: BTreeMap::new(),
         last: live.last.clone(),
         steps: vec![],
-        lanes,
+        lanes: points,
+        fitting: vec![],
     };
     for id in &stored {
         let graph = &plan.graph;
@@ -111,7 +115,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                 let mut axes = own.clone();
                 axes.extend(&over);
                 let mut axes = sorted(&axes);
-                if let Some(points) = lanes {
+                if let Some(points) = points {
                     // in lanes, elements come in the order of memory, and what is summed over last: its accumulator
                     // stays in registers
                     let place = |a: &AxisId| layout.iter().position(|l| l == a);
@@ -171,7 +175,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         let place = place.map_or(Place::Buffer, Place::Target);
         plan.storage.insert(*id, Storage { place, layout, block: false });
     }
-    points::delay(&mut plan);
+    delay(&mut plan);
     for k in 0..plan.targets.len() {
         let target = &plan.targets[k];
         let written = plan.storage.get(&target.node).is_some_and(|s| s.place == Place::Target(k));

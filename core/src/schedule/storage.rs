@@ -4,8 +4,9 @@
 //! an array that nobody reads afterwards takes that array's place. Invariant: a node whose layout becomes empty is a
 //! local variable.
 
+use super::fuse::Access;
 use super::{Place, Plan, Step, Work};
-use crate::ir::{AxisId, Node, NodeId, Size};
+use crate::ir::{Array, AxisId, Node, NodeId, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn shrink(plan: &mut Plan) {
@@ -79,38 +80,56 @@ fn scanned<'p>(plan: &Plan, s: usize, path: &'p [(usize, AxisId)]) -> &'p [(usiz
     &path[..depth]
 }
 
-/// When an array lives, in steps of the outermost level.
+/// When an array lives: the numbers of the first and the last step that touch it.
 struct Life {
     first: usize,
     last: usize,
 }
 
-/// Gives arrays the memory of arrays of the same size that are not read any more.
-fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
-    let mut step_of = vec![0; plan.statements.len()];
-    for (k, step) in plan.steps.iter().enumerate() {
-        let mut stack = vec![step];
-        while let Some(step) = stack.pop() {
-            match step {
-                Step::Run(s) => step_of[*s] = k,
-                Step::Loop { body, .. } => stack.extend(body),
+/// The number of each statement's step, and the numbers of the outermost step that it stands in. Blocks die inside of a
+/// loop in lanes, so the steps of its body have numbers of their own.
+fn number(plan: &Plan) -> Vec<(usize, Life)> {
+    let mut numbers: Vec<(usize, usize, usize)> = vec![(0, 0, 0); plan.statements.len()];
+    let mut next = 0;
+    for step in &plan.steps {
+        let parts: Vec<&Step> = match step {
+            Step::Loop { body, .. } if plan.is_in_lanes(step) => body.iter().collect(),
+            _ => vec![step],
+        };
+        let last = next + parts.len() - 1;
+        for (k, part) in parts.iter().enumerate() {
+            let mut stack = vec![*part];
+            while let Some(step) = stack.pop() {
+                match step {
+                    Step::Run(s) => numbers[*s] = (next + k, next, last),
+                    Step::Loop { body, .. } => stack.extend(body),
+                }
             }
         }
+        next += parts.len();
     }
+    numbers.into_iter().map(|(own, first, last)| (own, Life { first, last })).collect()
+}
+
+/// Gives arrays the memory of arrays of the same size that are not read any more.
+fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
+    let numbers = number(plan);
     let mut lives: BTreeMap<NodeId, Life> = BTreeMap::new();
-    let mut readers: BTreeMap<NodeId, Vec<(usize, bool)>> = BTreeMap::new();
-    for (s, step) in step_of.iter().enumerate() {
+    let mut readers: BTreeMap<NodeId, Vec<(usize, Access)>> = BTreeMap::new();
+    for (s, (own, around)) in numbers.iter().enumerate() {
         let mut touch = |node: NodeId| {
-            let life = lives.entry(node).or_insert(Life { first: *step, last: *step });
-            life.first = life.first.min(*step);
-            life.last = life.last.max(*step);
+            let block = plan.storage.get(&node).is_some_and(|s| s.block);
+            let (first, last) = if block { (*own, *own) } else { (around.first, around.last) };
+            let life = lives.entry(node).or_insert(Life { first, last });
+            life.first = life.first.min(first);
+            life.last = life.last.max(last);
         };
         if let Some(node) = plan.statements[s].work.node() {
             touch(node);
         }
         for read in plan.accesses(s) {
             touch(read.node);
-            readers.entry(read.node).or_default().push((s, read.load.is_none()));
+            readers.entry(read.node).or_default().push((s, read));
         }
     }
     // what a scan's iterations touch lives through all of them
@@ -137,8 +156,8 @@ fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
         let found = owners.iter().position(|(owner, now)| {
             let fits = plan.same_memory(*owner, node);
             let Some(old) = lives.get(now) else { return false };
-            fits && (old.last < life.first
-                || (old.last == life.first && in_place(plan, paths, &readers, *now, node)))
+            let in_place = || in_place(plan, paths, &numbers, readers.get(now), *now, node);
+            fits && (old.last < life.first || (old.last == life.first && in_place()))
         });
         match found {
             Some(k) => {
@@ -155,29 +174,44 @@ fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
     }
 }
 
-/// `new` is computed point by point from `old`, which has no other reader in this step but at the same points.
+/// In the step that computes `new`, `old` is read before that only, and at the same points.
 fn in_place(
     plan: &Plan,
     paths: &[Vec<(usize, AxisId)>],
-    readers: &BTreeMap<NodeId, Vec<(usize, bool)>>,
+    numbers: &[(usize, Life)],
+    readers: Option<&Vec<(usize, Access)>>,
     old: NodeId,
     new: NodeId,
 ) -> bool {
     let Some(writer) = plan.statements.iter().position(|s| matches!(s.work, Work::Map(n) if n == new)) else {
         return false;
     };
-    let layouts = (plan.storage.get(&old), plan.storage.get(&new));
-    let same_layout = matches!(layouts, (Some(a), Some(b)) if a.layout == b.layout);
-    let Some(reads) = readers.get(&old) else { return false };
+    let Some(reads) = readers else { return false };
     let last = reads.iter().map(|r| r.0).max();
-    let here = reads.iter().filter(|(s, _)| paths[*s].first() == paths[writer].first());
-    same_layout
-        && last.is_some_and(|l| l <= writer)
-        && reads.iter().any(|(s, direct)| *s == writer && *direct)
-        && here.into_iter().all(|(s, direct)| *direct && paths[*s] == paths[writer])
+    let mut here = reads.iter().filter(|(s, _)| numbers[*s].0 == numbers[writer].0).peekable();
+    last.is_some_and(|l| l <= writer)
+        && here.peek().is_some()
+        && here.all(|(s, read)| plan.same_place(read, old, new) && paths[*s] == paths[writer])
 }
 
 impl Plan {
+    /// An access reads `old` where `new` has its element at the same position of the loops: under the same layout, or
+    /// under dimensions that are the ones of `new`.
+    fn same_place(&self, read: &Access, old: NodeId, new: NodeId) -> bool {
+        let (Some(from), Some(to)) = (self.storage.get(&old), self.storage.get(&new)) else { return false };
+        let Some(load) = read.load else { return from.layout == to.layout };
+        let Node::Load { array: Array::Node(_, bound), view: Some(view), index } = self.graph.node(load)
+        else {
+            return false;
+        };
+        // all dimensions are seen anew, but for leading ones whose loops are around
+        let gone = bound.iter().take_while(|a| !from.layout.contains(a)).count();
+        let all = from.layout.iter().all(|a| bound.contains(a));
+        let axes: Vec<Option<AxisId>> = index.iter().skip(gone).map(|i| i.as_axis()).collect();
+        let sizes = view.iter().skip(gone).zip(&to.layout).all(|(v, a)| v == self.graph.axis_size(*a));
+        all && sizes && axes == to.layout.iter().map(|a| Some(*a)).collect::<Vec<_>>()
+    }
+
     /// Two nodes' arrays have as many elements of the same type.
     fn same_memory(&self, a: NodeId, b: NodeId) -> bool {
         let count = |n: NodeId| {

@@ -15,12 +15,7 @@ pub(super) type Tail<V> = Wide<V, 1>;
 
 /// Lanes of a [`Block`] at the widest level.
 pub const fn block_len<T>() -> usize {
-    BLOCK * lanes_len::<T>()
-}
-
-/// Lanes of a vector at the widest level.
-pub const fn lanes_len<T>() -> usize {
-    MAX_LEN * size_of::<f32>() / size_of::<T>()
+    BLOCK * MAX_LEN * size_of::<f32>() / size_of::<T>()
 }
 
 /// `P` vectors.
@@ -105,17 +100,6 @@ pub trait Points: Vector {
     ///
     /// *Panics* if `to` ends before the last lane.
     fn store_strided(self, to: &mut [Self::Elem], stride: usize, n: usize);
-
-    /// [`join`](Points::join) with an accumulator in memory.
-    #[inline(always)]
-    fn join_into<F: Fold>(self, to: &mut [Self::Elem]) {
-        self.join::<F>(Self::One::load(to)).store(to);
-    }
-    /// [`join_product`](Points::join_product) with an accumulator in memory.
-    #[inline(always)]
-    fn join_product_into(self, other: Self, to: &mut [Self::Elem]) {
-        self.join_product(other, Self::One::load(to)).store(to);
-    }
 }
 
 impl<V: Vector, const P: usize> Points for Wide<V, P> {
@@ -153,16 +137,6 @@ impl<V: Vector, const P: usize> Points for Wide<V, P> {
                 to[(p * V::LEN + i) * stride] = *x;
             }
         }
-    }
-}
-
-/// Each accumulator of `from`, a vector of lanes, reduced to an element of `to`.
-///
-/// *Panics* if `from` is shorter than the lanes of `to`.
-#[inline(always)]
-pub fn reduce_lanes<F: Fold, V: Vector>(from: &[V::Elem], to: &mut [V::Elem]) {
-    for (from, to) in from[..to.len() * V::LEN].chunks_exact(V::LEN).zip(to) {
-        *to = V::load(from).reduce::<F>();
     }
 }
 
@@ -381,7 +355,7 @@ impl<V: Vector, const P: usize> Vector for Wide<V, P> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{available, dispatch_at, Greatest, Kernel, Simd, Sum};
+    use super::super::{available, dispatch_at, Kernel, Simd, Sum};
     use super::*;
 
     struct Joins;
@@ -391,14 +365,9 @@ mod tests {
         fn run<S: Simd>(self) {
             let (x, len) = (Wide::<S::F64, 3>::iota(), S::F64::LEN);
             let n = 3 * len;
-            let mut acc = vec![1.0; len];
-            x.join_into::<Sum>(&mut acc);
-            x.join_product_into(x, &mut acc);
+            let acc = x.join_product(x, x.join::<Sum>(S::F64::of(1.0)));
             let want = |l: usize| 1.0 + (0..3).map(|p| (p * len + l) as f64).map(|x| x + x * x).sum::<f64>();
-            assert!((0..len).all(|l| acc[l] == want(l)));
-            let mut out = [0.0];
-            reduce_lanes::<Greatest, S::F64>(&acc, &mut out);
-            assert_eq!(out[0], want(len - 1));
+            assert!((0..len).all(|l| acc.lane(l) == want(l)));
             for k in 0..=n + 1 {
                 let mut to = vec![-1.0; (k.min(n).max(1) - 1) * 2 + 1];
                 x.store_strided(&mut to, 2, k);

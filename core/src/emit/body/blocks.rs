@@ -8,7 +8,7 @@ use super::super::{expr, place};
 use super::{Body, Frame, Lanes};
 use crate::ir::{AxisId, Dtype, Node, NodeId, RedOp, Size};
 use crate::schedule::Step;
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 impl<'a> Body<'a> {
@@ -41,7 +41,7 @@ impl<'a> Body<'a> {
             let statement = &self.plan.statements[*s];
             match self.reduction(statement) {
                 Some((op, 0, _)) => self.declare(*s, op, axis, true),
-                Some((op, _, Some(0))) => self.fill_accumulators(*s, op),
+                Some((op, _, Some(0))) => self.fill(*s, expr::initial(op)),
                 _ => {}
             }
         }
@@ -50,7 +50,9 @@ impl<'a> Body<'a> {
             let mut frame = Frame::new(Some(axis), Some(at.clone()), lanes);
             frame.rest = quote!(#left);
             this.frames.push(frame);
+            let sums: Vec<Ident> = inside.iter().filter_map(|s| this.sums_of(*s)).collect();
             this.steps(body);
+            this.push(quote!(#(#sums.end();)*));
             this.frames.pop().map(|f| f.out).unwrap_or_default()
         };
         let (block, tail) = (emit(self, Lanes::Block), emit(self, Lanes::Tail));
@@ -67,42 +69,27 @@ impl<'a> Body<'a> {
             }
         });
         for s in &inside {
-            match self.reduction(&self.plan.statements[*s]) {
-                Some((op, 0, outer)) => self.finish(*s, op, outer.is_some()),
-                Some((op, _, Some(0))) => self.reduce_accumulators(*s, op),
-                _ => {}
+            if let Some((op, 0, outer)) = self.reduction(&self.plan.statements[*s]) {
+                self.finish(*s, op, outer.is_some());
             }
         }
     }
 
-    /// Accumulators for the elements of a sum over the points: a vector for each.
-    fn accumulators(&mut self, s: usize) -> Option<(NodeId, Slice, TokenStream)> {
+    /// A variable that takes what a reduction over the points adds to an array, where it does.
+    fn sums_of(&mut self, s: usize) -> Option<Ident> {
+        let (op, _, outer) = self.reduction(&self.plan.statements[s])?;
         let node = self.plan.statements[s].work.node()?;
-        let layout = self.plan.storage.get(&node)?.layout.clone();
-        let sizes: Vec<Size> = layout.iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
-        let count = self.size(&Size::product(&sizes));
-        Some((node, Slice::Lanes(node), count))
+        let (slice, _) = place::of_stored(self.plan, node).filter(|_| outer == Some(0))?;
+        let (join, v) = (fold(op), self.vector_type(self.plan.graph.dtype(node), Lanes::Full));
+        let to = self.name_of(slice, true);
+        let name = self.names.fresh(&format!("{to}_sums"));
+        self.push(quote!(let mut #name = rt::Sums::<#join, #v>::of(#to);));
+        self.top().sums.insert(s, name.clone());
+        Some(name)
     }
 
-    fn fill_accumulators(&mut self, s: usize, op: RedOp) {
-        let Some((node, slice, count)) = self.accumulators(s) else { return };
-        let dtype = self.plan.graph.dtype(node);
-        let (name, v) = (self.name_of(slice, true), self.vector_type(dtype, Lanes::Full));
-        let number = expr::number(expr::initial(op), dtype == Dtype::F32);
-        self.push(quote!(#name[..#count * #v::LEN].fill(#number);));
-    }
-
-    fn reduce_accumulators(&mut self, s: usize, op: RedOp) {
-        let Some((node, slice, count)) = self.accumulators(s) else { return };
-        let Some((to, _)) = place::of_stored(self.plan, node) else { return };
-        let v = self.vector_type(self.plan.graph.dtype(node), Lanes::Full);
-        let (from, to, join) = (self.name_of(slice, false), self.name_of(to, true), fold(op));
-        self.push(quote!(rt::reduce_lanes::<#join, #v>(#from, &mut #to[..#count]);));
-    }
-
-    /// A value of the top frame, for the points that there are, joined to what a reduction over the points has so far:
-    /// to a variable, or where there is none to its accumulators in memory.
-    pub(super) fn join_points(&mut self, node: NodeId, value: &Joined, op: RedOp, acc: Option<TokenStream>) {
+    /// A value of the top frame, for the points that there are, joined to what the reduction of a statement has so far.
+    pub(super) fn join_points(&mut self, s: usize, node: NodeId, value: &Joined, op: RedOp) {
         let dtype = self.plan.graph.dtype(node);
         let v = self.vector_type(dtype, Lanes::Full);
         let tail = self.top().lanes == Lanes::Tail;
@@ -122,20 +109,29 @@ impl<'a> Body<'a> {
             }
             value => value,
         };
+        let acc = self.frames.iter().rev().find_map(|f| f.accumulators.get(&s)).cloned();
         let to = match &acc {
-            Some(acc) => acc.clone(),
+            Some(acc) => quote!(#acc),
             None => {
-                let Some((_, at)) = place::of_stored(self.plan, node) else { return };
-                let (name, at) = (self.name_of(Slice::Lanes(node), true), self.in_blocks(&at, &v));
-                quote!(&mut #name[#at..])
+                let start = expr::number(expr::initial(op), dtype == Dtype::F32);
+                quote!(#v::splat(#start))
             }
         };
-        self.push(match (value, acc.is_some()) {
-            (Joined::Value(x), true) => quote!(#to = #x.join::<#join>(#to);),
-            (Joined::Value(x), false) => quote!(#x.join_into::<#join>(#to);),
-            (Joined::Product(a, b), true) => quote!(#to = #a.join_product(#b, #to);),
-            (Joined::Product(a, b), false) => quote!(#a.join_product_into(#b, #to);),
-        });
+        let joined = match value {
+            Joined::Value(x) => quote!(#x.join::<#join>(#to)),
+            Joined::Product(a, b) => quote!(#a.join_product(#b, #to)),
+        };
+        if acc.is_some() {
+            self.push(quote!(#to = #joined;));
+            return;
+        }
+        let Some(sums) = self.frames.iter().rev().find_map(|f| f.sums.get(&s)).cloned() else {
+            self.bugs.push("a sum over points without an array".into());
+            return;
+        };
+        let at =
+            place::of_stored(self.plan, node).and_then(|(_, at)| self.position(&at)).unwrap_or(quote!(0));
+        self.push(quote!(#sums.add(#at, #joined);));
     }
 
     /// The position of an element that is as many numbers as `v` has lanes.

@@ -66,6 +66,8 @@ struct Frame {
     turn: Option<TokenStream>,
     /// How many elements a partial vector has.
     rest: TokenStream,
+    /// Where the sums over points go that each element of an array is.
+    sums: BTreeMap<usize, Ident>,
 }
 
 impl Frame {
@@ -82,6 +84,7 @@ impl Frame {
             counts: false,
             turn: None,
             rest: TokenStream::new(),
+            sums: BTreeMap::new(),
         }
     }
 }
@@ -192,10 +195,6 @@ impl<'a> Body<'a> {
         let name = match slice {
             Slice::Input(i) => self.names.input(&self.plan.graph, i),
             Slice::Buffer(n) => self.node_name(n, "t"),
-            Slice::Lanes(n) => {
-                let name = self.plan.graph.name(n).map_or_else(|| format!("t{}", n.0), str::to_string);
-                self.names.fresh(&format!("{name}_lanes"))
-            }
             Slice::Target(k) => {
                 let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));
                 self.names.fresh(&name)

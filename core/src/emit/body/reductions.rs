@@ -132,7 +132,8 @@ impl<'a> Body<'a> {
             quote!(#name)
         };
         if self.points().is_some() && self.joins_points(node) {
-            self.join_points(node, &Joined::Value(value), op, None);
+            self.top().accumulators.remove(&s);
+            self.join_points(s, node, &Joined::Value(value), op);
             return;
         }
         let done = self.node_name(node, "v");
@@ -156,12 +157,11 @@ impl<'a> Body<'a> {
         let points = self.points().is_some() && self.joins_points(node);
         if points && (start == 0 || start == self.plan.statements[s].loops.len()) {
             // to the accumulator outside of the points
-            let acc = self.frames.iter().rev().find_map(|f| f.accumulators.get(&s)).cloned();
             let value = match self.square_or_product(x, frame).filter(|_| op == RedOp::Sum) {
                 Some((a, b)) => Joined::Product(self.operand(a, frame), self.operand(b, frame)),
                 None => Joined::Value(self.operand(x, frame)),
             };
-            self.join_points(node, &value, op, acc.map(|a| quote!(#a)));
+            self.join_points(s, node, &value, op);
             return;
         }
         if start == self.plan.statements[s].loops.len() {
