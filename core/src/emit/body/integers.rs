@@ -131,13 +131,13 @@ impl<'a> Body<'a> {
     }
 
     /// An integer as an operand of a comparison in a frame; in vectors, as floats.
-    pub(super) fn int_operand(&mut self, id: NodeId, frame: usize) -> TokenStream {
-        if self.frames[frame].lanes == Lanes::One {
+    pub(super) fn int_operand(&mut self, id: NodeId, frame: usize, lanes: Lanes) -> TokenStream {
+        if lanes == Lanes::One {
             return self.int(id);
         }
         let ty = self.frame_float();
         let ident = format_ident!("{}", ty.name());
-        let v = self.vector_type(ty, Lanes::Full);
+        let v = self.vector_type(ty, lanes);
         self.int_lanes(id, frame, &v, &ident)
     }
 
