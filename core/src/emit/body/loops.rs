@@ -4,7 +4,7 @@
 
 use super::super::{expr, place};
 use super::{Body, Frame, Lanes};
-use crate::ir::{AxisId, Dtype, Math, Node, RedOp};
+use crate::ir::{AxisId, Dtype, Math, Node, Op, RedOp};
 use crate::schedule::{Step, Work};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -123,6 +123,8 @@ impl<'a> Body<'a> {
                     }
                     Node::Cast(x) if graph.dtype(*x) != Dtype::Int => return false,
                     Node::Apply(..) if graph.dtype(id) == Dtype::Int => return false,
+                    // one exponent for all lanes
+                    Node::Apply(Op::Powi, args) if graph.axes(args[1]).contains(&axis) => return false,
                     Node::Scatter { .. } => {}
                     _ => stack.extend(graph.operands(id)),
                 }
