@@ -41,7 +41,7 @@
 //! | --- | --- |
 //! | `wrt(a, b)` | the differentiated arguments. Default: every argument of a differentiable type |
 //! | `math = "real"` | the default: rewrites that hold over the real numbers, on a domain that is proven at compile time |
-//! | `math = "strict"` | only rewrites that keep every bit of every IEEE result |
+//! | `math = "strict"` | only rewrites that keep every bit of every IEEE result. Sums are taken in order, as iterators take them; `ndarray`'s own `sum` and `dot` take blocks of eight |
 //! | `jvp`, `vjp` | generate these, too. A function whose result is no scalar needs one of them |
 //! | `#[dims(B, 784)]` | on an `ndarray` argument: its dimensions. A number is a constant, an identifier is one size wherever it stands |
 //!

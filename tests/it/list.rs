@@ -207,6 +207,8 @@ pub fn all() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot), strict true),
         fixture!(array_product |n| { x = [0.0 as F; 3] => -2.0..2.0; } (&x) wrt [x] sizes [1],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
+        fixture!(polynomial |n| { x = 0.0 as F => -1.2..1.2; c = vec![0.0 as F; n] => -2.0..2.0; } (x, &c) wrt [x c] sizes [0, 1, 3, 17, 33],
+            gradient (), vjp (w => w), jvp [x_dot: x, c_dot: c] (x_dot, &c_dot)),
         fixture!(wrt |n| { x = 0.0 as F => -2.0..2.0; y = 0.0 as F => -2.0..2.0; } (x, y) wrt [x] sizes [1, 2],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
         fixture!(pair |n| { x = 0.0 as F => -2.0..2.0; y = 0.0 as F => -2.0..2.0; } (x, y) wrt [x y] sizes [1, 2],

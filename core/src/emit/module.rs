@@ -263,7 +263,7 @@ fn target(node: NodeId, dims: &[AxisId]) -> Target {
     Target { node, dims: dims.to_vec(), scalar: dims.is_empty() }
 }
 
-/// The variable of a result: tangents come behind the `n` values. In the user's scope, [`Signature::local`] has its name.
+/// The variable of a result: tangents come behind the `n` values. In the user's scope, `Signature::local` has its name.
 pub fn target_name(k: usize, n: usize) -> Ident {
     if k < n {
         format_ident!("value_{k}")

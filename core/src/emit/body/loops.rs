@@ -4,7 +4,7 @@
 
 use super::super::{expr, place};
 use super::{Body, Frame, Lanes};
-use crate::ir::{AxisId, Dtype, Math, Node, RedOp};
+use crate::ir::{AxisId, Dtype, Math, Node, Op, RedOp};
 use crate::schedule::{Step, Work};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -155,6 +155,8 @@ impl<'a> Body<'a> {
                     Node::Cast(x) if graph.dtype(*x) != Dtype::Int => return false,
                     Node::Apply(..) if graph.dtype(id) == Dtype::Int => return false,
                     Node::Scatter { .. } | Node::Write { .. } | Node::Carry { .. } | Node::Final { .. } => {}
+                    // one exponent for all lanes
+                    Node::Apply(Op::Powi, args) if graph.axes(args[1]).contains(&axis) => return false,
                     _ => stack.extend(graph.operands(id)),
                 }
             }

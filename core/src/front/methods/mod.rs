@@ -10,7 +10,7 @@ mod slices;
 use super::env::{Closure, Tensor, Value};
 use super::Lower;
 use crate::diag::{source, Kind};
-use crate::ir::Size;
+use crate::ir::{Dtype, Size};
 use quote::ToTokens;
 use std::rc::Rc;
 use syn::{Expr, ExprMethodCall};
@@ -48,7 +48,11 @@ impl Lower {
                     return Value::Poison;
                 }
                 let dtype = args.iter().find_map(|a| match a {
-                    Value::Tensor(t) => Some(self.graph.dtype(t.node)),
+                    Value::Tensor(t) => match self.graph.dtype(t.node) {
+                        // `2.0.powi(k)`: the literal has the type of what it is computed with
+                        Dtype::Int => Some(self.only_float().unwrap_or(Dtype::F64)),
+                        dtype => Some(dtype),
+                    },
                     _ => None,
                 });
                 match (recv, dtype) {

@@ -294,7 +294,11 @@ impl Lower {
             return Value::Poison;
         }
         let Some(item) = self.item_number(i, m) else { return Value::Poison };
-        let dtype = self.graph.dtype(item.node);
+        let dtype = match (&start, self.graph.dtype(item.node)) {
+            (Some(Value::Tensor(start)), Dtype::Int) => self.graph.dtype(start.node),
+            (Some(Value::Num(_)), Dtype::Int) => self.only_float().unwrap_or(Dtype::F64),
+            (_, dtype) => dtype,
+        };
         // a stand-in for what was folded so far: a position along an axis that nothing else uses
         let stand_in = self.graph.axis_of(&Size::constant(2), 1_000_000);
         let so_far = self.graph.position(stand_in, dtype);
