@@ -53,3 +53,56 @@ mod solved_sizes {
         all_but_the_last::gradient(Array1::zeros(0).view());
     }
 }
+
+mod saturation {
+    use chainrule::differentiable;
+    use chainrule::nn::sigmoid;
+    use ndarray::{Array1, ArrayView1};
+
+    #[differentiable]
+    fn tanhs(x: ArrayView1<f32>) -> f32 {
+        x.mapv(f32::tanh).sum()
+    }
+
+    #[differentiable]
+    fn squares(x: ArrayView1<f32>) -> f32 {
+        x.mapv(|x| x.tanh().powi(2)).sum()
+    }
+
+    #[differentiable]
+    fn sigmoids(x: ArrayView1<f32>) -> f32 {
+        sigmoid(x).sum()
+    }
+
+    #[differentiable]
+    fn one(x: f32) -> f32 {
+        x.tanh() + sigmoid(x)
+    }
+
+    /// The derivative of the sigmoid.
+    fn slope(x: f64) -> f64 {
+        let e = (-x.abs()).exp();
+        e / (1.0 + e) / (1.0 + e)
+    }
+
+    /// Where the function is 1 to all of its digits, its derivative has all of its own.
+    #[test]
+    fn slopes_keep_their_digits() {
+        let x: Array1<f32> = (-4300..=4300).map(|k| k as f32 / 100.0).collect();
+        let near = |g: f32, want: f64| {
+            let error = (f64::from(g) - want).abs() / want.abs();
+            assert!(error < 4e-7, "{g:e} is not {want:e}: {error:e}");
+        };
+        let tanh_slope = |x: f64| 4.0 * slope(2.0 * x);
+        let (tanhs, squares) = (tanhs::gradient(x.view()), squares::gradient(x.view()));
+        let sigmoids = sigmoids::gradient((&x * 2.0).view());
+        for (k, x) in x.iter().enumerate().filter(|(_, x)| **x != 0.0) {
+            let wide = f64::from(*x);
+            near(tanhs[k], tanh_slope(wide));
+            near(squares[k], 2.0 * wide.tanh() * tanh_slope(wide));
+            near(sigmoids[k], slope(2.0 * wide));
+            near(one::gradient(*x), tanh_slope(wide) + slope(wide));
+        }
+        assert_eq!((one::gradient(f32::INFINITY), one::gradient(200.0)), (0.0, 0.0));
+    }
+}

@@ -61,6 +61,7 @@ pub fn apply(op: Op, args: &[TokenStream], v: &TokenStream, strict: bool) -> Tok
 /// The operation is a method of `f32` and `f64`.
 pub fn std_method(op: Op) -> bool {
     !matches!(op, Op::Sigmoid | Op::Softplus | Op::Erf | Op::Diff | Op::XLogY)
+        && op.slope_of().is_none()
         && !op.is_bool()
         && op != Op::Select
 }
