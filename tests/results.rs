@@ -106,3 +106,25 @@ mod saturation {
         assert_eq!((one::gradient(f32::INFINITY), one::gradient(200.0)), (0.0, 0.0));
     }
 }
+
+mod product_of_a_matrix {
+    use chainrule::differentiable;
+    use ndarray::{array, s, Array1, Array2, ArrayView1, ArrayView2};
+
+    /// The product of the others is a loop whose choice compares two positions, one of them outside of its vector.
+    #[differentiable]
+    fn product(#[dims(3, 3)] a: ArrayView2<f32>, #[dims(3)] u: ArrayView1<f32>) -> f32 {
+        let rows = &a.slice(s![.., ..]) - &u;
+        rows.product().sin() + rows.sum().cos()
+    }
+
+    #[test]
+    fn each_element_receives_the_product_of_the_others() {
+        let a: Array2<f32> = array![[1.0, 2.0, 3.0], [-1.0, 0.5, 2.0], [1.5, 1.0, -0.5]];
+        let g = product::gradient(a.view(), Array1::zeros(3).view());
+        let (all, sum) = (a.product(), a.sum());
+        let want = a.mapv(|x| all.cos() * all / x - sum.sin());
+        assert!((&g.a - &want).iter().all(|e| e.abs() < 1e-5), "{} is not {want}", g.a);
+        assert!((g.u[1] + want.column(1).sum()).abs() < 1e-5);
+    }
+}

@@ -39,9 +39,9 @@ pub trait Simd: Copy + Debug + Sealed + 'static {
     /// The vector of `f64`.
     type F64: Vector<Elem = f64>;
     /// One `f32`, with the fused `mul_add` of the level.
-    type S32: Vector<Elem = f32>;
+    type S32: Vector<Elem = f32, Mask = bool>;
     /// One `f64`, with the fused `mul_add` of the level.
-    type S64: Vector<Elem = f64>;
+    type S64: Vector<Elem = f64, Mask = bool>;
     /// The name of the level.
     const NAME: &'static str;
     /// Whether [`Vector::mul_add`] rounds once.
