@@ -53,3 +53,78 @@ mod solved_sizes {
         all_but_the_last::gradient(Array1::zeros(0).view());
     }
 }
+
+mod saturation {
+    use chainrule::differentiable;
+    use chainrule::nn::sigmoid;
+    use ndarray::{Array1, ArrayView1};
+
+    #[differentiable]
+    fn tanhs(x: ArrayView1<f32>) -> f32 {
+        x.mapv(f32::tanh).sum()
+    }
+
+    #[differentiable]
+    fn squares(x: ArrayView1<f32>) -> f32 {
+        x.mapv(|x| x.tanh().powi(2)).sum()
+    }
+
+    #[differentiable]
+    fn sigmoids(x: ArrayView1<f32>) -> f32 {
+        sigmoid(x).sum()
+    }
+
+    #[differentiable]
+    fn one(x: f32) -> f32 {
+        x.tanh() + sigmoid(x)
+    }
+
+    /// The derivative of the sigmoid.
+    fn slope(x: f64) -> f64 {
+        let e = (-x.abs()).exp();
+        e / (1.0 + e) / (1.0 + e)
+    }
+
+    /// Where the function is 1 to all of its digits, its derivative has all of its own.
+    #[test]
+    fn slopes_keep_their_digits() {
+        let x: Array1<f32> = (-4300..=4300).map(|k| k as f32 / 100.0).collect();
+        let near = |g: f32, want: f64| {
+            let error = (f64::from(g) - want).abs() / want.abs();
+            assert!(error < 4e-7, "{g:e} is not {want:e}: {error:e}");
+        };
+        let tanh_slope = |x: f64| 4.0 * slope(2.0 * x);
+        let (tanhs, squares) = (tanhs::gradient(x.view()), squares::gradient(x.view()));
+        let sigmoids = sigmoids::gradient((&x * 2.0).view());
+        for (k, x) in x.iter().enumerate().filter(|(_, x)| **x != 0.0) {
+            let wide = f64::from(*x);
+            near(tanhs[k], tanh_slope(wide));
+            near(squares[k], 2.0 * wide.tanh() * tanh_slope(wide));
+            near(sigmoids[k], slope(2.0 * wide));
+            near(one::gradient(*x), tanh_slope(wide) + slope(wide));
+        }
+        assert_eq!((one::gradient(f32::INFINITY), one::gradient(200.0)), (0.0, 0.0));
+    }
+}
+
+mod product_of_a_matrix {
+    use chainrule::differentiable;
+    use ndarray::{array, s, Array1, Array2, ArrayView1, ArrayView2};
+
+    /// The product of the others is a loop whose choice compares two positions, one of them outside of its vector.
+    #[differentiable]
+    fn product(#[dims(3, 3)] a: ArrayView2<f32>, #[dims(3)] u: ArrayView1<f32>) -> f32 {
+        let rows = &a.slice(s![.., ..]) - &u;
+        rows.product().sin() + rows.sum().cos()
+    }
+
+    #[test]
+    fn each_element_receives_the_product_of_the_others() {
+        let a: Array2<f32> = array![[1.0, 2.0, 3.0], [-1.0, 0.5, 2.0], [1.5, 1.0, -0.5]];
+        let g = product::gradient(a.view(), Array1::zeros(3).view());
+        let (all, sum) = (a.product(), a.sum());
+        let want = a.mapv(|x| all.cos() * all / x - sum.sin());
+        assert!((&g.a - &want).iter().all(|e| e.abs() < 1e-5), "{} is not {want}", g.a);
+        assert!((g.u[1] + want.column(1).sum()).abs() < 1e-5);
+    }
+}

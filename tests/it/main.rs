@@ -10,7 +10,6 @@ mod gradients;
 mod kinks;
 mod oracle;
 mod probes;
-mod random;
 mod snapshots;
 mod source;
 mod tidy;

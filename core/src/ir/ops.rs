@@ -15,6 +15,8 @@
 //!
 //! Invariant: a partial that is missing does not compile; none is ever a silent zero.
 
+mod num;
+
 use super::graph::{Graph, NodeId};
 use std::cell::RefCell;
 
@@ -163,7 +165,9 @@ table! {
     // ---- hyperbolic (DLMF 4.34, 4.37) ----
     Sinh "sinh" (x) 15 on -5.0..5.0, x.sinh() => |g, y, tie| [g * x.cosh()];
     Cosh "cosh" (x) 15 on -5.0..5.0, x.cosh() => |g, y, tie| [g * x.sinh()];
-    Tanh "tanh" (x) 12 on -4.0..4.0, x.tanh() => |g, y, tie| [g * (1.0 - y * y)];
+    Tanh "tanh" (x) 12 on -4.0..4.0, x.tanh() => |g, y, tie| [g * x.tanh_slope()];
+    /// The derivative of tanh, to the last digits where tanh is 1 to all of its own.
+    TanhSlope "tanh_slope" (x) 11 on -4.0..4.0, tanh_slope(x) => |g, y, tie| [-(g * (2.0 * (x.tanh() * y)))];
     Asinh "asinh" (x) 25 on -9.0..9.0, x.asinh() => |g, y, tie| [g / x.hypot(1.0)];
     Acosh "acosh" (x) 25 on 1.1..9.0, x.acosh() => |g, y, tie| [g / ((x - 1.0).sqrt() * (x + 1.0).sqrt())];
     Atanh "atanh" (x) 25 on -0.9..0.9, x.atanh() => |g, y, tie| [select(le(x * x, 1.0), g / ((1.0 - x) * (1.0 + x)), g * y)];
@@ -190,7 +194,9 @@ table! {
 
     // ---- stable primitives of networks ----
     /// 1 / (1 + exp(-x))
-    Sigmoid "sigmoid" (x) 11 on -5.0..5.0, sigmoid(x) => |g, y, tie| [g * (y * (1.0 - y))];
+    Sigmoid "sigmoid" (x) 11 on -5.0..5.0, sigmoid(x) => |g, y, tie| [g * x.sigmoid_slope()];
+    /// The derivative of the sigmoid, to the last digits where the sigmoid is 1 to all of its own.
+    SigmoidSlope "sigmoid_slope" (x) 10 on -5.0..5.0, sigmoid_slope(x) => |g, y, tie| [-(g * (y * (0.5 * x).tanh()))];
     /// ln(1 + exp(x))
     Softplus "softplus" (x) 20 on -5.0..5.0, softplus(x) => |g, y, tie| [g * x.sigmoid()];
     /// Error function (DLMF 7.2.1).
@@ -218,6 +224,15 @@ table! {
 }
 
 impl Op {
+    /// The function that shares most of its work with this one at the same argument, and that this is the derivative of.
+    pub fn slope_of(self) -> Option<Op> {
+        match self {
+            Op::TanhSlope => Some(Op::Tanh),
+            Op::SigmoidSlope => Some(Op::Sigmoid),
+            _ => None,
+        }
+    }
+
     /// Comparisons and logic give a truth value.
     pub fn is_bool(self) -> bool {
         matches!(self, Op::Lt | Op::Le | Op::Gt | Op::Ge | Op::Eq | Op::Ne | Op::And | Op::Or | Op::Not)
@@ -226,116 +241,6 @@ impl Op {
     /// Operands may be exchanged without changing a bit of the result.
     pub fn commutes(self) -> bool {
         matches!(self, Op::Add | Op::Mul | Op::Eq | Op::Ne | Op::And | Op::Or | Op::Hypot)
-    }
-}
-
-/// The helpers of the table on numbers.
-mod num {
-    pub use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LOG10_E, LOG2_E};
-
-    pub trait Real: Copy + PartialOrd + Into<f64> {
-        fn of(x: f64) -> Self;
-    }
-    impl Real for f64 {
-        fn of(x: f64) -> f64 {
-            x
-        }
-    }
-    impl Real for f32 {
-        fn of(x: f64) -> f32 {
-            x as f32
-        }
-    }
-    pub fn lt<T: PartialOrd>(a: T, b: T) -> bool {
-        a < b
-    }
-    pub fn le<T: PartialOrd>(a: T, b: T) -> bool {
-        a <= b
-    }
-    pub fn gt<T: PartialOrd>(a: T, b: T) -> bool {
-        a > b
-    }
-    pub fn ge<T: PartialOrd>(a: T, b: T) -> bool {
-        a >= b
-    }
-    pub fn eq<T: PartialOrd>(a: T, b: T) -> bool {
-        a == b
-    }
-    pub fn ne<T: PartialOrd>(a: T, b: T) -> bool {
-        a != b
-    }
-    pub fn and(a: bool, b: bool) -> bool {
-        a && b
-    }
-    pub fn or(a: bool, b: bool) -> bool {
-        a || b
-    }
-    pub fn truth(a: f64) -> bool {
-        a != 0.0
-    }
-    pub fn share(g: f64, tie: f64) -> f64 {
-        g * tie
-    }
-    pub fn when<T>(_: bool, x: T) -> T {
-        x
-    }
-    pub fn select<T>(c: bool, a: T, b: T) -> T {
-        if c {
-            a
-        } else {
-            b
-        }
-    }
-    pub trait Method {
-        fn sigmoid(self) -> Self;
-    }
-    impl Method for f64 {
-        fn sigmoid(self) -> f64 {
-            sigmoid(self)
-        }
-    }
-    pub fn powi<T: Real>(x: T, n: T) -> T {
-        T::of(x.into().powi(n.into() as i32))
-    }
-    pub fn sigmoid<T: Real>(x: T) -> T {
-        let x: f64 = x.into();
-        let e = (-x.abs()).exp();
-        T::of(if x >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) })
-    }
-    pub fn softplus<T: Real>(x: T) -> T {
-        let x: f64 = x.into();
-        T::of(x.max(0.0) + (-x.abs()).exp().ln_1p())
-    }
-    pub fn xlogy<T: Real>(x: T, y: T) -> T {
-        let (x, y): (f64, f64) = (x.into(), y.into());
-        T::of(if x == 0.0 && !y.is_nan() { 0.0 } else { x * y.ln() })
-    }
-    pub fn diff<T: Real>(a: T, b: T) -> T {
-        T::of(if a == b { 0.0 } else { a.into() - b.into() })
-    }
-    /// Series for small, continued fraction for large arguments (DLMF 7.6.2, 7.9.3).
-    pub fn erf<T: Real>(x: T) -> T {
-        let x: f64 = x.into();
-        let a = x.abs();
-        if a.is_nan() || a > 6.0 {
-            return T::of(if a.is_nan() { a } else { x.signum() });
-        }
-        let tail = (-a * a).exp() / std::f64::consts::PI.sqrt();
-        let value = if a < 2.5 {
-            let (mut term, mut sum) = (a, a);
-            for n in 1..100 {
-                term *= 2.0 * a * a / (2 * n + 1) as f64;
-                sum += term;
-            }
-            2.0 * tail * sum
-        } else {
-            let mut f = a;
-            for n in (1..120).rev() {
-                f = a + (n as f64 / 2.0) / f;
-            }
-            1.0 - tail / f
-        };
-        T::of(value.copysign(x))
     }
 }
 
@@ -423,7 +328,7 @@ macro_rules! methods {
     };
 }
 methods!(sqrt Sqrt, exp Exp, ln Ln, sin Sin, cos Cos, sinh Sinh, cosh Cosh, trunc Trunc, round Round,
-    signum Signum, sigmoid Sigmoid);
+    signum Signum, sigmoid Sigmoid, sigmoid_slope SigmoidSlope, tanh Tanh, tanh_slope TanhSlope);
 impl<'g> Ex<'g> {
     pub fn hypot(self, b: impl sym::Lift<'g>) -> Ex<'g> {
         self.apply(Op::Hypot, &[b.lift(self)])

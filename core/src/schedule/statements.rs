@@ -5,7 +5,7 @@
 
 use super::lanes::{delay, repeated, transposed, Lanes};
 use super::{contract, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
-use crate::ir::{Array, AxisId, Graph, Node, NodeId};
+use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An expression at least this dear is stored rather than computed by each of its users.
@@ -69,6 +69,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         stored.extend(repeated(&graph, &needed, &stored, lanes.axis));
     }
     store_shared(&graph, &needed, &targets, &gemms, &live, &mut stored);
+    store_slopes(&graph, &needed, &mut stored);
 
     let mut plan = Plan {
         graph,
@@ -260,6 +261,18 @@ fn oriented(gemm: Gemm, order: &[usize], graph: &Graph, targets: &[Target]) -> G
     } else {
         gemm
     }
+}
+
+/// Adds the slopes of functions that are stored: both come from one exponential, in one loop.
+fn store_slopes(graph: &Graph, needed: &[bool], stored: &mut BTreeSet<NodeId>) {
+    let calls = |n: &NodeId| match graph.node(*n) {
+        Node::Apply(op, args) => Some((*op, args[0])),
+        _ => None,
+    };
+    let known: BTreeSet<(Op, NodeId)> = stored.iter().filter_map(calls).collect();
+    let slopes = graph.ids().filter(|id| needed[id.0 as usize] && !graph.axes(*id).is_empty());
+    let partner = |id: &NodeId| calls(id).and_then(|(op, x)| Some((op.slope_of()?, x)));
+    stored.extend(slopes.filter(|id| partner(id).is_some_and(|p| known.contains(&p))));
 }
 
 /// Adds the dear nodes that several statements use.

@@ -21,6 +21,7 @@ mod proof;
 #[cfg(test)]
 mod random;
 mod saturate;
+mod slopes;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,9 @@ pub fn simplify(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>, Report)
     let (ops_before, cost_before) = cost::total(&best.0, &best.1);
     let mut report = Report { ops_before, cost_before, ..Report::default() };
     keep_cheaper(&mut best, |g, r| Some(inline::inline(g, r)), true);
+    if graph.math == Math::Real {
+        keep_cheaper(&mut best, |g, r| Some(slopes::from_values(g, r)), false);
+    }
     for round in 0..ROUNDS {
         let mut fell =
             graph.math == Math::Real && keep_cheaper(&mut best, |g, r| Some(collect::collect(g, r)), false);

@@ -18,7 +18,9 @@ enum Name {
     Log2,
     Log10,
     Tanh,
+    TanhSlope,
     Sigmoid,
+    SigmoidSlope,
     Softplus,
     Sin,
     Cos,
@@ -30,7 +32,7 @@ enum Name {
 use Name::*;
 
 /// Largest errors allowed: f32, f64 against std's f64 (whose own error, up to one unit, is included).
-const BOUNDS: [(Name, f64, f64); 16] = [
+const BOUNDS: [(Name, f64, f64); 18] = [
     (Exp, 2.0, 2.0),
     (Exp2, 2.0, 2.0),
     (ExpM1, 2.0, 3.0),
@@ -39,7 +41,9 @@ const BOUNDS: [(Name, f64, f64); 16] = [
     (Log2, 2.0, 2.0),
     (Log10, 2.0, 3.0),
     (Tanh, 2.0, 3.0),
+    (TanhSlope, 4.0, 4.0),
     (Sigmoid, 2.0, 3.0),
+    (SigmoidSlope, 4.0, 4.0),
     (Softplus, 2.0, 3.0),
     (Sin, 2.0, 2.0),
     (Cos, 2.0, 2.0),
@@ -60,7 +64,9 @@ fn apply<V: Vector>(name: Name, x: V) -> V {
         Log2 => log2(x),
         Log10 => log10(x),
         Tanh => tanh(x),
+        TanhSlope => tanh_slope(x),
         Sigmoid => sigmoid(x),
+        SigmoidSlope => sigmoid_slope(x),
         Softplus => softplus(x),
         Sin => sin(x),
         Cos => cos(x),
@@ -82,6 +88,8 @@ fn reference(name: Name, x: f64) -> f64 {
         Log2 => x.log2(),
         Log10 => x.log10(),
         Tanh => x.tanh(),
+        TanhSlope => 4.0 * reference(SigmoidSlope, 2.0 * x),
+        SigmoidSlope => (-x.abs()).exp() / (1.0 + (-x.abs()).exp()) / (1.0 + (-x.abs()).exp()),
         Sigmoid if x < 0.0 => x.exp() / (1.0 + x.exp()),
         Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Softplus if x > 0.0 => x + (-x).exp().ln_1p(),
