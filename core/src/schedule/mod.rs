@@ -7,6 +7,7 @@
 mod contract;
 mod cost;
 mod fuse;
+mod inplace;
 mod lanes;
 mod scans;
 mod statements;
@@ -14,7 +15,7 @@ mod storage;
 pub mod text;
 
 use crate::ir::{Array, AxisId, Graph, Node, NodeId, ScanId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use contract::Gemm;
 
@@ -37,6 +38,10 @@ pub struct Plan {
     pub storage: BTreeMap<NodeId, Storage>,
     /// What remains of each carry after its scan: its memory.
     pub last: BTreeMap<NodeId, NodeId>,
+    /// Statements that have nothing to do, because two arrays are one.
+    pub idle: BTreeSet<usize>,
+    /// Scatters that add to what is in their memory already.
+    pub grown: BTreeSet<NodeId>,
     pub steps: Vec<Step>,
     /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
     pub lanes: Option<AxisId>,
@@ -132,6 +137,7 @@ fn arrange(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<l
     plan.find_fitting();
     plan.steps = fuse::fuse(&plan);
     storage::shrink(&mut plan);
+    inplace::share(&mut plan);
     plan
 }
 

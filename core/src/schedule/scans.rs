@@ -78,6 +78,13 @@ pub fn order(plan: &mut Plan, live: &Live) {
         for read in plan.accesses(s) {
             needed.extend(producers.get(&read.node).into_iter().flatten().filter(|p| **p != s));
         }
+        // what is added to an array comes after what is left of it
+        if let Work::Part(node, _) = plan.statements[s].work {
+            if let Node::Scatter { parts, .. } = plan.graph.node(node) {
+                let arrays = parts.iter().filter_map(|p| producers.get(&p.value)).flatten();
+                needed.extend(arrays.filter(|p| **p != s));
+            }
+        }
         // parts of one array in their order
         if let Some(node) = plan.statements[s].work.node() {
             needed.extend(producers.get(&node).into_iter().flatten().filter(|p| **p < s));

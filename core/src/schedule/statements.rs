@@ -77,6 +77,8 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         statements: vec![],
         storage: BTreeMap::new(),
         last: live.last.clone(),
+        idle: BTreeSet::new(),
+        grown: BTreeSet::new(),
         steps: vec![],
         lanes: points,
         fitting: vec![],

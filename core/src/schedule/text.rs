@@ -124,6 +124,7 @@ impl Text<'_> {
                     self.scopes.pop();
                     self.line(depth, "}");
                 }
+                Step::Run(s) if self.plan.idle.contains(s) => {}
                 Step::Run(s) => self.statement(&self.plan.statements[*s], depth),
             }
         }

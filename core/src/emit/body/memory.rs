@@ -207,6 +207,9 @@ impl<'a> Body<'a> {
     pub(super) fn fill(&mut self, s: usize, value: f64) {
         let Some(node) = self.plan.statements[s].work.node() else { return };
         let Some((slice, _)) = place::of_stored(self.plan, node) else { return };
+        if self.plan.grown.contains(&node) {
+            return;
+        }
         let dtype = self.plan.graph.dtype(node);
         let number = expr::number(value, dtype == Dtype::F32);
         if self.points().is_some() {

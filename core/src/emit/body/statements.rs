@@ -12,6 +12,9 @@ use quote::{format_ident, quote};
 
 impl<'a> Body<'a> {
     pub(super) fn run(&mut self, s: usize) {
+        if self.plan.idle.contains(&s) {
+            return;
+        }
         let work = self.plan.statements[s].work.clone();
         if let Work::Gemm(gemm) = &work {
             self.gemm(gemm);
@@ -55,7 +58,7 @@ impl<'a> Body<'a> {
                     }
                 }
                 // the first part meets only zeros
-                let first = k == 0 && self.lands_once(&part);
+                let first = k == 0 && self.lands_once(&part) && !self.plan.grown.contains(&node);
                 self.write(slice, &at, value, (!first).then_some(RedOp::Sum), dtype);
             }
             Work::Reduce(node) => self.reduce(s, node, frame),
