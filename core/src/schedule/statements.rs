@@ -4,7 +4,7 @@
 //! own, and what is dear and used by several statements. Invariant: statements come in topological order.
 
 use super::lanes::{delay, repeated, transposed, Lanes};
-use super::{contract, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use super::{contract, neighbours, Gemm, Place, Plan, Statement, Storage, Target, Work};
 use crate::ir::{Array, AxisId, Graph, Node, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,7 +105,9 @@ pub fn choose(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Optio
                 vec![(Work::Reduce(*id), axes)]
             }
             (None, Node::Scatter { parts, .. }) => {
-                parts.iter().enumerate().map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).collect()
+                let alone = if neighbours::of(graph, *id).is_some() { 1 } else { parts.len() };
+                let parts = parts.iter().take(alone).enumerate();
+                parts.map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).collect()
             }
             _ => vec![(Work::Map(*id), sorted(&own))],
         };

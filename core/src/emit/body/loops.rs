@@ -43,6 +43,7 @@ impl<'a> Body<'a> {
                 }
             }
         }
+        self.keep(&inside, axis, vector);
         if vector {
             self.vector_loop(axis, body);
         } else {
@@ -58,6 +59,7 @@ impl<'a> Body<'a> {
             let n = self.size(&self.plan.graph.axis_size(axis).clone());
             self.push(quote!(for #var in 0..#n { #out }));
         }
+        self.write_last(&inside, axis, vector);
         for s in &inside {
             if let Some((op, start, outer)) = self.reduction(&self.plan.statements[*s]) {
                 if start == depth {
