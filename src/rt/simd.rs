@@ -187,10 +187,12 @@ fold! {
     Greatest: Vector::max;
 }
 
-/// Shuffling two vectors into each other: the step of a transposition.
+/// Shuffling two vectors into each other.
 pub trait Interleave: Sized {
-    /// `a0 b0 a1 b1 …`, the lower half and the upper half.
+    /// `a0 b0 a1 b1 …`, the lower half and the upper half: the step of a transposition.
     fn interleave(self, other: Self) -> (Self, Self);
+    /// The last lane of `before`, then all lanes but the last.
+    fn shift_in(self, before: Self) -> Self;
 }
 
 /// Elements that one instruction works on. `f32` and `f64` are vectors of one lane.
@@ -263,6 +265,11 @@ pub trait Vector:
     /// Joins halves until one lane is left: the order is fixed for a level.
     fn reduce<F: Fold>(self) -> Self::Elem;
 
+    /// What lies one element earlier, where `before` lies just before this vector.
+    #[inline(always)]
+    fn slide(self, before: Self) -> Self {
+        self.shift_in(before)
+    }
     /// `of(x)` in every lane.
     #[inline(always)]
     fn of(x: f64) -> Self {

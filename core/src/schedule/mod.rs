@@ -9,15 +9,17 @@ mod cost;
 mod fuse;
 mod inplace;
 mod lanes;
+mod neighbours;
 mod scans;
 mod statements;
 mod storage;
 pub mod text;
 
-use crate::ir::{Array, AxisId, Graph, Node, NodeId, ScanId};
+use crate::ir::{Array, AxisId, Graph, Node, NodeId, Part, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use contract::Gemm;
+pub use neighbours::Neighbours;
 
 /// A node that the caller wants.
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ pub enum Work {
     Map(NodeId),
     /// A reduction; the loops are the node's axes and the reduced ones.
     Reduce(NodeId),
-    /// One part of a scatter.
+    /// One part of a scatter; the first one with its neighbour ([`Plan::neighbours`]), where it has one.
     Part(NodeId, usize),
     /// A matrix product; the loops are its batch axes.
     Gemm(Box<Gemm>),
@@ -170,9 +172,14 @@ impl Plan {
     pub fn expression(&self, work: &Work) -> Vec<NodeId> {
         match work {
             Work::Map(n) | Work::Reduce(n) => self.graph.operands(*n),
-            Work::Part(n, k) => self.graph.part(*n, *k).map_or(vec![], |p| {
-                std::iter::once(p.value).chain(p.index.iter().filter_map(|i| i.gather)).collect()
-            }),
+            Work::Part(n, k) => {
+                let parts = self.neighbours(*n, *k).map_or(vec![*k], |pair| vec![pair.here, pair.next]);
+                let parts = parts.into_iter().filter_map(|k| self.graph.part(*n, k));
+                let roots = |p: &Part| -> Vec<NodeId> {
+                    std::iter::once(p.value).chain(p.index.iter().filter_map(|i| i.gather)).collect()
+                };
+                parts.flat_map(roots).collect()
+            }
             Work::Gemm(g) => vec![g.a.node, g.b.node],
             Work::Write(n, changes) => match self.graph.node(*n) {
                 Node::Write { value, index, .. } if *changes => {

@@ -4,7 +4,7 @@
 //! own, and what is dear and used by several statements. Invariant: statements come in topological order.
 
 use super::lanes::{delay, repeated, transposed, Lanes};
-use super::{contract, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use super::{contract, neighbours, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
 use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,7 +127,10 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                 vec![(Work::Reduce(*id), axes)]
             }
             (None, Node::Scatter { parts, .. }) => {
-                parts.iter().enumerate().map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).collect()
+                let pair = live.scans.is_empty() && neighbours::of(graph, *id).is_some();
+                let alone = if pair { 1 } else { parts.len() };
+                let parts = parts.iter().take(alone).enumerate();
+                parts.map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).collect()
             }
             (None, Node::Write { dims, index, over, value, .. }) => {
                 let mut changed: Vec<AxisId> = own

@@ -142,11 +142,17 @@ impl Text<'_> {
                 format!("{} {} {value}", self.element(*id), reduction(op))
             }
             Work::Part(id, k) => {
-                let Some(part) = self.plan.graph.part(*id, *k).cloned() else { return };
-                let value = self.value(part.value, depth);
-                let Node::Scatter { view, .. } = self.plan.graph.node(*id) else { return };
-                let (view, at) = (self.view(view), self.indices(&part.index, depth));
-                format!("{}{view}[{at}] += {value}", self.name(*id))
+                let Node::Scatter { view, parts, .. } = self.plan.graph.node(*id) else { return };
+                let count = if self.plan.neighbours(*id, *k).is_some() { 2 } else { 1 };
+                let mut lines = vec![];
+                for part in parts.iter().skip(*k).take(count) {
+                    let value = self.value(part.value, depth);
+                    let (view, at) = (self.view(view), self.indices(&part.index, depth));
+                    lines.push(format!("{}{view}[{at}] += {value}", self.name(*id)));
+                }
+                let text = lines.pop().unwrap_or_default();
+                lines.iter().for_each(|l| self.line(depth, l));
+                text
             }
             Work::Write(id, false) => {
                 let Node::Write { array, .. } = *self.plan.graph.node(*id) else { return };

@@ -218,4 +218,8 @@ impl<T: Float, const N: usize> Interleave for Array<T, N> {
         let at = |i: usize| if i.is_multiple_of(2) { self.0[i / 2] } else { other.0[i / 2] };
         (Array(from_fn(at)), Array(from_fn(|i| at(N + i))))
     }
+    #[inline(always)]
+    fn shift_in(self, before: Self) -> Self {
+        Array(from_fn(|i| if i == 0 { before.0[N - 1] } else { self.0[i - 1] }))
+    }
 }

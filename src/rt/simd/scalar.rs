@@ -63,6 +63,10 @@ macro_rules! scalar {
             fn interleave(self, other: Self) -> (Self, Self) {
                 (self, other)
             }
+            #[inline(always)]
+            fn shift_in(self, before: Self) -> Self {
+                before
+            }
         }
         impl<$($generic)*> Vector for $v {
             type Elem = $t;

@@ -105,6 +105,11 @@ fn pair<T: Float, V: Vector<Elem = T>>(name: &str, fma: bool, x: &[T], y: &[T]) 
         assert_eq!(m.any(), wants.contains(&true), "{name} any {op}");
         assert_eq!(m.all(), !wants.contains(&false), "{name} all {op}");
     };
+    let slid = a.slide(b);
+    for i in 0..V::LEN {
+        let want = if i == 0 { y[V::LEN - 1] } else { x[i - 1] };
+        assert!(same(slid.lane(i), want), "{name} slide {i}: {:?} not {want:?}", slid.lane(i));
+    }
     check(a + b, &|a, b| a + b, same, "add");
     check(a - b, &|a, b| a - b, same, "sub");
     check(a * b, &|a, b| a * b, same, "mul");

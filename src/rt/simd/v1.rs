@@ -202,16 +202,25 @@ sse!(F64x2 M64x2 f64 __m128d 2:
     _mm_cmplt_pd _mm_cmple_pd _mm_cmpeq_pd _mm_movemask_pd high_pd, _mm_cvtsd_f64, _mm_fmadd_pd);
 
 macro_rules! interleave {
-    ($v:ident: $low:ident $high:ident) => {
+    ($v:ident: $low:ident $high:ident, $slide:expr) => {
         impl Interleave for $v {
             #[inline(always)]
             fn interleave(self, other: Self) -> (Self, Self) {
                 // SAFETY: SSE2 is part of x86-64.
                 unsafe { (Self($low(self.0, other.0)), Self($high(self.0, other.0))) }
             }
+            #[inline(always)]
+            fn shift_in(self, before: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { Self($slide(before.0, self.0)) }
+            }
         }
     };
 }
 
-interleave!(F32x4: _mm_unpacklo_ps _mm_unpackhi_ps);
-interleave!(F64x2: _mm_unpacklo_pd _mm_unpackhi_pd);
+// the last two of before with the first two here, then in order with what follows
+interleave!(F32x4: _mm_unpacklo_ps _mm_unpackhi_ps, |before, here| _mm_shuffle_ps::<0b10_01_10_00>(
+    _mm_shuffle_ps::<0b00_00_11_11>(before, here),
+    here
+));
+interleave!(F64x2: _mm_unpacklo_pd _mm_unpackhi_pd, _mm_shuffle_pd::<0b01>);

@@ -174,7 +174,7 @@ avx2!(F64x4 M64x4 f64 F64x2 4:
     _mm256_cmp_pd _mm256_movemask_pd _mm256_castpd256_pd128 _mm256_extractf128_pd _mm256_fmadd_pd);
 
 macro_rules! interleave {
-    ($v:ident: $low:ident $high:ident $join:ident) => {
+    ($v:ident: $low:ident $high:ident $join:ident, $slide:expr) => {
         impl Interleave for $v {
             #[inline(always)]
             fn interleave(self, other: Self) -> (Self, Self) {
@@ -184,9 +184,19 @@ macro_rules! interleave {
                     (Self($join::<0x20>(low, high)), Self($join::<0x31>(low, high)))
                 }
             }
+            #[inline(always)]
+            fn shift_in(self, before: Self) -> Self {
+                // SAFETY: as above.
+                unsafe {
+                    // the upper half before, the lower half here
+                    let middle = $join::<0x21>(before.0, self.0);
+                    Self($slide(middle, self.0))
+                }
+            }
         }
     };
 }
 
-interleave!(F32x8: _mm256_unpacklo_ps _mm256_unpackhi_ps _mm256_permute2f128_ps);
-interleave!(F64x4: _mm256_unpacklo_pd _mm256_unpackhi_pd _mm256_permute2f128_pd);
+interleave!(F32x8: _mm256_unpacklo_ps _mm256_unpackhi_ps _mm256_permute2f128_ps,
+    |middle, here| _mm256_castsi256_ps(_mm256_alignr_epi8::<12>(_mm256_castps_si256(here), _mm256_castps_si256(middle))));
+interleave!(F64x4: _mm256_unpacklo_pd _mm256_unpackhi_pd _mm256_permute2f128_pd, _mm256_shuffle_pd::<0b0101>);

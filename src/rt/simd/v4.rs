@@ -191,6 +191,14 @@ impl Interleave for F32x16 {
             )
         }
     }
+    #[inline(always)]
+    fn shift_in(self, before: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let (here, before) = (_mm512_castps_si512(self.0), _mm512_castps_si512(before.0));
+            Self(_mm512_castsi512_ps(_mm512_alignr_epi32::<15>(here, before)))
+        }
+    }
 }
 
 impl Interleave for F64x8 {
@@ -204,6 +212,14 @@ impl Interleave for F64x8 {
                 Self(_mm512_permutex2var_pd(self.0, low, other.0)),
                 Self(_mm512_permutex2var_pd(self.0, high, other.0)),
             )
+        }
+    }
+    #[inline(always)]
+    fn shift_in(self, before: Self) -> Self {
+        // SAFETY: as above.
+        unsafe {
+            let (here, before) = (_mm512_castpd_si512(self.0), _mm512_castpd_si512(before.0));
+            Self(_mm512_castsi512_pd(_mm512_alignr_epi64::<7>(here, before)))
         }
     }
 }

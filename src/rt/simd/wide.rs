@@ -181,6 +181,10 @@ impl<V: Vector, const P: usize> Interleave for Wide<V, P> {
         }
         (low, high)
     }
+    #[inline(always)]
+    fn shift_in(self, before: Self) -> Self {
+        make!(p => self.0[p].shift_in(if p == 0 { before.0[P - 1] } else { self.0[p - 1] }))
+    }
 }
 impl<M: Mask, const P: usize> BitAnd for Masks<M, P> {
     type Output = Self;

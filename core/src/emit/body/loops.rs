@@ -47,6 +47,7 @@ impl<'a> Body<'a> {
                 }
             }
         }
+        self.keep(&inside, axis, vector);
         if vector {
             self.vector_loop(axis, body);
         } else {
@@ -68,6 +69,7 @@ impl<'a> Body<'a> {
                 self.remains(carry, last);
             }
         }
+        self.write_last(&inside, axis, vector);
         for s in &inside {
             if let Some((op, start, outer)) = self.reduction(&self.plan.statements[*s]) {
                 if start == depth {

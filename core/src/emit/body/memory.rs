@@ -262,8 +262,16 @@ impl<'a> Body<'a> {
         let ([_], [index]) = (&dims[..], &part.index[..]) else { return None };
         match &index.terms[..] {
             [(axis, c)] if c.is_one() && self.lands_once(part) => {
-                let end = index.offset.add(self.plan.graph.axis_size(*axis));
-                Some((index.offset.clone(), self.plan.graph.sizes.resolve(&end)))
+                let size = self.plan.graph.axis_size(*axis);
+                let (start, size) = match self.plan.neighbours(node, 0) {
+                    Some(pair) => {
+                        let here = self.plan.graph.part(node, pair.here)?.index.first()?;
+                        (here.offset.clone(), size.add(&Size::constant(1)))
+                    }
+                    None => (index.offset.clone(), size.clone()),
+                };
+                let end = self.plan.graph.sizes.resolve(&start.add(&size));
+                Some((start, end))
             }
             _ => None,
         }

@@ -9,6 +9,7 @@ mod expressions;
 mod integers;
 mod loops;
 mod memory;
+mod neighbours;
 mod reductions;
 mod scans;
 mod statements;
@@ -68,6 +69,8 @@ struct Frame {
     rest: TokenStream,
     /// Where the sums over points go that each element of an array is.
     sums: BTreeMap<usize, Ident>,
+    /// What is kept for the next positions of a loop.
+    kept: BTreeMap<usize, neighbours::Kept>,
 }
 
 impl Frame {
@@ -85,6 +88,7 @@ impl Frame {
             turn: None,
             rest: TokenStream::new(),
             sums: BTreeMap::new(),
+            kept: BTreeMap::new(),
         }
     }
 }

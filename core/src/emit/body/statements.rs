@@ -42,6 +42,10 @@ impl<'a> Body<'a> {
                     self.write(slice, &at, value, None, dtype);
                 }
             }
+            Work::Part(node, k) if self.plan.neighbours(node, k).is_some() => {
+                let Some((_, pair)) = self.pair(s) else { return };
+                self.write_pair(s, node, pair, frame);
+            }
             Work::Part(node, k) => {
                 let Some(part) = self.plan.graph.part(node, k).cloned() else { return };
                 let mut roots = vec![part.value];
