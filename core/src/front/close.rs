@@ -98,6 +98,17 @@ impl Lower {
 
     /// `next = carry + Σ terms`, where no term reads the carry: the terms.
     fn terms(&mut self, next: NodeId, carry: NodeId) -> Option<Vec<NodeId>> {
+        // nested branches nest here too
+        if self.depth >= super::MAX_DEPTH {
+            return None;
+        }
+        self.depth += 1;
+        let terms = self.terms_of(next, carry);
+        self.depth -= 1;
+        terms
+    }
+
+    fn terms_of(&mut self, next: NodeId, carry: NodeId) -> Option<Vec<NodeId>> {
         let mut terms = Vec::new();
         let mut at = next;
         for _ in 0..DEPTH {

@@ -268,6 +268,8 @@ fn too_deep(tokens: &TokenStream) -> Option<TokenTree> {
                 // a chain of operators or methods is a tree as deep as it is long
                 length = match &token {
                     TokenTree::Punct(p) if matches!(p.as_char(), ';' | ',') => 0,
+                    // a block ends a statement
+                    TokenTree::Group(g) if g.delimiter() == proc_macro2::Delimiter::Brace => 0,
                     _ => length + 1,
                 };
                 // a run of prefix operators nests as well

@@ -49,6 +49,13 @@ impl Lower {
 
     /// The node with positions put in place of axes. Loads take them in, other nodes are loaded from.
     pub fn substitute(&mut self, node: NodeId, map: &[(AxisId, Index)]) -> NodeId {
+        self.depth += 1;
+        let new = self.substituted(node, map);
+        self.depth -= 1;
+        new
+    }
+
+    fn substituted(&mut self, node: NodeId, map: &[(AxisId, Index)]) -> NodeId {
         let own = self.graph.axes(node).to_vec();
         let map: Vec<(AxisId, Index)> =
             map.iter().filter(|(a, i)| own.contains(a) && i.as_axis() != Some(*a)).cloned().collect();
@@ -87,7 +94,9 @@ impl Lower {
                 return self.graph.cast(x, dtype);
             }
             // an element of what was written is what was written, or lies in the array before
-            Node::Write { array, dims, index, over, value } if over.is_empty() => {
+            Node::Write { array, dims, index, over, value }
+                if over.is_empty() && self.depth < 2 * super::MAX_DEPTH =>
+            {
                 let at = |d: &AxisId| {
                     map.iter().find(|m| m.0 == *d).map_or_else(|| Index::axis(*d), |m| m.1.clone())
                 };
@@ -110,7 +119,8 @@ impl Lower {
                     return self.substitute(value, &rest);
                 }
             }
-            Node::Apply(op @ (Op::When | Op::Select), args) => {
+            // through branches, as deep as they may be nested
+            Node::Apply(op @ (Op::When | Op::Select), args) if self.depth < 2 * super::MAX_DEPTH => {
                 let args: Vec<NodeId> = args.into_iter().map(|a| self.substitute(a, &map)).collect();
                 return self.graph.apply(op, &args);
             }
