@@ -27,6 +27,14 @@ pub mod nd {
 /// Bytes of a cache line, and of the widest vector.
 const LINE: usize = 64;
 
+/// Makes a buffer hold `len` elements at least. It grows by doubling.
+#[inline]
+pub fn grow<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) {
+    if buffer.len() < len {
+        buffer.resize(len.max(2 * buffer.len()), T::default());
+    }
+}
+
 /// `len` elements of a buffer, which grows where it is shorter; they start with a cache line, so that no vector of them
 /// lies in two.
 #[inline]

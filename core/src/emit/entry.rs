@@ -166,7 +166,7 @@ impl Entry<'_> {
         let mut ensure = |names: &mut Names, high: Size, low: Size, what: String| {
             // high >= low
             let diff = graph.sizes.resolve(&high.sub(&low));
-            if diff.terms().iter().all(|(_, c)| *c >= 0) {
+            if diff.terms().iter().all(|(_, c)| *c >= 0) || graph.sizes.counted(&diff) {
                 return;
             }
             let (plus, minus) = signed(&diff);

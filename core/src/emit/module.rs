@@ -138,6 +138,15 @@ pub fn generate(
                         let c = usize_literal(c as usize);
                         stack.extend(quote!(let #ident = &mut [#elem::default(); #c][..];));
                     }
+                    // an array along counted turns grows as the loop goes on
+                    _ if sizes.iter().any(|s| plan.graph.sizes.counted(s)) => {
+                        let field = format_ident!("{name}_{ident}");
+                        fields.push(quote!(pub #ident: &'k mut ::std::vec::Vec<#elem>));
+                        open.extend(quote!(#ident,));
+                        values.push(quote!(#ident));
+                        setup.extend(quote!(let #ident = &mut #workspace.#field;));
+                        buffers.push((field, plan.graph.dtype(*n)));
+                    }
                     _ => {
                         let mut len = count(&mut names, &plan, &sizes, &generics);
                         len.extend(wide.map(|w| quote!(* #w)));
@@ -189,11 +198,13 @@ pub fn generate(
             None => bugs.push(format!("target {k} has no value")),
         }
     }
-    let wanted: BTreeSet<Sym> = names.syms().map(|s| s.0).collect();
+    let wanted: BTreeSet<Sym> =
+        names.syms().map(|s| s.0).filter(|s| !plan.graph.sizes.counted(&Size::sym(*s))).collect();
     let shapes = entry.shapes(&mut names, &wanted);
     let bounds = entry.bounds(&mut names, &plan);
     let labels = entry.labels(&mut names, &plan);
-    for (_, var) in names.syms() {
+    let counted = |s: Sym| plan.graph.sizes.counted(&Size::sym(s));
+    for (_, var) in names.syms().filter(|(s, _)| !counted(*s)) {
         let text = var.to_string();
         if !generics.contains(&text) && uses(&code, &text) {
             fields.push(quote!(pub #var: usize));

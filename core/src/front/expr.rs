@@ -84,6 +84,8 @@ impl Lower {
                 _ => self.if_else(i),
             },
             Expr::ForLoop(f) => self.for_loop(f),
+            Expr::While(w) if w.label.is_none() => self.while_loop(Some(&w.cond), &w.body, e),
+            Expr::Loop(l) if l.label.is_none() => self.while_loop(None, &l.body, e),
             Expr::Return(r) => {
                 let value = r.expr.as_ref().map_or(Value::Unit, |e| self.expr(e));
                 self.leave(Way::Return, value, r)
@@ -142,8 +144,7 @@ impl Lower {
         }
         let (kind, what, help): (Kind, &str, &str) = match e {
             Expr::Match(_) => (Kind::Control, "match", "branches come with a later version"),
-            Expr::While(_) => (Kind::Control, "while", "loops come with a later version"),
-            Expr::Loop(_) => (Kind::Control, "loop", "loops come with a later version"),
+            Expr::While(_) | Expr::Loop(_) => (Kind::Control, "label", "leave one loop at a time"),
             Expr::Break(_) | Expr::Continue(_) => (Kind::Control, "label", "leave one loop at a time"),
             Expr::Try(_) => (Kind::Control, "?", "a differentiable function has no errors to return"),
             Expr::Reference(_) => (Kind::Mutation, "&mut", "bind a new name with `let`"),

@@ -11,11 +11,17 @@ use super::env::{Iter, Tensor, Value};
 use super::place::{assigned, Roots};
 use super::Lower;
 use crate::diag::Kind;
-use crate::ir::{AxisId, Dtype, NodeId, Op};
+use crate::ir::{AxisId, Dtype, NodeId, Op, Size};
 use quote::ToTokens;
 use std::rc::Rc;
 use syn::visit::Visit;
-use syn::{Block, ExprForLoop, Pat};
+use syn::{Block, Expr, ExprForLoop, Pat};
+
+/// What a loop goes through: items, or turns as long as a condition holds.
+enum Turns<'a> {
+    Items(&'a Pat, &'a Iter),
+    While(Option<&'a Expr>),
+}
 
 /// A variable of the surrounding scope that the loop's body assigns to.
 struct Carried {
@@ -53,7 +59,9 @@ impl Lower {
             }
         };
         match (iter.dims.as_slice(), iter.axes.as_slice()) {
-            ([_], [Some(axis)]) => self.iterate(*axis, &e.pat, &iter, &e.body, e),
+            ([_], [Some(axis)]) => {
+                self.iterate(*axis, &Turns::Items(&e.pat, &iter), &e.body, e);
+            }
             ([_], [None]) => self.once(&e.pat, iter.item.clone(), &e.body, e),
             _ => {
                 let help = "write a loop for each dimension";
@@ -117,15 +125,44 @@ impl Lower {
         }
     }
 
+    /// `while` and `loop`: an axis whose size is known once the loop has run.
+    pub fn while_loop(&mut self, cond: Option<&Expr>, body: &Block, at: &Expr) -> Value {
+        let what = if cond.is_some() { "`while`" } else { "`loop`" };
+        if let Some(Expr::Let(l)) = cond {
+            return self.unsupported(l, "`while let`", "write a condition");
+        }
+        if !self.outer.is_empty() {
+            self.poison_assigned(body);
+            let help = "write a `for` loop with a bound, and leave it with `break`";
+            return self.unsupported(at, &format!("{what} inside of another loop"), help);
+        }
+        let mut roots = Roots::default();
+        roots.visit_block(body);
+        if cond.is_none() && !roots.leaves {
+            return self.unsupported(at, "a loop that never ends", "leave it with `break` or `return`");
+        }
+        let size = Size::sym(self.symbol("turns of the loop", false));
+        if let Some(info) = size.as_sym().and_then(|s| self.graph.sizes.syms.get_mut(s.0 as usize)) {
+            info.counted = true;
+        }
+        let axis = self.graph.axis_of(&size, 0);
+        let broken = self.iterate(axis, &Turns::While(cond), body, at);
+        // nothing follows a loop that is left by `return` alone
+        self.dead |= cond.is_none() && !broken;
+        Value::Unit
+    }
+
     /// The body along an axis.
-    fn iterate(&mut self, axis: AxisId, pat: &Pat, iter: &Iter, body: &Block, at: &dyn ToTokens) {
+    ///
+    /// Gives whether control may leave the loop by `break`.
+    fn iterate(&mut self, axis: AxisId, turns: &Turns, body: &Block, at: &dyn ToTokens) -> bool {
         let mut roots = Roots::default();
         roots.visit_block(body);
         let mark = self.env.bindings.len();
         let base = self.env.guards.len();
         self.outer.push(axis);
         let scan = self.graph.add_scan(axis, false);
-        let touched = self.mentions_active(body) || iter.item.active();
+        let touched = self.mentions_active(body) || matches!(turns, Turns::Items(_, i) if i.item.active());
         let mut carried = Vec::new();
         for name in &roots.names {
             let Some(carry) = self.carried(name, scan, touched, at) else { continue };
@@ -138,15 +175,34 @@ impl Lower {
             (yes, self.graph.carry(scan, &outer, yes))
         });
         self.frames.push(Frame { is_loop: true, base, exits: vec![] });
-        self.env.guards.extend(running.map(|r| r.1));
-        self.env.guards.extend(iter.mask);
-        let entered = self.guard_from(base);
-        self.bind(pat, iter.item.clone(), &[]);
+        let entered = match turns {
+            Turns::Items(pat, iter) => {
+                self.env.guards.extend(running.map(|r| r.1));
+                self.env.guards.extend(iter.mask);
+                let entered = self.guard_from(base);
+                self.bind(pat, iter.item.clone(), &[]);
+                entered
+            }
+            Turns::While(cond) => {
+                let mut go = running.map(|r| r.1);
+                if let Some(cond) = cond {
+                    let value = self.expr(cond);
+                    let cond = self.condition(value, cond);
+                    go = match (go, cond) {
+                        (Some(a), Some(b)) => Some(self.graph.apply(Op::And, &[a, b])),
+                        (a, b) => b.or(a),
+                    };
+                }
+                self.graph.scans[scan.0 as usize].go = go;
+                None
+            }
+        };
         self.block(body);
         let exits = self.frames.pop().map_or(vec![], |f| f.exits);
         let ended = std::mem::take(&mut self.dead);
         self.env.bindings.truncate(mark);
         self.env.guards.truncate(base);
+        let broken = exits.iter().any(|e| e.way == Way::Break);
         let mut stop: Option<NodeId> = None;
         let mut returned: Vec<(NodeId, Value)> = Vec::new();
         for exit in exits.iter().filter(|e| e.way != Way::Continue) {
@@ -187,7 +243,10 @@ impl Lower {
         } else if let Some((yes, running)) = running {
             variables.push(Variable { carry: running, init: yes, next: running });
         }
-        let values = self.closed(scan, axis, &variables);
+        let values = match turns {
+            Turns::Items(..) => self.closed(scan, axis, &variables),
+            Turns::While(_) => variables.iter().map(|v| self.graph.close(v.carry, v.next)).collect(),
+        };
         self.outer.pop();
         let mut values = values.into_iter();
         for c in kept {
@@ -209,6 +268,7 @@ impl Lower {
             values.next();
         }
         self.leave_after(results, values.collect(), at);
+        broken
     }
 
     /// Variables for what a loop returns: whether it did, and what.

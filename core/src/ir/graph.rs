@@ -340,6 +340,9 @@ impl Graph {
             if !std::mem::replace(&mut seen[id.0 as usize], true) {
                 stack.extend(self.operands(id));
                 stack.extend(self.next_of(id));
+                if let Node::Carry { scan, .. } = self.node(id) {
+                    stack.extend(self.scans.get(scan.0 as usize).and_then(|s| s.go));
+                }
             }
         }
         seen

@@ -31,7 +31,7 @@ pub struct Point {
 /// Elements of each node, row-major over its free axes; empty for nodes that the roots do not need.
 pub fn evaluate(graph: &Graph, roots: &[NodeId], at: &Point) -> Vec<Vec<Dual>> {
     let needed = graph.reachable(roots);
-    let mut run = Run { graph, at, values: vec![Vec::new(); graph.len()], running: vec![] };
+    let mut run = Run { graph, at, values: vec![Vec::new(); graph.len()], running: vec![], turns: vec![] };
     let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.0 as usize]).collect();
     run.nodes(&ids, &vec![]);
     run.values
@@ -39,9 +39,12 @@ pub fn evaluate(graph: &Graph, roots: &[NodeId], at: &Point) -> Vec<Vec<Dual>> {
 
 /// A node's elements, row-major over the given axes (which may exceed the node's own).
 pub fn over(graph: &Graph, values: &[Vec<Dual>], at: &Point, id: NodeId, dims: &[AxisId]) -> Vec<Dual> {
-    let run = Run { graph, at, values: values.to_vec(), running: vec![] };
+    let run = Run { graph, at, values: values.to_vec(), running: vec![], turns: vec![] };
     run.positions(dims).map(|env| run.get(id, &env)).collect()
 }
+
+/// Loops are given up after so many turns.
+const MOST_TURNS: i64 = 64;
 
 type Env = Vec<(AxisId, i64)>;
 
@@ -49,6 +52,8 @@ struct Run<'a> {
     graph: &'a Graph,
     at: &'a Point,
     values: Vec<Vec<Dual>>,
+    /// How often loops turn whose sizes only the run tells.
+    turns: Vec<(AxisId, i64)>,
     /// The scans that are being run.
     running: Vec<super::scan::ScanId>,
 }
@@ -86,6 +91,13 @@ impl Run<'_> {
 
     fn scan(&mut self, scan: super::scan::ScanId, members: &[NodeId], around: &Env) {
         let info = self.graph.scan(scan).clone();
+        if info.go.is_some() && !self.turns.iter().any(|t| t.0 == info.axis) {
+            // a first run finds out how often
+            self.turns.push((info.axis, MOST_TURNS));
+            let turns = self.count(scan, members, around);
+            self.turns.pop();
+            self.turns.push((info.axis, turns));
+        }
         let n = self.extent(info.axis);
         self.running.push(scan);
         for turn in 0..n {
@@ -110,6 +122,18 @@ impl Run<'_> {
             self.nodes(&rest, &inside);
         }
         self.running.pop();
+    }
+
+    /// The first position at which a scan does not go on.
+    fn count(&mut self, scan: super::scan::ScanId, members: &[NodeId], around: &Env) -> i64 {
+        let info = self.graph.scan(scan).clone();
+        self.scan(scan, members, around);
+        let go = |run: &Self, at: i64| {
+            let mut env = around.clone();
+            env.push((info.axis, at));
+            info.go.is_some_and(|g| run.get(g, &env).value != 0.0)
+        };
+        (0..MOST_TURNS).find(|at| !go(self, *at)).unwrap_or(MOST_TURNS)
     }
 
     /// Sets a node's elements at the given positions of some axes.
@@ -175,6 +199,9 @@ impl Run<'_> {
     }
 
     fn extent(&self, axis: AxisId) -> i64 {
+        if let Some((_, n)) = self.turns.iter().rev().find(|t| t.0 == axis) {
+            return *n;
+        }
         self.size(self.graph.axis_size(axis))
     }
 

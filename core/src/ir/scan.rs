@@ -17,6 +17,8 @@ pub struct Scan {
     pub axis: AxisId,
     /// Runs from the last position to the first.
     pub reversed: bool,
+    /// The condition under which an iteration runs; none where the axis has a size of its own.
+    pub go: Option<NodeId>,
     /// What an iteration leaves in each variable; none while the scan is being built.
     pub next: Vec<Option<NodeId>>,
 }
@@ -24,13 +26,13 @@ pub struct Scan {
 impl Scan {
     /// The same scan before anything is known of its variables.
     pub fn opened(&self) -> Scan {
-        Scan { next: vec![None; self.next.len()], ..self.clone() }
+        Scan { next: vec![None; self.next.len()], go: None, ..self.clone() }
     }
 }
 
 impl Graph {
     pub fn add_scan(&mut self, axis: AxisId, reversed: bool) -> ScanId {
-        self.scans.push(Scan { axis, reversed, next: vec![] });
+        self.scans.push(Scan { axis, reversed, go: None, next: vec![] });
         ScanId(self.scans.len() as u32 - 1)
     }
 
@@ -80,7 +82,8 @@ impl Graph {
     /// leaves in a variable.
     pub fn members(&self, scan: ScanId) -> Vec<bool> {
         let axis = self.scan(scan).axis;
-        let next: Vec<NodeId> = self.scan(scan).next.iter().flatten().copied().collect();
+        let next: Vec<NodeId> =
+            self.scan(scan).next.iter().flatten().chain(&self.scan(scan).go).copied().collect();
         // the scans around this one go on after it
         let own = |id: NodeId| matches!(self.node(id), Node::Carry { scan: s, .. } if *s == scan);
         let carries: Vec<NodeId> = self.ids().filter(|id| own(*id)).collect();
@@ -123,7 +126,10 @@ impl Graph {
             }
             stack.extend(self.operands(id));
             match self.node(id) {
-                Node::Carry { scan, .. } if !open(*scan) => stack.extend(self.next_of(id)),
+                Node::Carry { scan, .. } if !open(*scan) => {
+                    stack.extend(self.next_of(id));
+                    stack.extend(self.scan(*scan).go);
+                }
                 _ => {}
             }
         }
@@ -149,11 +155,18 @@ impl Graph {
         let mut all = roots.to_vec();
         let live: Vec<(ScanId, u32)> = live.into_iter().filter(|l| next(l).is_some()).collect();
         all.extend(live.iter().filter_map(next));
+        let mut going: Vec<ScanId> =
+            live.iter().map(|l| l.0).filter(|s| self.scan(*s).go.is_some()).collect();
+        going.dedup();
+        all.extend(going.iter().filter_map(|s| self.scan(*s).go));
         let (mut graph, mut new) = pass(self, &all)?;
         let tail = new.split_off(roots.len());
         graph.scans = self.scans.iter().map(Scan::opened).collect();
-        for ((s, k), n) in live.into_iter().zip(tail) {
-            graph.scans[s.0 as usize].next[k as usize] = Some(n);
+        for ((s, k), n) in live.iter().zip(&tail) {
+            graph.scans[s.0 as usize].next[*k as usize] = Some(*n);
+        }
+        for (s, n) in going.iter().zip(&tail[live.len()..]) {
+            graph.scans[s.0 as usize].go = Some(*n);
         }
         Some((graph, new))
     }

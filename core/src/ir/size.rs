@@ -172,6 +172,8 @@ pub struct SymInfo {
     pub name: String,
     /// A const generic or an inactive integer: given, never solved for.
     pub rigid: bool,
+    /// How often a loop turns: known once it has run.
+    pub counted: bool,
 }
 
 /// All symbols of a function and what is known about them.
@@ -185,7 +187,7 @@ pub struct Sizes {
 
 impl Sizes {
     pub fn fresh(&mut self, name: impl Into<String>, rigid: bool) -> Sym {
-        self.syms.push(SymInfo { name: name.into(), rigid });
+        self.syms.push(SymInfo { name: name.into(), rigid, counted: false });
         self.solved.push(None);
         Sym(self.syms.len() as u32 - 1)
     }
@@ -232,7 +234,16 @@ impl Sizes {
     }
 
     fn is_rigid(&self, sym: Sym) -> bool {
-        self.syms.get(sym.0 as usize).is_none_or(|s| s.rigid)
+        self.syms.get(sym.0 as usize).is_none_or(|s| s.rigid || s.counted)
+    }
+
+    /// The size depends on how often a loop turns.
+    pub fn counted(&self, size: &Size) -> bool {
+        self.resolve(size)
+            .terms()
+            .iter()
+            .flat_map(|t| &t.0)
+            .any(|s| self.syms.get(s.0 as usize).is_some_and(|i| i.counted))
     }
 
     pub fn name(&self, sym: Sym) -> String {

@@ -114,6 +114,10 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
     let own = plan.statements[s].scans.iter().copied().find(|c| plan.graph.scan(*c).axis == axis);
     let mut candidate = None;
     for k in (0..steps.len()).rev() {
+        // what runs only if there is another turn stays behind the question
+        if matches!(steps[k], Step::Run(g) if matches!(plan.statements[g].work, Work::Go(_))) {
+            break;
+        }
         let mut inside = Vec::new();
         statements_in(&steps[k], &mut inside);
         let scans = match &steps[k] {

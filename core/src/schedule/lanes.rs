@@ -75,7 +75,10 @@ fn is_small(graph: &Graph, gemm: &Gemm, axis: AxisId) -> bool {
 
 /// Axes of loops with loops in them.
 fn candidates(plan: &Plan) -> BTreeSet<AxisId> {
-    let many = |a: AxisId| plan.graph.axis_size(a).as_const().is_none_or(|n| n >= FEW);
+    let many = |a: AxisId| {
+        let size = plan.graph.axis_size(a);
+        size.as_const().is_none_or(|n| n >= FEW) && !plan.graph.sizes.counted(size)
+    };
     let mut out = BTreeSet::new();
     let mut stack: Vec<&Step> = plan.steps.iter().collect();
     while let Some(step) = stack.pop() {
@@ -217,6 +220,7 @@ impl Plan {
                 | Work::Carry(_)
                 | Work::Next { .. }
                 | Work::Start { .. }
+                | Work::Go(_)
         );
         if other || !self.statements[statement].loops.contains(&axis) {
             return false;

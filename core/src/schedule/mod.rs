@@ -86,6 +86,8 @@ pub enum Work {
     Start { carry: NodeId, last: NodeId },
     /// At the start of an iteration: the value of a variable.
     Carry(NodeId),
+    /// The condition under which an iteration runs.
+    Go(ScanId),
     /// At the end of an iteration: what it leaves in the variable.
     Next { carry: NodeId, last: NodeId },
     /// A target that is not stored as a node of its own is written.
@@ -99,7 +101,7 @@ impl Work {
             Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) => Some(*n),
             Work::Gemm(g) => Some(g.node),
             Work::Write(n, _) | Work::Carry(n) | Work::Next { last: n, .. } => Some(*n),
-            Work::Store(_) | Work::Start { .. } => None,
+            Work::Store(_) | Work::Start { .. } | Work::Go(_) => None,
         }
     }
 }
@@ -190,6 +192,7 @@ impl Plan {
             },
             Work::Start { carry, .. } => self.graph.operands(*carry),
             Work::Carry(_) => vec![],
+            Work::Go(scan) => self.graph.scan(*scan).go.into_iter().collect(),
             Work::Next { last, .. } => self.graph.operands(*last),
             Work::Store(k) => self.targets.get(*k).map_or(vec![], |t| vec![t.node]),
         }

@@ -55,6 +55,18 @@ impl Live {
             .collect()
     }
 
+    /// The scan that counts the turns along an axis of a node which its iterations need.
+    pub fn counted(&self, graph: &Graph, node: NodeId) -> Vec<ScanId> {
+        let own = |s: &ScanId| {
+            let info = graph.scan(*s);
+            info.go.is_some() && graph.axes(node).contains(&info.axis) && {
+                let ends: Vec<NodeId> = info.next.iter().flatten().chain(&info.go).copied().collect();
+                graph.ancestors(&ends, &|_| false)[node.0 as usize]
+            }
+        };
+        self.scans.iter().map(|s| s.0).filter(own).take(1).collect()
+    }
+
     /// The axes along which scans run, outermost first.
     pub fn axes(&self, graph: &Graph) -> Vec<AxisId> {
         self.scans.iter().map(|s| graph.scan(s.0).axis).collect()
@@ -88,6 +100,23 @@ pub fn order(plan: &mut Plan, live: &Live) {
         // parts of one array in their order
         if let Some(node) = plan.statements[s].work.node() {
             needed.extend(producers.get(&node).into_iter().flatten().filter(|p| **p < s));
+        }
+    }
+    // an iteration begins with the question whether there is one
+    for g in 0..count {
+        let Work::Go(scan) = plan.statements[g].work else { continue };
+        let axis = plan.graph.scan(scan).axis;
+        let mut before = BTreeSet::new();
+        let mut stack = vec![g];
+        while let Some(s) = stack.pop() {
+            if before.insert(s) {
+                stack.extend(&needs[s]);
+            }
+        }
+        for s in (0..count).filter(|s| !before.contains(s)) {
+            if plan.statements[s].loops.contains(&axis) {
+                needs[s].insert(g);
+            }
         }
     }
     let all: Vec<usize> = (0..count).collect();

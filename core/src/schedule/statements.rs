@@ -174,6 +174,9 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                 scans = there;
             }
         }
+        if scans.is_empty() {
+            scans = live.counted(graph, *id);
+        }
         plan.statements.extend(works.into_iter().map(|(work, loops)| {
             let scans = if matches!(work, Work::Start { .. }) { vec![] } else { scans.clone() };
             Statement { work, loops, scans }
@@ -189,6 +192,13 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
             let mut loops = target.dims.clone();
             loops.sort_by_key(|a| order[a.0 as usize]);
             plan.statements.push(Statement { work: Work::Store(k), loops, scans: vec![] });
+        }
+    }
+    for (scan, _) in &live.scans {
+        let info = plan.graph.scan(*scan);
+        if info.go.is_some() {
+            let loops = vec![info.axis];
+            plan.statements.push(Statement { work: Work::Go(*scan), loops, scans: vec![*scan] });
         }
     }
     scans::order(&mut plan, &live);

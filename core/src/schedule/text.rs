@@ -165,6 +165,11 @@ impl Text<'_> {
                 format!("{}[{at}] = {value}", self.name(*id))
             }
             Work::Start { .. } => return,
+            Work::Go(scan) => {
+                let go = self.plan.graph.scan(*scan).go;
+                let go = go.map_or(String::new(), |n| self.value(n, depth));
+                format!("go on while {go}")
+            }
             Work::Carry(id) => {
                 let init = self.plan.graph.operands(*id).first().copied();
                 let init = init.map_or(String::new(), |n| self.value(n, depth));

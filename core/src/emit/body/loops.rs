@@ -61,10 +61,11 @@ impl<'a> Body<'a> {
             self.steps(body);
             let out = self.frames.pop().map(|f| f.out).unwrap_or_default();
             let n = self.size(&self.plan.graph.axis_size(axis).clone());
-            self.push(match reversed {
-                true => quote!(for #var in (0..#n).rev() { #out }),
-                false => quote!(for #var in 0..#n { #out }),
-            });
+            match (self.counts_turns(axis, &inside), reversed) {
+                (true, _) => self.counted_loop(axis, &var, out),
+                (false, true) => self.push(quote!(for #var in (0..#n).rev() { #out })),
+                (false, false) => self.push(quote!(for #var in 0..#n { #out })),
+            }
             for (carry, last) in variables {
                 self.remains(carry, last);
             }
@@ -101,7 +102,7 @@ impl<'a> Body<'a> {
             };
             let written = match work {
                 Work::Reduce(n) if graph.math == Math::Strict && ordered(n) => return false,
-                Work::Gemm(_) => return false,
+                Work::Gemm(_) | Work::Go(_) => return false,
                 Work::Map(n) => place::of_stored(self.plan, *n),
                 Work::Reduce(n) => {
                     if !matches!(graph.node(*n), Node::Reduce(_, over, _) if over.contains(&axis)) {

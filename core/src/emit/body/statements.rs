@@ -87,6 +87,7 @@ impl<'a> Body<'a> {
                     self.write(slice, &at, value, None, dtype);
                 }
             }
+            Work::Go(scan) => self.go(scan, frame),
             Work::Carry(carry) => self.carry(carry, frame),
             Work::Next { carry, last } => self.next(carry, last, frame),
             Work::Gemm(_) => {}

@@ -111,3 +111,12 @@ fn a_network_with_memory() {
         gradient_holds("wrt(main, extra)", &source, &definitions(&[]), &given, AROUND);
     }
 }
+
+#[test]
+fn turns_that_only_the_run_counts() {
+    holds("fn f(x: f64) -> f64 { let mut y = x * x + 3.0; while y > 0.4 { y = y * 0.5 * x.cos(); } y }");
+    holds("fn f(x: f64) -> f64 { let mut y = x; let mut s = 0.0; while s < 3.0 { s += 1.0 + y * y; y = y.sin() + 0.1; } s * y }");
+    holds("fn f(x: f64) -> f64 { let mut y = x; let mut k = 0; loop { y = (y + x).cos(); k += 1; if k > 4 { break; } } y }");
+    holds("fn f(x: f64) -> f64 { let mut y = x; loop { y = y * 0.7 + 0.2 * x.sin(); if y < 0.3 { return y * y; } y -= 0.1; } }");
+    holds("fn f(x: &[f64; 3]) -> f64 { let mut y = *x; let mut n = 0; while n < 4 { for i in 0..3 { y[i] = (y[i] * x[(i + 1) % 3]).sin() + 0.5; } n += 1; } y[0] + y[1] * y[2] }");
+}
