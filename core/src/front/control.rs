@@ -147,11 +147,7 @@ impl Lower {
 
     pub fn if_else(&mut self, e: &ExprIf) -> Value {
         if let Expr::Let(l) = &*e.cond {
-            return self.unsupported(
-                l,
-                "`if let` here",
-                "take the value apart before, or choose with a condition",
-            );
+            return self.if_let(l, e);
         }
         let cond = self.expr(&e.cond);
         if cond.is_poison() {
@@ -248,6 +244,12 @@ impl Lower {
                 Value::Struct(Rc::new(x.iter().zip(y.iter()).map(one).collect()))
             }
             (Value::Host(x), Value::Host(y)) if x.to_string() == y.to_string() => Value::Host(x),
+            // whether these are numbers, and of which kind, only rustc knows
+            (Value::Host(x), Value::Host(_)) => {
+                let text = source(&x);
+                self.errors.push(Kind::MissingType, at, &[&text, "value"]);
+                Value::Poison
+            }
             (x, y) => {
                 let dtype = [&x, &y].iter().find_map(|v| match v {
                     Value::Tensor(t) => Some(self.graph.dtype(t.node)),

@@ -82,6 +82,10 @@ impl Lower {
                 (false, Some(host)) => host,
                 _ => self.if_else(i),
             },
+            Expr::Match(m) => match (self.nested() || !changes_nothing(e), self.host(e)) {
+                (false, Some(host)) => host,
+                _ => self.choice(m),
+            },
             Expr::ForLoop(f) => self.for_loop(f),
             Expr::Return(r) => {
                 let value = r.expr.as_ref().map_or(Value::Unit, |e| self.expr(e));
@@ -140,7 +144,11 @@ impl Lower {
             return host;
         }
         let (kind, what, help): (Kind, &str, &str) = match e {
-            Expr::Match(_) => (Kind::Control, "match", "branches come with a later version"),
+            Expr::Let(_) => (
+                Kind::Control,
+                "let",
+                "take the value apart with `if let` alone, and put what else must hold into an `if` inside",
+            ),
             Expr::While(_) => (Kind::Control, "while", "loops come with a later version"),
             Expr::Loop(_) => (Kind::Control, "loop", "loops come with a later version"),
             Expr::Break(_) | Expr::Continue(_) => (Kind::Control, "label", "leave one loop at a time"),

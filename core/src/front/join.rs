@@ -52,6 +52,7 @@ impl Lower {
                     Err(_) => self.unsupported(m, "this macro call", "write the elements out"),
                 }
             }
+            "matches" => self.matches(tokens, m),
             _ => {
                 if let Some(host) = self.host(m) {
                     return host;

@@ -6,6 +6,7 @@
 //! Invariant: only this room reads `syn`; an expression that is not understood is an error, never a missing derivative.
 
 mod call;
+mod choices;
 mod close;
 mod control;
 mod definitions;
@@ -21,6 +22,7 @@ mod loops;
 mod methods;
 mod nn;
 mod options;
+mod patterns;
 mod place;
 mod requests;
 mod scope;

@@ -6,7 +6,7 @@
 
 use super::definitions::path_key;
 use super::function::arg_ident;
-use super::stmt::variables;
+use super::patterns::variables;
 use super::types::{scalar_type, strip};
 use crate::diag::Errors;
 use proc_macro2::TokenStream;
@@ -169,6 +169,15 @@ impl Walk {
         }
     }
 
+    /// The names of a pattern are variables; of a value that may carry a derivative, so do they.
+    fn pattern(&mut self, pat: &syn::Pat, active: bool) {
+        let names = super::patterns::named(pat);
+        if active {
+            self.tainted.extend(names.clone());
+        }
+        self.locals.extend(names);
+    }
+
     /// May carry a derivative.
     fn active(&self, e: &Expr) -> bool {
         let mut look = Look { walk: self, hit: false };
@@ -279,6 +288,18 @@ impl<'ast> Visit<'ast> for Walk {
         }
         self.locals.extend(names);
         self.visit_block(&l.body);
+    }
+    fn visit_expr_match(&mut self, m: &'ast syn::ExprMatch) {
+        let active = self.active(&m.expr);
+        for arm in &m.arms {
+            self.pattern(&arm.pat, active);
+        }
+        visit::visit_expr_match(self, m);
+    }
+    fn visit_expr_let(&mut self, l: &'ast syn::ExprLet) {
+        let active = self.active(&l.expr);
+        self.pattern(&l.pat, active);
+        visit::visit_expr_let(self, l);
     }
     fn visit_expr_assign(&mut self, a: &'ast syn::ExprAssign) {
         visit::visit_expr_assign(self, a);
