@@ -307,6 +307,12 @@ impl Lower {
             .map(|(k, v)| {
                 let e = c.and_then(|c| c.args.get(k))?;
                 let tokens = if v.active() { None } else { self.host_tokens(e) }?;
+                let ty = strip(&params[k].ty).0;
+                let scalar = scalar_type(&crate::diag::source(ty)).is_some();
+                // a literal has the parameter's type
+                if scalar && has_literal(&tokens) {
+                    return Some(quote!({ let argument: #ty = #tokens; argument }));
+                }
                 Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
             })
             .collect();
@@ -409,6 +415,15 @@ impl Lower {
             (value, _) => value,
         }
     }
+}
+
+/// A number among the tokens, whose type may be open.
+fn has_literal(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|t| match t {
+        proc_macro2::TokenTree::Literal(_) => true,
+        proc_macro2::TokenTree::Group(g) => has_literal(&g.stream()),
+        _ => false,
+    })
 }
 
 /// What tells one function from another of the same name: its tokens from `fn` on, without attributes.

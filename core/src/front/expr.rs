@@ -285,6 +285,9 @@ impl Lower {
             BinOp::Div(_) => Op::Div,
             BinOp::Rem(_) => Op::Rem,
             _ => {
+                if let Some(value) = self.bits(op, &a, &b, e) {
+                    return value;
+                }
                 let numbers = |v: &Value| matches!(v, Value::Tensor(_) | Value::Int(_));
                 if !(a.active() || b.active() || numbers(&a) && numbers(&b)) {
                     if let Some(tokens) = self.host_tokens(e) {
@@ -372,6 +375,9 @@ impl Lower {
         let value = self.expr(&c.expr);
         let name = source(&c.ty);
         let dtype = name.rsplit("::").next().and_then(scalar_type);
+        // bits may be lost
+        let known = matches!(&value, Value::Int(n) if n.as_const().is_some_and(|n| (0..128).contains(&n)));
+        let narrow = matches!(name.as_str(), "u8" | "i8" | "u16" | "i16") && !known;
         match (value, dtype) {
             (Value::Poison, _) => Value::Poison,
             (Value::Tensor(t), Some(dtype)) if dtype.is_float() => {
@@ -382,7 +388,7 @@ impl Lower {
                 self.errors.push(Kind::CastInteger, c, &[&name]);
                 Value::Poison
             }
-            (Value::Tensor(t), Some(Dtype::Int)) if self.graph.dtype(t.node) == Dtype::Int => {
+            (Value::Tensor(t), Some(Dtype::Int)) if self.graph.dtype(t.node) == Dtype::Int && !narrow => {
                 Value::Tensor(t)
             }
             (value @ (Value::Int(_) | Value::Num(_)), Some(dtype)) if dtype.is_float() => {
@@ -393,6 +399,10 @@ impl Lower {
                     Value::Tensor(self.input(&tokens, Form::Scalar(dtype), dtype, vec![], None, false))
                 }
                 None => Value::Poison,
+            },
+            (Value::Int(_) | Value::Tensor(_), Some(Dtype::Int)) if narrow => match self.host_tokens(c) {
+                Some(tokens) => self.whole(&tokens),
+                None => self.unsupported(c, &format!("`as {name}` here"), "compute in `usize`"),
             },
             (Value::Int(n), Some(Dtype::Int)) => Value::Int(n),
             (Value::Host(_), Some(Dtype::Int)) => match self.host_tokens(c) {

@@ -30,6 +30,11 @@ impl Lower {
             BinOp::MulAssign(_) => BinOp::Mul(Default::default()),
             BinOp::DivAssign(_) => BinOp::Div(Default::default()),
             BinOp::RemAssign(_) => BinOp::Rem(Default::default()),
+            BinOp::ShlAssign(_) => BinOp::Shl(Default::default()),
+            BinOp::ShrAssign(_) => BinOp::Shr(Default::default()),
+            BinOp::BitAndAssign(_) => BinOp::BitAnd(Default::default()),
+            BinOp::BitOrAssign(_) => BinOp::BitOr(Default::default()),
+            BinOp::BitXorAssign(_) => BinOp::BitXor(Default::default()),
             _ => return self.unsupported(b, &format!("`{}`", source(&b.op)), "write it as arithmetic"),
         };
         let right = self.expr(&b.right);

@@ -6,6 +6,7 @@ mod ndarray;
 mod scalar;
 mod shape;
 mod slices;
+mod whole;
 
 use super::env::{Closure, Tensor, Value};
 use super::Lower;
