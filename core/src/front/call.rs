@@ -18,6 +18,9 @@ use syn::{Expr, ExprCall, FnArg, GenericParam, ItemFn, ReturnType};
 
 impl Lower {
     pub fn call(&mut self, c: &ExprCall) -> Value {
+        if let Some(value) = self.exchanged(c) {
+            return value;
+        }
         let callee = match &*c.func {
             Expr::Path(p) => p,
             other => match self.expr(other) {
@@ -156,6 +159,22 @@ impl Lower {
                     Value::Poison => Some(Value::Poison),
                     _ => Some(self.unsupported(c, "this axis", "write `Axis(0)` with a number")),
                 }
+            }
+            ("Vec", "new") if c.args.is_empty() => Some(Value::Empty(None)),
+            ("Vec", "with_capacity") if c.args.len() == 1 => Some(Value::Empty(None)),
+            ("" | "array", "from_fn") if c.args.len() == 1 => {
+                let f = self.callable(c.args.first()?)?;
+                let n = match &segments_turbofish(callee) {
+                    Some(n) => match self.expr(n) {
+                        Value::Int(n) => n,
+                        _ => Size::sym(self.symbol("from_fn", false)),
+                    },
+                    None => Size::sym(self.symbol("from_fn", false)),
+                };
+                Some(match self.from_positions(vec![n], &f, c) {
+                    Value::Tensor(t) => Value::Tensor(super::env::Tensor { nd: false, ..t }),
+                    other => other,
+                })
             }
             ("" | "ndarray", "aview1" | "arr1" | "aview2" | "arr2" | "arr0" | "aview0")
                 if c.args.len() == 1 =>
@@ -310,7 +329,7 @@ impl Lower {
                 let ty = strip(&params[k].ty).0;
                 let scalar = scalar_type(&crate::diag::source(ty)).is_some();
                 // a literal has the parameter's type
-                if scalar && has_literal(&tokens) {
+                if scalar && open_type(&tokens) {
                     return Some(quote!({ let argument: #ty = #tokens; argument }));
                 }
                 Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
@@ -335,13 +354,16 @@ impl Lower {
         let before = self.errors.len();
         let mut bound = Vec::new();
         for ((param, value), host) in params.iter().zip(args).zip(hosts) {
-            let Some(ident) = arg_ident(&param.pat) else { continue };
+            let name = arg_ident(&param.pat).map_or_else(String::new, |i| i.to_string());
             let dims = self.dims_attr(&param.attrs);
-            let value = self.passed(value, param, dims.as_ref(), &ident.to_string(), host.as_ref(), at);
-            bound.push((ident.to_string(), value, host));
+            let value = self.passed(value, param, dims.as_ref(), &name, host.as_ref(), at);
+            bound.push((&param.pat, name, value, host));
         }
-        for (name, value, host) in bound {
-            self.env.bind(name, value, host);
+        for (pat, name, value, host) in bound {
+            match name.is_empty() {
+                true => self.bind(pat, value, &[]),
+                false => self.env.bind(name, value, host),
+            }
         }
         let value = self.framed(|run| run.block(&item.block), at);
         let value = match &item.sig.output {
@@ -417,13 +439,25 @@ impl Lower {
     }
 }
 
-/// A number among the tokens, whose type may be open.
-fn has_literal(tokens: &TokenStream) -> bool {
-    tokens.clone().into_iter().any(|t| match t {
-        proc_macro2::TokenTree::Literal(_) => true,
-        proc_macro2::TokenTree::Group(g) => has_literal(&g.stream()),
-        _ => false,
-    })
+/// Numbers alone, or shifted ones: their type is open.
+fn open_type(tokens: &TokenStream) -> bool {
+    let (mut literal, mut name, mut shift) = (false, false, false);
+    let mut level = vec![tokens.clone()];
+    while let Some(stream) = level.pop() {
+        let mut last = ' ';
+        for token in stream {
+            let mut this = ' ';
+            match token {
+                proc_macro2::TokenTree::Literal(_) => literal = true,
+                proc_macro2::TokenTree::Ident(_) => name = true,
+                proc_macro2::TokenTree::Group(g) => level.push(g.stream()),
+                proc_macro2::TokenTree::Punct(p) => this = p.as_char(),
+            }
+            shift |= this == last && matches!(this, '<' | '>');
+            last = this;
+        }
+    }
+    literal && (shift || !name)
 }
 
 /// What tells one function from another of the same name: its tokens from `fn` on, without attributes.
@@ -431,6 +465,16 @@ fn body_text(item: &TokenStream) -> String {
     let text = item.to_string();
     let start = text.find("fn ").unwrap_or(0);
     text[start..].to_string()
+}
+
+/// The length in `from_fn::<_, 3, _>`.
+fn segments_turbofish(p: &syn::ExprPath) -> Option<Expr> {
+    let syn::PathArguments::AngleBracketed(a) = &p.path.segments.last()?.arguments else { return None };
+    match a.args.iter().nth(1)? {
+        syn::GenericArgument::Const(e) => Some(e.clone()),
+        syn::GenericArgument::Type(t) => syn::parse2(t.to_token_stream()).ok(),
+        _ => None,
+    }
 }
 
 /// The expression without references and parentheses.

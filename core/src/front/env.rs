@@ -83,6 +83,10 @@ pub enum Value {
     Closure(Rc<Closure>),
     /// What is left of an array from a position on that depends on loops: it can be cut to a length, or indexed.
     Tail(Tensor, Rc<Index>),
+    /// A vector without elements, and the type of its elements where it was written.
+    Empty(Option<Rc<syn::Type>>),
+    /// A vector that a loop pushes to, in its final length, and how many elements it has so far.
+    Growing(Tensor, Rc<Value>),
     /// A path to a function.
     Function(TokenStream),
     /// An element of an array, as `iter_mut` gives it: the array's place and the position in it.
@@ -109,7 +113,7 @@ impl Value {
     /// Depends on a differentiated argument.
     pub fn active(&self) -> bool {
         match self {
-            Value::Tensor(t) | Value::Tail(t, _) => t.active,
+            Value::Tensor(t) | Value::Tail(t, _) | Value::Growing(t, _) => t.active,
             Value::Tuple(list) => list.iter().any(Value::active),
             Value::Struct(fields) => fields.iter().any(|f| f.1.active()),
             Value::Iter(i) => i.item.active(),

@@ -62,7 +62,10 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
                     errors.push(Kind::Function, word, &["a function with `&mut` arguments", help]);
                 }
             }
-            if !matches!(&*t.pat, Pat::Ident(p) if p.subpat.is_none()) {
+            let simple = matches!(&*t.pat, Pat::Ident(p) if p.subpat.is_none());
+            // `[x, y, z]: [f64; 3]`
+            let numbers = matches!((&*t.pat, &*t.ty), (Pat::Slice(_), Type::Array(_)));
+            if !simple && !numbers {
                 let help = "give the argument a name and take it apart with `let` in the body";
                 errors.push(Kind::Function, &t.pat, &["a function with a pattern as its argument", help]);
             }
@@ -203,19 +206,21 @@ impl Lower {
                     self.errors.push(Kind::Type, &t.ty, &[&source(&t.ty), why]);
                 }
             }
-            if named.is_some() {
+            if named.is_some() || matches!(&*t.pat, Pat::Slice(_)) {
                 let place = ident.to_token_stream();
                 let value = self.place(&t.ty, &place, Some(args.len()), differentiated, dims.as_ref());
                 self.host_names.insert(ident.to_string());
-                bound.push((ident.clone(), value));
+                bound.push((named, &t.pat, ident.clone(), value));
             }
             let (stripped, by_ref) = strip(&t.ty);
             let form = self.form(stripped);
             args.push(Arg { ident, ty: moved(t.ty.to_token_stream()), form, by_ref, differentiated });
         }
-        for (ident, value) in bound {
-            let host = Some(ident.to_token_stream());
-            self.env.bind(ident.to_string(), value, host);
+        for (named, pat, ident, value) in bound {
+            match named {
+                Some(_) => self.env.bind(ident.to_string(), value, Some(ident.to_token_stream())),
+                None => self.bind(pat, value, &[]),
+            }
         }
         if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() && self.errors.is_empty() {
             self.errors.push(Kind::NoDifferentiable, &sig.ident, &[&name]);

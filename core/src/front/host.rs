@@ -376,6 +376,12 @@ impl Lower {
                 }
             },
             Value::Int(_) => Value::Int(self.rigid(ident)),
+            Value::Empty(Some(ty)) => {
+                let ty = ty.clone();
+                let ty: syn::Type = syn::parse_quote!(Vec<#ty>);
+                let at = syn::Expr::Verbatim(ident.clone());
+                self.annotated(Value::Host(ident.clone()), &ty, &at)
+            }
             _ => Value::Host(ident.clone()),
         }
     }

@@ -69,6 +69,7 @@ impl Lower {
                 }
             }
             (Value::List(list), Value::Int(k)) => self.list_index(&list, &k, e),
+            (Value::Growing(t, _), index) => self.index_value(Value::Tensor(t), vec![index], e),
             (base, Value::Tuple(list)) => self.index_value(base, list, e),
             // `x[[i, j]]` is an array of integers
             (base, Value::Tensor(i)) if i.rank() == 1 && self.small_literal(e).is_some() => {

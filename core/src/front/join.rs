@@ -36,6 +36,9 @@ impl Lower {
                 if let Ok((value, len)) = repeat.parse2(tokens.clone()) {
                     return self.repeated(&value, &len, m);
                 }
+                if tokens.is_empty() {
+                    return Value::Empty(None);
+                }
                 let literal = proc_macro2::Group::new(proc_macro2::Delimiter::Bracket, tokens);
                 match syn::parse2::<syn::ExprArray>(literal.to_token_stream()) {
                     Ok(literal) => self.array_literal(&literal),
@@ -242,7 +245,7 @@ impl Lower {
         self.row(values, dtype.unwrap_or(Dtype::F64), a)
     }
 
-    fn row(&mut self, values: Vec<Value>, dtype: Dtype, at: &dyn ToTokens) -> Value {
+    pub fn row(&mut self, values: Vec<Value>, dtype: Dtype, at: &dyn ToTokens) -> Value {
         let mut parts = Vec::new();
         for (k, value) in values.into_iter().enumerate() {
             let Some(t) = self.tensor(value, Some(dtype), at) else { return Value::Poison };

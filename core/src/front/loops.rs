@@ -128,6 +128,9 @@ impl Lower {
         let touched = self.mentions_active(body) || iter.item.active();
         let mut carried = Vec::new();
         for name in &roots.names {
+            self.reserved(name, axis, (pat, iter, body), roots.leaves, at);
+        }
+        for name in &roots.names {
             let Some(carry) = self.carried(name, scan, touched, at) else { continue };
             carried.push(carry);
         }
@@ -199,7 +202,10 @@ impl Lower {
             }
             let old = self.env.bindings[c.binding].value.clone();
             let mut tensors = tensors.into_iter();
-            let value = rebuilt(&old, &mut tensors);
+            let value = match rebuilt(&old, &mut tensors) {
+                Value::Growing(t, _) => Value::Tensor(t),
+                value => value,
+            };
             if let Value::Tensor(t) = &value {
                 self.graph.set_name(t.node, &c.name);
             }
@@ -319,7 +325,7 @@ impl Lower {
                 Value::Tuple(list) => stack.extend(list.into_iter().rev()),
                 Value::Struct(fields) => stack.extend(fields.iter().rev().map(|f| f.1.clone())),
                 Value::Unit => {}
-                Value::Tensor(t) => out.push(t),
+                Value::Tensor(t) | Value::Growing(t, _) => out.push(t),
                 Value::Int(_) => out.push(self.tensor(value, Some(Dtype::Int), at)?),
                 Value::Num(_) => {
                     let known = like.get(out.len()).map(|l| self.graph.dtype(l.0.node));
@@ -378,6 +384,7 @@ fn rebuilt(value: &Value, next: &mut dyn Iterator<Item = Tensor>) -> Value {
             Value::Struct(Rc::new(fields.iter().map(|f| (f.0.clone(), rebuilt(&f.1, next))).collect()))
         }
         Value::Unit => Value::Unit,
+        Value::Growing(_, len) => next.next().map_or(Value::Poison, |t| Value::Growing(t, len.clone())),
         _ => next.next().map_or(Value::Poison, Value::Tensor),
     }
 }

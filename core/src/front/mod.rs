@@ -6,6 +6,7 @@
 //! Invariant: only this room reads `syn`; an expression that is not understood is an error, never a missing derivative.
 
 mod call;
+mod changes;
 mod choices;
 mod close;
 mod control;
@@ -145,6 +146,8 @@ struct Lower {
     outputs: Vec<crate::signature::Output>,
     /// Whether the type that is read belongs to a field.
     in_field: bool,
+    /// While a loop's body is run to see what it pushes: the first item.
+    first_push: Option<Option<env::Value>>,
 }
 
 impl Lower {
@@ -167,6 +170,7 @@ impl Lower {
             asked_symbols: BTreeMap::new(),
             outputs: vec![],
             in_field: false,
+            first_push: None,
         }
     }
 

@@ -140,6 +140,26 @@ impl Lower {
                 index.reverse();
                 self.store_element(base, index, value, at);
             }
+            Expr::Infer(_) => {}
+            Expr::Tuple(t) => match value {
+                Value::Tuple(list) if list.len() == t.elems.len() => {
+                    for (place, value) in t.elems.iter().zip(list) {
+                        self.store(place, value, at);
+                    }
+                }
+                Value::Poison => t.elems.iter().for_each(|place| self.store(place, Value::Poison, at)),
+                _ => {
+                    let help = "assign a tuple of as many parts";
+                    self.unsupported(place, "this assignment", help);
+                }
+            },
+            Expr::Array(a) if matches!(&value, Value::Tensor(t) if t.rank() > 0) => {
+                for (k, place) in a.elems.iter().enumerate() {
+                    let k = Value::Int(self.int(k as i64));
+                    let part = self.index_value(value.clone(), vec![k], at);
+                    self.store(place, part, at);
+                }
+            }
             _ => {
                 self.unsupported(place, "this assignment", "assign to a variable, an element or a field");
             }
@@ -157,7 +177,7 @@ impl Lower {
         }
     }
 
-    fn store_element(&mut self, base: &Expr, index: Vec<Value>, value: Value, at: &dyn ToTokens) {
+    pub fn store_element(&mut self, base: &Expr, index: Vec<Value>, value: Value, at: &dyn ToTokens) {
         if let Some((outer, first)) = self.aliased(base) {
             let mut all = vec![first];
             all.extend(index);
@@ -197,7 +217,7 @@ impl Lower {
     }
 
     /// The array with one element, or one subarray, changed.
-    fn written(&mut self, t: &Tensor, index: Vec<Value>, value: Value, at: &dyn ToTokens) -> Option<Tensor> {
+    pub fn written(&mut self, t: &Tensor, index: Vec<Value>, value: Value, at: &dyn ToTokens) -> Option<Tensor> {
         if index.len() > t.rank() || (t.nd && index.len() < t.rank()) {
             let text = format!("{} positions", t.rank());
             self.errors.push(Kind::Argument, at, &["this index", &text, ""]);
@@ -288,6 +308,7 @@ const CHANGING: &[&str] = &[
     "column_mut",
     "slice_mut",
     "copy_from_slice",
+    "extend_from_slice",
     "clone_from_slice",
     "chunks_exact_mut",
     "chunks_mut",
@@ -309,6 +330,8 @@ impl Roots {
                 Expr::Unary(u) => &u.expr,
                 Expr::MethodCall(m) => &m.receiver,
                 Expr::Reference(r) => &r.expr,
+                Expr::Tuple(t) => return t.elems.iter().for_each(|e| self.root(e)),
+                Expr::Array(a) => return a.elems.iter().for_each(|e| self.root(e)),
                 Expr::Path(p) => {
                     if let Some(name) = p.path.get_ident().map(|i| i.to_string()) {
                         if !self.names.contains(&name) {

@@ -30,7 +30,11 @@ pub fn requests(item: &TokenStream, attr: &TokenStream) -> Vec<TokenStream> {
     }
     for arg in &item.sig.inputs {
         let FnArg::Typed(arg) = arg else { continue };
-        let Some(ident) = arg_ident(&arg.pat) else { continue };
+        let Some(ident) = arg_ident(&arg.pat) else {
+            walk.types(&arg.ty, 0);
+            walk.pattern(&arg.pat, may_be_active(&arg.ty));
+            continue;
+        };
         let name = ident.to_string();
         let active = asked.wrt.as_ref().is_none_or(|w| w.contains(&ident));
         if active {
@@ -109,6 +113,7 @@ fn standard(name: &str) -> bool {
                 | "arr0"
                 | "arr1"
                 | "arr2"
+                | "from_fn"
         )
 }
 

@@ -170,6 +170,7 @@ impl Lower {
                     Value::Tensor(self.input(&tokens, form, dtype, dims, None, false))
                 }
             },
+            (Value::Empty(_), Known::Numbers(Form::Slice(_), _)) => Value::Empty(element(ty)),
             (Value::Num(_), Known::Numbers(Form::Scalar(dtype), _)) if !dtype.is_float() => Value::Poison,
             (value @ (Value::Num(_) | Value::Tensor(_)), Known::Numbers(form, dtype)) => {
                 let tokens = at.to_token_stream();
@@ -189,6 +190,16 @@ impl Lower {
     pub fn rigid(&mut self, tokens: &TokenStream) -> crate::ir::Size {
         let name = source(tokens);
         crate::ir::Size::sym(self.symbol(&name, true))
+    }
+}
+
+/// The type of a vector's elements.
+fn element(ty: &Type) -> Option<std::rc::Rc<Type>> {
+    let Type::Path(p) = super::types::strip(ty).0 else { return None };
+    let syn::PathArguments::AngleBracketed(a) = &p.path.segments.last()?.arguments else { return None };
+    match a.args.first()? {
+        syn::GenericArgument::Type(t) => Some(std::rc::Rc::new(t.clone())),
+        _ => None,
     }
 }
 
