@@ -62,6 +62,12 @@ impl Lower {
             return value;
         }
         let args: Vec<Value> = c.args.iter().map(|a| self.expr(a)).collect();
+        if args.iter().any(Value::is_poison) {
+            return Value::Poison;
+        }
+        if let Some(value) = self.made(c, &args) {
+            return value;
+        }
         self.call_path(&callee.to_token_stream(), args, Some(c), c)
     }
 
@@ -118,7 +124,7 @@ impl Lower {
     fn float_function(&mut self, dtype: Dtype, method: &str, args: Vec<Value>, at: &dyn ToTokens) -> Value {
         let mut args = args.into_iter();
         let Some(first) = args.next() else { return self.unsupported(at, "this call", "") };
-        if method == "from" {
+        if matches!(method, "from" | "from_f64" | "from_f32") {
             return match self.tensor(first, Some(dtype), at) {
                 Some(t) => {
                     let node = self.graph.cast(t.node, dtype);
@@ -289,7 +295,8 @@ impl Lower {
         at: &dyn ToTokens,
     ) -> Value {
         let source = item.clone();
-        let item: ItemFn = match syn::parse2(item) {
+        let parsed = syn::parse2(item).and_then(|item| self.instance(item, &args, c));
+        let item: ItemFn = match parsed {
             Ok(item) => item,
             Err(e) => {
                 self.errors.push(Kind::Syntax, at, &[&e.to_string()]);
@@ -335,6 +342,7 @@ impl Lower {
                 Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
             })
             .collect();
+        let given = self.turbofish(c);
         let inside = Env {
             bindings: vec![],
             sealed: 0,
@@ -344,10 +352,12 @@ impl Lower {
         };
         let outside = std::mem::replace(&mut self.env, inside);
         self.calls.push((name.clone(), source));
+        let mut given = given.into_iter();
         for param in &item.sig.generics.params {
+            let said = if matches!(param, GenericParam::Lifetime(_)) { None } else { given.next().flatten() };
             if let GenericParam::Const(g) = param {
                 let n = g.ident.to_string();
-                let size = Size::sym(self.symbol(&n, false));
+                let size = said.unwrap_or_else(|| Size::sym(self.symbol(&n, false)));
                 self.env.bind(n, Value::Int(size), None);
             }
         }
@@ -380,6 +390,77 @@ impl Lower {
             return Value::Poison;
         }
         value
+    }
+
+    /// The function with the float types that the call has for its type parameters.
+    fn instance(&self, item: ItemFn, args: &[Value], c: Option<&ExprCall>) -> syn::Result<ItemFn> {
+        let said: Vec<&syn::GenericArgument> = c.map_or(vec![], type_arguments);
+        let mut given: Vec<(String, TokenStream)> = Vec::new();
+        let mut params = item.sig.generics.params.iter();
+        let mut k = 0;
+        while let Some(param) = params.next() {
+            if matches!(param, GenericParam::Lifetime(_)) {
+                continue;
+            }
+            k += 1;
+            let GenericParam::Type(t) = param else { continue };
+            if callable_bound(&item.sig.generics, t) {
+                continue;
+            }
+            let name = t.ident.to_string();
+            let written = said.get(k - 1).map(|t| t.to_token_stream()).filter(|t| t.to_string() != "_");
+            let found = written.or_else(|| {
+                let typed = item.sig.inputs.iter().filter_map(|a| match a {
+                    FnArg::Typed(t) => Some(t),
+                    FnArg::Receiver(_) => None,
+                });
+                typed.zip(args).find_map(|(param, arg)| match (mentions(&param.ty, &name), arg) {
+                    (true, Value::Tensor(t)) if self.graph.dtype(t.node).is_float() => {
+                        self.graph.dtype(t.node).name().parse().ok()
+                    }
+                    _ => None,
+                })
+            });
+            let found = found.or_else(|| self.only_float().and_then(|d| d.name().parse().ok()));
+            match found.filter(|f| matches!(f.to_string().as_str(), "f32" | "f64")) {
+                Some(ty) => given.push((name, ty)),
+                None => {
+                    let text = format!("the type parameter `{name}` of `{}` is not known to be f32 or f64", item.sig.ident);
+                    return Err(syn::Error::new_spanned(t, text));
+                }
+            }
+        }
+        if given.is_empty() {
+            return Ok(item);
+        }
+        let mut bare = item;
+        bare.sig.generics.params = std::mem::take(&mut bare.sig.generics.params)
+            .into_iter()
+            .filter(|p| !matches!(p, GenericParam::Type(t) if given.iter().any(|g| t.ident == g.0)))
+            .collect();
+        bare.sig.generics.where_clause = None;
+        syn::parse2(super::types::replaced(bare.to_token_stream(), &given))
+    }
+
+    /// The sizes that a call writes for generic parameters: `f::<3>(x)`.
+    fn turbofish(&mut self, c: Option<&ExprCall>) -> Vec<Option<Size>> {
+        let said: Vec<syn::GenericArgument> = c.map_or(vec![], type_arguments).into_iter().cloned().collect();
+        said.iter()
+            .map(|arg| {
+                let e: Expr = match arg {
+                    syn::GenericArgument::Const(e) => e.clone(),
+                    syn::GenericArgument::Type(t) => syn::parse2(t.to_token_stream()).ok()?,
+                    _ => return None,
+                };
+                let before = self.errors.len();
+                let value = if source(&e) == "_" { Value::Unit } else { self.expr(&e) };
+                self.errors.list.truncate(before);
+                match value {
+                    Value::Int(n) => Some(n),
+                    _ => None,
+                }
+            })
+            .collect()
     }
 
     /// An argument's value, seen as the parameter's type.
@@ -437,6 +518,37 @@ impl Lower {
             (value, _) => value,
         }
     }
+}
+
+fn type_arguments(c: &ExprCall) -> Vec<&syn::GenericArgument> {
+    let Expr::Path(p) = &*c.func else { return vec![] };
+    match p.path.segments.last().map(|s| &s.arguments) {
+        Some(syn::PathArguments::AngleBracketed(a)) => {
+            a.args.iter().filter(|a| !matches!(a, syn::GenericArgument::Lifetime(_))).collect()
+        }
+        _ => vec![],
+    }
+}
+
+fn mentions(ty: &syn::Type, name: &str) -> bool {
+    let mut found = false;
+    super::host::visit(&ty.to_token_stream(), &mut |ident| found |= ident == name);
+    found
+}
+
+/// The type parameter is that of a function: `F: Fn(f64) -> f64`.
+pub fn callable_bound(generics: &syn::Generics, t: &syn::TypeParam) -> bool {
+    let is_fn = |bound: &syn::TypeParamBound| match bound {
+        syn::TypeParamBound::Trait(b) => {
+            b.path.segments.last().is_some_and(|s| matches!(s.ident.to_string().as_str(), "Fn" | "FnMut" | "FnOnce"))
+        }
+        _ => false,
+    };
+    let wheres = generics.where_clause.iter().flat_map(|w| &w.predicates).filter_map(|p| match p {
+        syn::WherePredicate::Type(p) if source(&p.bounded_ty) == t.ident.to_string() => Some(&p.bounds),
+        _ => None,
+    });
+    t.bounds.iter().chain(wheres.flatten()).any(is_fn)
 }
 
 /// Numbers alone, or shifted ones: their type is open.

@@ -237,7 +237,14 @@ impl Lower {
             (Value::Tuple(x), Value::Tuple(y)) if x.len() == y.len() => {
                 Value::Tuple(x.into_iter().zip(y).map(|(x, y)| self.choose(cond, x, y, at)).collect())
             }
-            (Value::Struct(x), Value::Struct(y)) if x.len() == y.len() => {
+            (a @ Value::Struct(_), b @ Value::Struct(_)) => {
+                let b = self.ordered(&a, b);
+                let (Value::Struct(x), Value::Struct(y)) = (a, b) else { return Value::Poison };
+                if x.len() != y.len() || x.iter().zip(y.iter()).any(|(x, y)| x.0 != y.0) {
+                    let help = "both sides of a branch are one struct with the same fields";
+                    self.errors.push(Kind::Unsupported, at, &["a choice of one among different structs", help]);
+                    return Value::Poison;
+                }
                 let one = |(x, y): (&(String, Value), &(String, Value))| {
                     (x.0.clone(), self.choose(cond, x.1.clone(), y.1.clone(), at))
                 };

@@ -96,6 +96,7 @@ impl Lower {
             Expr::Repeat(r) => self.repeated(&r.expr, &r.len, e),
             Expr::Binary(b) => self.binary_chain(b),
             Expr::Cast(c) => self.cast(c),
+            Expr::Struct(s) => self.struct_literal(s),
             Expr::Tuple(t) if t.elems.is_empty() => Value::Unit,
             Expr::Tuple(t) => Value::Tuple(t.elems.iter().map(|e| self.expr(e)).collect()),
             Expr::Array(a) => self.array_literal(a),
@@ -154,7 +155,6 @@ impl Lower {
             Expr::Break(_) | Expr::Continue(_) => (Kind::Control, "label", "leave one loop at a time"),
             Expr::Try(_) => (Kind::Control, "?", "a differentiable function has no errors to return"),
             Expr::Reference(_) => (Kind::Mutation, "&mut", "bind a new name with `let`"),
-            Expr::Struct(_) => (Kind::Unsupported, "a struct literal", "return a tuple"),
             Expr::Unsafe(_) => (Kind::Unsupported, "`unsafe`", "write safe code"),
             Expr::Async(_) | Expr::Await(_) => {
                 (Kind::Unsupported, "`async`", "compute in an ordinary function")
@@ -503,6 +503,12 @@ fn float_constant(segments: &[String]) -> Option<Value> {
     let single = segments.iter().any(|s| s == "f32");
     if !single && !segments.iter().any(|s| s == "f64") {
         return None;
+    }
+    // those of `chainrule::Real`
+    match name.as_str() {
+        "ZERO" => return Some(Value::Num(Num { v64: 0.0, v32: 0.0 })),
+        "ONE" => return Some(Value::Num(Num { v64: 1.0, v32: 1.0 })),
+        _ => {}
     }
     macro_rules! table {
         ($($name:ident),+ ; $($own:ident),+) => {

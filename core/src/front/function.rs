@@ -46,7 +46,7 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
     }
     for param in &sig.generics.params {
         if let GenericParam::Type(t) = param {
-            let help = "write f32 or f64; generics over const sizes are fine";
+            let help = "write f32 or f64, bound it by `chainrule::Real`, or by `Fn`; generics over const sizes are fine";
             errors.push(Kind::Function, t, &["a function that is generic over types", help]);
         }
     }
@@ -78,6 +78,36 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
             &["a function without a result", "return the value to differentiate: `-> f64`"],
         );
     }
+}
+
+/// A function that is nothing by itself: its calls say which functions or float types it is about. It has no derivatives of
+/// its own and is inlined where it is called.
+pub fn template(item: &ItemFn) -> bool {
+    let generics = &item.sig.generics;
+    let type_params = || {
+        generics.params.iter().filter_map(|p| match p {
+            GenericParam::Type(t) => Some(t),
+            _ => None,
+        })
+    };
+    let real = |t: &syn::TypeParam| {
+        let own = t.bounds.iter();
+        let wheres = generics.where_clause.iter().flat_map(|w| &w.predicates).filter_map(|p| match p {
+            syn::WherePredicate::Type(p) if source(&p.bounded_ty) == t.ident.to_string() => Some(&p.bounds),
+            _ => None,
+        });
+        own.chain(wheres.flatten()).any(|b| source(b).rsplit("::").next() == Some("Real"))
+    };
+    let functions = item.sig.inputs.iter().any(|a| match a {
+        FnArg::Typed(t) => match strip(&t.ty).0 {
+            Type::ImplTrait(i) => i.bounds.iter().all(|b| source(b).contains("Fn")),
+            Type::TraitObject(i) => i.bounds.iter().any(|b| source(b).contains("Fn")),
+            _ => false,
+        },
+        FnArg::Receiver(_) => false,
+    });
+    let all = type_params().all(|t| real(t) || super::call::callable_bound(generics, t));
+    all && (functions || type_params().next().is_some())
 }
 
 /// The type of the result, or those of the components of a tuple.

@@ -28,6 +28,7 @@ mod place;
 mod requests;
 mod scope;
 mod stmt;
+mod structs;
 mod tensor;
 mod types;
 
@@ -35,7 +36,7 @@ mod types;
 mod tests;
 
 pub use definitions::{path_key, Definition, Definitions};
-pub use item::{item_name, without_attributes};
+pub use item::{is_template, item_name, visibility, without_attributes};
 pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};

@@ -67,6 +67,9 @@ impl Lower {
                 }
             }
             Pat::Struct(p) if matches!(value, Value::Struct(_)) => {
+                if !self.same_struct(&p.path, &value, pat) {
+                    return self.bind_poison(pat);
+                }
                 for field in &p.fields {
                     let name = field.member.to_token_stream().to_string();
                     let part = self.part(&value, &name, field);
@@ -75,9 +78,14 @@ impl Lower {
             }
             Pat::TupleStruct(p) if matches!(value, Value::Struct(_)) => {
                 let list = match &value {
-                    Value::Struct(fields) => fields.iter().map(|f| f.0.clone()).collect(),
+                    Value::Struct(fields) => {
+                        fields.iter().map(|f| f.0.clone()).filter(|n| !n.starts_with('#')).collect()
+                    }
                     _ => vec![],
                 };
+                if !self.same_struct(&p.path, &value, pat) {
+                    return self.bind_poison(pat);
+                }
                 let names = matched(&p.elems, list).unwrap_or_default();
                 for (elem, name) in p.elems.iter().zip(names) {
                     if !matches!(elem, Pat::Rest(_)) {
@@ -205,6 +213,11 @@ impl Lower {
                 Some(parts) => self.joint(Op::And, p.elems.iter().cloned().zip(parts).collect()),
                 None => self.untaken(pat),
             },
+            (Pat::Struct(syn::PatStruct { path, .. }) | Pat::TupleStruct(syn::PatTupleStruct { path, .. }), _)
+                if !self.same_struct(path, value, pat) =>
+            {
+                Taken::Mistake
+            }
             (Pat::Struct(p), Value::Struct(_)) => {
                 let parts = p.fields.iter().map(|f| {
                     let name = f.member.to_token_stream().to_string();
@@ -214,7 +227,8 @@ impl Lower {
                 self.joint(Op::And, parts)
             }
             (Pat::TupleStruct(p), Value::Struct(fields)) => {
-                match matched(&p.elems, fields.iter().map(|f| f.1.clone()).collect()) {
+                let own = fields.iter().filter(|f| !f.0.starts_with('#'));
+                match matched(&p.elems, own.map(|f| f.1.clone()).collect()) {
                     Some(parts) => self.joint(Op::And, p.elems.iter().cloned().zip(parts).collect()),
                     None => self.untaken(pat),
                 }

@@ -173,7 +173,7 @@ impl Lower {
                 let dtype = self.graph.dtype(t.node);
                 self.tensor(new, Some(dtype), at).map_or(Value::Poison, Value::Tensor)
             }
-            (_, new) => new,
+            (old, new) => self.ordered(old, new),
         }
     }
 

@@ -164,8 +164,9 @@ impl Walk {
 
     fn function(&mut self, path: &syn::Path) {
         let names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
-        let Some(last) = names.last() else { return };
-        let local = names.len() == 1 && self.locals.contains(last);
+        let (Some(last), Some(first)) = (names.last(), names.first()) else { return };
+        // a closure, or a function of a type parameter
+        let local = self.locals.contains(first);
         let owner_known =
             names.iter().rev().skip(1).any(|n| standard(n) || matches!(n.as_str(), "std" | "core" | "alloc"));
         let constructor = last.chars().next().is_some_and(|c| c.is_uppercase());
