@@ -351,7 +351,7 @@ impl Lower {
     ) -> Option<(Vec<Size>, Dtype)> {
         let (env, dead, errors) = (self.env.clone(), self.dead, self.errors.len());
         let outside = self.first_push.replace(None);
-        self.frames.push(Frame { is_loop: true, base: self.env.guards.len(), exits: vec![] });
+        self.frames.push(Frame { is_loop: true, label: None, base: self.env.guards.len(), exits: vec![] });
         self.outer.push(axis);
         self.bind(pat, iter.item.clone(), &[]);
         self.block(body);

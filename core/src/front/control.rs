@@ -19,6 +19,8 @@ pub enum Way {
     Return,
     Break,
     Continue,
+    /// Out of a loop and of those around it up to one: the number of its frame, and whether it goes on.
+    Outer(usize, bool),
 }
 
 /// Dimensions, positions, axes run over, and the value of a write.
@@ -36,6 +38,7 @@ pub struct Exit {
 /// A function or a loop that is being lowered, and the exits found in it.
 pub struct Frame {
     pub is_loop: bool,
+    pub label: Option<String>,
     /// How many guards stand outside of it.
     pub base: usize,
     pub exits: Vec<Exit>,
@@ -329,7 +332,7 @@ impl Lower {
     /// Lowers the body of a function or closure: its early returns become part of its value.
     pub fn framed(&mut self, run: impl FnOnce(&mut Self) -> Value, at: &dyn ToTokens) -> Value {
         let base = self.env.guards.len();
-        self.frames.push(Frame { is_loop: false, base, exits: vec![] });
+        self.frames.push(Frame { is_loop: false, label: None, base, exits: vec![] });
         let was_dead = std::mem::take(&mut self.dead);
         let mut value = run(self);
         let ended = std::mem::replace(&mut self.dead, was_dead);
@@ -347,9 +350,25 @@ impl Lower {
         value
     }
 
+    /// `break 'outer`, `continue 'outer`
+    pub fn leave_label(&mut self, label: &syn::Lifetime, goes_on: bool, at: &dyn ToTokens) -> Value {
+        let name = label.ident.to_string();
+        let inside = self.frames.iter().rposition(|f| !f.is_loop).map_or(0, |k| k + 1);
+        let found = self.frames.iter().rposition(|f| f.label.as_ref() == Some(&name)).filter(|k| *k >= inside);
+        match found {
+            Some(k) => self.leave(Way::Outer(k, goes_on), Value::Unit, at),
+            None => self.unsupported(at, "this label", "leave a `for` loop by its label"),
+        }
+    }
+
     /// `return`, `break`, `continue`.
     pub fn leave(&mut self, way: Way, value: Value, at: &dyn ToTokens) -> Value {
         let found = self.frames.iter().rposition(|f| way == Way::Return || f.is_loop);
+        let way = match way {
+            // the loop that is meant is the innermost one by now
+            Way::Outer(k, goes_on) if Some(k) == found => if goes_on { Way::Continue } else { Way::Break },
+            way => way,
+        };
         let Some(base) = found.and_then(|k| self.frames.get(k)).map(|f| f.base) else {
             return self.unsupported(at, "this exit", "there is no loop around it");
         };

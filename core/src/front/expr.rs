@@ -92,6 +92,8 @@ impl Lower {
                 self.leave(Way::Return, value, r)
             }
             Expr::Break(b) if b.label.is_none() && b.expr.is_none() => self.leave(Way::Break, Value::Unit, b),
+            Expr::Break(syn::ExprBreak { label: Some(label), expr: None, .. }) => self.leave_label(label, false, e),
+            Expr::Continue(syn::ExprContinue { label: Some(label), .. }) => self.leave_label(label, true, e),
             Expr::Continue(c) if c.label.is_none() => self.leave(Way::Continue, Value::Unit, c),
             Expr::Repeat(r) => self.repeated(&r.expr, &r.len, e),
             Expr::Binary(b) => self.binary_chain(b),
@@ -152,7 +154,7 @@ impl Lower {
             ),
             Expr::While(_) => (Kind::Control, "while", "loops come with a later version"),
             Expr::Loop(_) => (Kind::Control, "loop", "loops come with a later version"),
-            Expr::Break(_) | Expr::Continue(_) => (Kind::Control, "label", "leave one loop at a time"),
+            Expr::Break(_) => (Kind::Control, "break", "keep the value in a variable around the loop"),
             Expr::Try(_) => (Kind::Control, "?", "a differentiable function has no errors to return"),
             Expr::Reference(_) => (Kind::Mutation, "&mut", "bind a new name with `let`"),
             Expr::Unsafe(_) => (Kind::Unsupported, "`unsafe`", "write safe code"),

@@ -15,7 +15,7 @@ use crate::ir::{AxisId, Dtype, NodeId, Op};
 use quote::ToTokens;
 use std::rc::Rc;
 use syn::visit::Visit;
-use syn::{Block, ExprForLoop, Pat};
+use syn::{Block, Expr, ExprForLoop, Pat};
 
 /// A variable of the surrounding scope that the loop's body assigns to.
 struct Carried {
@@ -27,7 +27,18 @@ struct Carried {
 
 impl Lower {
     pub fn for_loop(&mut self, e: &ExprForLoop) -> Value {
-        let items = self.expr(&e.expr);
+        let items = match &*e.expr {
+            // as `iter_mut`
+            Expr::Reference(r) if r.mutability.is_some() => match self.expr(&r.expr) {
+                Value::Tensor(t) if t.rank() > 0 && !t.nd => {
+                    let t = self.canonical(&t);
+                    self.places(&t, &r.expr)
+                }
+                Value::Poison => Value::Poison,
+                _ => self.unsupported(&e.expr, "a loop over this value", "loop over a range and write by position"),
+            },
+            items => self.expr(items),
+        };
         let iter = match items {
             Value::Iter(i) => i,
             Value::Tensor(t) if t.rank() > 0 => {
@@ -39,7 +50,7 @@ impl Lower {
             }
             Value::Tuple(list) => {
                 for item in list {
-                    self.once(&e.pat, item, &e.body, e);
+                    self.once(&e.pat, item, e);
                 }
                 return Value::Unit;
             }
@@ -53,8 +64,8 @@ impl Lower {
             }
         };
         match (iter.dims.as_slice(), iter.axes.as_slice()) {
-            ([_], [Some(axis)]) => self.iterate(*axis, &e.pat, &iter, &e.body, e),
-            ([_], [None]) => self.once(&e.pat, iter.item.clone(), &e.body, e),
+            ([_], [Some(axis)]) => self.iterate(*axis, &iter, e),
+            ([_], [None]) => self.once(&e.pat, iter.item.clone(), e),
             _ => {
                 let help = "write a loop for each dimension";
                 return self.unsupported(&e.expr, "a loop over several dimensions at once", help);
@@ -73,18 +84,19 @@ impl Lower {
     }
 
     /// A single iteration.
-    fn once(&mut self, pat: &Pat, item: Value, body: &Block, at: &dyn ToTokens) {
+    fn once(&mut self, pat: &Pat, item: Value, at: &ExprForLoop) {
+        let (body, label) = (&at.body, label_of(at));
         let mark = self.env.bindings.len();
         let base = self.env.guards.len();
-        self.frames.push(Frame { is_loop: true, base, exits: vec![] });
+        self.frames.push(Frame { is_loop: true, label, base, exits: vec![] });
         self.bind(pat, item, &[]);
         self.block(body);
         let exits = self.frames.pop().map_or(vec![], |f| f.exits);
         self.env.bindings.truncate(mark);
         self.env.guards.truncate(base);
-        let returns = exits.iter().any(|e| e.way == Way::Return);
+        let returns = exits.iter().any(|e| matches!(e.way, Way::Return | Way::Outer(..)));
         if returns {
-            self.unsupported(at, "`return` inside of this loop", "leave the loop with `break`");
+            self.unsupported(at, "a way out of this loop that leaves more than it", "leave the loop with `break`");
         }
         let ended = std::mem::take(&mut self.dead);
         self.join(exits, ended, mark, at);
@@ -118,7 +130,8 @@ impl Lower {
     }
 
     /// The body along an axis.
-    fn iterate(&mut self, axis: AxisId, pat: &Pat, iter: &Iter, body: &Block, at: &dyn ToTokens) {
+    fn iterate(&mut self, axis: AxisId, iter: &Iter, at: &ExprForLoop) {
+        let (pat, body, label) = (&*at.pat, &at.body, label_of(at));
         let mut roots = Roots::default();
         roots.visit_block(body);
         let mark = self.env.bindings.len();
@@ -140,26 +153,32 @@ impl Lower {
             let outer = self.outer.clone();
             (yes, self.graph.carry(scan, &outer, yes))
         });
-        self.frames.push(Frame { is_loop: true, base, exits: vec![] });
+        self.frames.push(Frame { is_loop: true, label, base, exits: vec![] });
         self.env.guards.extend(running.map(|r| r.1));
         self.env.guards.extend(iter.mask);
         let entered = self.guard_from(base);
-        self.bind(pat, iter.item.clone(), &[]);
+        // the iterations that are left out send nothing back
+        let item = self.guarded(iter.item.clone(), base);
+        self.bind(pat, item, &[]);
         self.block(body);
         let exits = self.frames.pop().map_or(vec![], |f| f.exits);
         let ended = std::mem::take(&mut self.dead);
         self.env.bindings.truncate(mark);
         self.env.guards.truncate(base);
         let mut stop: Option<NodeId> = None;
-        let mut returned: Vec<(NodeId, Value)> = Vec::new();
+        // exits that leave more than the loop, by where they go
+        let mut returned: Vec<(Way, Vec<(NodeId, Value)>)> = Vec::new();
         for exit in exits.iter().filter(|e| e.way != Way::Continue) {
             let cond = exit.cond.unwrap_or_else(|| self.graph.constant(1.0, Dtype::Bool));
             stop = Some(match stop {
                 None => cond,
                 Some(s) => self.graph.apply(Op::Or, &[s, cond]),
             });
-            if exit.way == Way::Return {
-                returned.push((cond, exit.value.clone()));
+            if exit.way != Way::Break {
+                match returned.iter_mut().find(|r| r.0 == exit.way) {
+                    Some((_, list)) => list.push((cond, exit.value.clone())),
+                    None => returned.push((exit.way, vec![(cond, exit.value.clone())])),
+                }
             }
         }
         self.join(exits, ended, mark, at);
@@ -186,7 +205,9 @@ impl Lower {
             let go_on = self.graph.apply(Op::Not, &[stop]);
             let next = self.graph.apply(Op::And, &[running, go_on]);
             variables.push(Variable { carry: running, init: yes, next });
-            results = self.returning(scan, running, &returned, &mut variables, at);
+            for (way, list) in &returned {
+                results.push((*way, self.returning(scan, list, &mut variables, at)));
+            }
         } else if let Some((yes, running)) = running {
             variables.push(Variable { carry: running, init: yes, next: running });
         }
@@ -214,20 +235,21 @@ impl Lower {
         if running.is_some() {
             values.next();
         }
-        self.leave_after(results, values.collect(), at);
+        for (way, results) in results {
+            let of_way: Vec<NodeId> = values.by_ref().take(1 + results.len()).collect();
+            self.leave_after(way, returned_shape(&returned, way), results, of_way, at);
+        }
     }
 
     /// Variables for what a loop returns: whether it did, and what.
     fn returning(
         &mut self,
         scan: crate::ir::ScanId,
-        running: NodeId,
         returned: &[(NodeId, Value)],
         variables: &mut Vec<Variable>,
         at: &dyn ToTokens,
     ) -> Vec<(Value, Tensor)> {
         let Some((_, first)) = returned.first() else { return vec![] };
-        let _ = running;
         let outer = self.outer.clone();
         let no = self.graph.constant(0.0, Dtype::Bool);
         let flag = self.graph.carry(scan, &outer, no);
@@ -258,17 +280,24 @@ impl Lower {
     }
 
     /// After the loop: the function returns where the loop did.
-    fn leave_after(&mut self, results: Vec<(Value, Tensor)>, values: Vec<NodeId>, at: &dyn ToTokens) {
-        let (Some(flag), Some((shape, _))) = (values.first().copied(), results.first()) else { return };
+    fn leave_after(
+        &mut self,
+        way: Way,
+        shape: Value,
+        results: Vec<(Value, Tensor)>,
+        values: Vec<NodeId>,
+        at: &dyn ToTokens,
+    ) {
+        let Some(flag) = values.first().copied() else { return };
         let mut tensors = Vec::new();
         for ((_, t), node) in results.iter().zip(&values[1..]) {
             let active = self.depends_on_active(*node);
             let t = Tensor { node: *node, active, ..t.clone() };
             tensors.push(self.canonical(&t));
         }
-        let value = rebuilt(shape, &mut tensors.into_iter());
+        let value = rebuilt(&shape, &mut tensors.into_iter());
         self.env.guards.push(flag);
-        self.leave(Way::Return, value, at);
+        self.leave(way, value, at);
         self.dead = false;
         self.env.guards.pop();
         let not = self.graph.apply(Op::Not, &[flag]);
@@ -374,6 +403,16 @@ impl Lower {
                         if self.graph.input(*i).active)
             })
     }
+}
+
+/// A value of the kind that the loop leaves with.
+fn returned_shape(returned: &[(Way, Vec<(NodeId, Value)>)], way: Way) -> Value {
+    let found = returned.iter().find(|r| r.0 == way).and_then(|r| r.1.first());
+    found.map_or(Value::Unit, |r| r.1.clone())
+}
+
+fn label_of(e: &ExprForLoop) -> Option<String> {
+    e.label.as_ref().map(|l| l.name.ident.to_string())
 }
 
 /// The value with other numbers in it.

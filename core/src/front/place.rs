@@ -373,6 +373,9 @@ impl<'ast> Visit<'ast> for Roots {
         self.leaves |= self.loops == 0 || e.label.is_some();
         syn::visit::visit_expr_break(self, e);
     }
+    fn visit_expr_continue(&mut self, e: &'ast syn::ExprContinue) {
+        self.leaves |= e.label.is_some();
+    }
     fn visit_expr_return(&mut self, e: &'ast syn::ExprReturn) {
         self.leaves = true;
         syn::visit::visit_expr_return(self, e);
