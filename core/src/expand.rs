@@ -64,7 +64,7 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
     match (kind.as_str(), &parts[..]) {
         ("struct", [item]) => definition_macro(front::item_name(item), quote!(struct { #item } { #found })),
         ("fn", [attr, item]) => {
-            let (module, surroundings) = match front::is_template(item) {
+            let (module, surroundings) = match front::is_template(item, attr) {
                 // its callers know what it is about
                 true => (template(item), vec![]),
                 false => match Definitions::parse(found.clone()) {
@@ -87,7 +87,7 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
 fn template(item: &TokenStream) -> TokenStream {
     let Some(name) = front::item_name(item) else { return TokenStream::new() };
     let doc = format!(
-        "`{name}` is generic over a function or a float type: it is inlined where it is called. Differentiate its callers."
+        "`{name}` is generic over a function or a float type, or changes an argument: it is inlined where it is called. Differentiate its callers."
     );
     let vis: TokenStream =
         item.clone().into_iter().take_while(|t| !matches!(t, TokenTree::Ident(i) if i == "fn")).collect();

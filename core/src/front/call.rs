@@ -61,7 +61,18 @@ impl Lower {
         if let Some(value) = self.constructor(callee, c) {
             return value;
         }
-        let args: Vec<Value> = c.args.iter().map(|a| self.expr(a)).collect();
+        let defined = matches!(
+            self.env.defs.get(&path_key(&callee.to_token_stream())),
+            Some(Definition::Function { .. })
+        );
+        let mut args: Vec<Value> = Vec::new();
+        for a in &c.args {
+            args.push(match a {
+                // its new value comes back from the callee
+                Expr::Reference(r) if r.mutability.is_some() && defined => self.expr(&r.expr),
+                a => self.expr(a),
+            });
+        }
         if args.iter().any(Value::is_poison) {
             return Value::Poison;
         }
@@ -342,6 +353,7 @@ impl Lower {
                 Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
             })
             .collect();
+        let changed = self.out_parameters(&item, &params, c, at);
         let given = self.turbofish(c);
         let inside = Env {
             bindings: vec![],
@@ -381,7 +393,11 @@ impl Lower {
             ReturnType::Default => value,
         };
         self.calls.pop();
-        self.env = outside;
+        let inside = std::mem::replace(&mut self.env, outside);
+        for (name, place) in changed {
+            let after = inside.bindings.iter().find(|b| b.name == name).map(|b| b.value.clone());
+            self.assign(&place, after.unwrap_or(Value::Poison), at);
+        }
         // the user's own tokens are the call; the callee was checked on its own
         let start = self.errors.list.get(before).cloned();
         if let Some(first) = start {
@@ -440,6 +456,37 @@ impl Lower {
             .collect();
         bare.sig.generics.where_clause = None;
         syn::parse2(super::types::replaced(bare.to_token_stream(), &given))
+    }
+
+    /// The `&mut` parameters of a callee, each with the caller's place that it stands for.
+    fn out_parameters(
+        &mut self,
+        item: &ItemFn,
+        params: &[&syn::PatType],
+        c: Option<&ExprCall>,
+        at: &dyn ToTokens,
+    ) -> Vec<(String, Expr)> {
+        let mut out = Vec::new();
+        for (k, param) in params.iter().enumerate() {
+            if !matches!(&*param.ty, syn::Type::Reference(r) if r.mutability.is_some()) {
+                continue;
+            }
+            let place = match c.and_then(|c| c.args.get(k)) {
+                Some(Expr::Reference(r)) if r.mutability.is_some() => Some((*r.expr).clone()),
+                Some(e @ Expr::Path(_)) => Some(e.clone()),
+                _ => None,
+            };
+            match (arg_ident(&param.pat), place) {
+                (Some(ident), Some(place)) if !super::place::returns(&item.block) => {
+                    out.push((ident.to_string(), place))
+                }
+                _ => {
+                    let help = "pass `&mut` of a variable, an element or a field, to a function without `return`";
+                    self.unsupported(at, "this call of a function that changes its argument", help);
+                }
+            }
+        }
+        out
     }
 
     /// The sizes that a call writes for generic parameters: `f::<3>(x)`.

@@ -89,6 +89,8 @@ pub enum Value {
     Growing(Tensor, Rc<Value>),
     /// A path to a function.
     Function(TokenStream),
+    /// Another variable, by its number: whatever its name means by now.
+    Alias(usize),
     /// An element of an array, as `iter_mut` gives it: the array's place and the position in it.
     Place(Rc<syn::Expr>, Rc<Value>),
     Axis(Size),
@@ -164,7 +166,7 @@ pub struct Env {
 
 impl Env {
     pub fn get(&self, name: &str) -> Option<&Binding> {
-        self.bindings.iter().rev().find(|b| b.name == name)
+        self.bindings.get(self.position(name)?)
     }
     pub fn bind(&mut self, name: impl Into<String>, value: Value, host: Option<TokenStream>) {
         let (guard, version) = (self.guards.len(), self.next_version());
@@ -172,7 +174,11 @@ impl Env {
     }
     /// Where the innermost variable of a name is.
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.bindings.iter().rposition(|b| b.name == name)
+        let k = self.bindings.iter().rposition(|b| b.name == name)?;
+        match self.bindings[k].value {
+            Value::Alias(k) => Some(k),
+            _ => Some(k),
+        }
     }
     /// Gives a variable a new value, which host code cannot name.
     pub fn assign(&mut self, k: usize, value: Value) {

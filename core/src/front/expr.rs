@@ -361,7 +361,11 @@ impl Lower {
                 (Some(x), Some(y), _) => {
                     let sign = if op == Op::Div { "/" } else { "%" };
                     let name = format!("({x}) {sign} ({y})");
-                    Value::Int(Size::sym(self.symbol(&name, true)))
+                    match (y.parse::<i64>(), name.parse::<proc_macro2::TokenStream>()) {
+                        // nothing is divided by where the branch does not run
+                        (Err(_), Ok(tokens)) if !self.env.guards.is_empty() => Value::Int(self.rigid(&tokens)),
+                        _ => Value::Int(Size::sym(self.symbol(&name, true))),
+                    }
                 }
                 (_, _, Some(tokens)) => self.whole(&tokens),
                 _ => self.unsupported(

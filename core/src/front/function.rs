@@ -107,7 +107,11 @@ pub fn template(item: &ItemFn) -> bool {
         FnArg::Receiver(_) => false,
     });
     let all = type_params().all(|t| real(t) || super::call::callable_bound(generics, t));
-    all && (functions || type_params().next().is_some())
+    let changes = item.sig.inputs.iter().any(|a| match a {
+        FnArg::Typed(t) => matches!(&*t.ty, Type::Reference(r) if r.mutability.is_some()),
+        FnArg::Receiver(_) => false,
+    });
+    all && (functions || changes || type_params().next().is_some())
 }
 
 /// The type of the result, or those of the components of a tuple.
@@ -246,6 +250,7 @@ impl Lower {
             let form = self.form(stripped);
             args.push(Arg { ident, ty: moved(t.ty.to_token_stream()), form, by_ref, differentiated });
         }
+        self.arg_spans.extend(args.iter().map(|a| (a.ident.to_string(), a.ident.span())));
         for (named, pat, ident, value) in bound {
             match named {
                 Some(_) => self.env.bind(ident.to_string(), value, Some(ident.to_token_stream())),

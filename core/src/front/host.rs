@@ -400,6 +400,18 @@ impl Lower {
     }
 }
 
+/// The tokens with the spans that these names have elsewhere.
+pub fn spanned(
+    tokens: TokenStream,
+    spans: &std::collections::BTreeMap<String, proc_macro2::Span>,
+) -> TokenStream {
+    walk(tokens, &mut |name| {
+        let mut name = name.clone();
+        name.set_span(*spans.get(&name.to_string())?);
+        Some(name.to_token_stream())
+    })
+}
+
 /// The identifier of the pattern under a new name, with its span.
 fn names_ident(pat: &TokenStream, name: &str, fresh: &str) -> Ident {
     let mut span = proc_macro2::Span::call_site();

@@ -410,6 +410,12 @@ impl Lower {
         }
     }
 
+    /// The same as tokens, in which arguments are the user's own names.
+    pub fn rust_tokens(&self, size: &Size) -> Option<proc_macro2::TokenStream> {
+        let tokens: proc_macro2::TokenStream = self.rust_text(size)?.parse().ok()?;
+        Some(super::host::spanned(tokens, &self.arg_spans))
+    }
+
     /// A size as a Rust expression over the arguments, where there is one.
     pub fn rust_text(&self, size: &Size) -> Option<String> {
         let sizes = &self.graph.sizes;

@@ -60,8 +60,8 @@ fn parenthesise(e: &mut Expr) {
 }
 
 /// Whether the function has derivatives only where it is called.
-pub fn is_template(item: &TokenStream) -> bool {
-    if super::too_deep(item).is_some() {
+pub fn is_template(item: &TokenStream, attr: &TokenStream) -> bool {
+    if !attr.is_empty() || super::too_deep(item).is_some() {
         return false;
     }
     syn::parse2::<syn::ItemFn>(item.clone()).is_ok_and(|item| super::function::template(&item))

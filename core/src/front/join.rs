@@ -15,6 +15,9 @@ use syn::{Expr, Token};
 
 impl Lower {
     pub fn macro_call(&mut self, m: &syn::ExprMacro) -> Value {
+        if let Some(value) = self.stops(&m.mac) {
+            return value;
+        }
         let name = m.mac.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
         let tokens = m.mac.tokens.clone();
         match name.as_str() {

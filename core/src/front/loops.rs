@@ -27,6 +27,13 @@ struct Carried {
 
 impl Lower {
     pub fn for_loop(&mut self, e: &ExprForLoop) -> Value {
+        let mark = self.env.bindings.len();
+        let value = self.loop_over(e);
+        self.env.bindings.truncate(mark);
+        value
+    }
+
+    fn loop_over(&mut self, e: &ExprForLoop) -> Value {
         let items = match &*e.expr {
             // as `iter_mut`
             Expr::Reference(r) if r.mutability.is_some() => match self.expr(&r.expr) {
@@ -134,17 +141,24 @@ impl Lower {
         let (pat, body, label) = (&*at.pat, &at.body, label_of(at));
         let mut roots = Roots::default();
         roots.visit_block(body);
+        // a variable of `iter_mut` is an element of an array around the loop
+        behind(&iter.item, &mut roots);
         let mark = self.env.bindings.len();
         let base = self.env.guards.len();
         self.outer.push(axis);
         let scan = self.graph.add_scan(axis, false);
         let touched = self.mentions_active(body) || iter.item.active();
-        let mut carried = Vec::new();
+        let mut carried: Vec<Carried> = Vec::new();
         for name in &roots.names {
             self.reserved(name, axis, (pat, iter, body), roots.leaves, at);
         }
         for name in &roots.names {
-            let Some(carry) = self.carried(name, scan, touched, at) else { continue };
+            // two names may mean one variable
+            let Some(k) = self.root_position(name) else { continue };
+            if carried.iter().any(|c| c.binding == k) {
+                continue;
+            }
+            let Some(carry) = self.carried(name, k, scan, touched, at) else { continue };
             carried.push(carry);
         }
         // a loop that may end early goes on idle
@@ -304,20 +318,27 @@ impl Lower {
         self.env.guards.push(not);
     }
 
+    /// The variable that a name means, or that holds what it is an element of.
+    fn root_position(&self, name: &str) -> Option<usize> {
+        let mut k = self.env.position(name)?;
+        // each is an element of an earlier one
+        while let Value::Place(base, _) = &self.env.bindings[k].value {
+            let root = assigned(&|roots: &mut Roots| roots.root(base));
+            k = self.env.position(root.first()?).filter(|j| *j < k)?;
+        }
+        Some(k)
+    }
+
     /// Makes a variable of the scope a variable of the scan.
     fn carried(
         &mut self,
         name: &str,
+        k: usize,
         scan: crate::ir::ScanId,
         touched: bool,
         at: &dyn ToTokens,
     ) -> Option<Carried> {
-        let k = self.env.position(name)?;
         let binding = self.env.bindings[k].clone();
-        if let Value::Place(base, _) = &binding.value {
-            let root = assigned(&|roots: &mut Roots| roots.root(base));
-            return self.carried(root.first()?, scan, touched, at);
-        }
         if binding.value.is_poison() {
             return None;
         }
@@ -409,6 +430,15 @@ impl Lower {
 fn returned_shape(returned: &[(Way, Vec<(NodeId, Value)>)], way: Way) -> Value {
     let found = returned.iter().find(|r| r.0 == way).and_then(|r| r.1.first());
     found.map_or(Value::Unit, |r| r.1.clone())
+}
+
+/// The arrays whose elements are places in the value.
+fn behind(value: &Value, roots: &mut Roots) {
+    match value {
+        Value::Place(base, _) => roots.root(base),
+        Value::Tuple(list) => list.iter().for_each(|v| behind(v, roots)),
+        _ => {}
+    }
 }
 
 fn label_of(e: &ExprForLoop) -> Option<String> {

@@ -28,6 +28,7 @@ mod place;
 mod requests;
 mod scope;
 mod stmt;
+mod stops;
 mod structs;
 mod tensor;
 mod types;
@@ -147,6 +148,8 @@ struct Lower {
     outputs: Vec<crate::signature::Output>,
     /// Whether the type that is read belongs to a field.
     in_field: bool,
+    /// Where the arguments' names stand.
+    arg_spans: BTreeMap<String, proc_macro2::Span>,
     /// While a loop's body is run to see what it pushes: the first item.
     first_push: Option<Option<env::Value>>,
 }
@@ -171,6 +174,7 @@ impl Lower {
             asked_symbols: BTreeMap::new(),
             outputs: vec![],
             in_field: false,
+            arg_spans: BTreeMap::new(),
             first_push: None,
         }
     }

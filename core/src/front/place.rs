@@ -259,6 +259,36 @@ impl Lower {
         Some(Tensor { node, active: t.active || value.active, ..t })
     }
 
+    /// A place that means the same wherever it is looked at: its variable by number, its positions by value.
+    pub fn frozen(&mut self, place: &Expr) -> Option<Expr> {
+        let mut hidden = |run: &mut Self, value: Value| -> Expr {
+            let name = quote::format_ident!("chainrule_place_{}", run.env.bindings.len());
+            run.env.bind(name.to_string(), value, None);
+            syn::parse_quote!(#name)
+        };
+        Some(match place {
+            Expr::Path(p) => {
+                let k = self.env.position(&p.path.get_ident()?.to_string())?;
+                match &self.env.bindings[k].value {
+                    Value::Place(..) => place.clone(),
+                    _ => hidden(self, Value::Alias(k)),
+                }
+            }
+            Expr::Paren(p) => self.frozen(&p.expr)?,
+            Expr::Field(f) => Expr::Field(syn::ExprField { base: Box::new(self.frozen(&f.base)?), ..f.clone() }),
+            Expr::Index(i) => {
+                if matches!(super::index::strip(&i.index), Expr::Range(_)) {
+                    return None;
+                }
+                let base = self.frozen(&i.expr)?;
+                let at = self.expr(&i.index);
+                let index = hidden(self, at);
+                Expr::Index(syn::ExprIndex { expr: Box::new(base), index: Box::new(index), ..i.clone() })
+            }
+            _ => return None,
+        })
+    }
+
     /// The array and the position behind a variable of `iter_mut`.
     fn aliased(&self, e: &Expr) -> Option<(Expr, Value)> {
         match e {
@@ -401,6 +431,20 @@ impl<'ast> Visit<'ast> for Roots {
         syn::visit::visit_expr_loop(self, e);
         self.loops -= 1;
     }
+}
+
+/// The block may leave its function early.
+pub fn returns(block: &syn::Block) -> bool {
+    struct Returns(bool);
+    impl<'ast> Visit<'ast> for Returns {
+        fn visit_expr_return(&mut self, _: &'ast syn::ExprReturn) {
+            self.0 = true;
+        }
+        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
+    }
+    let mut found = Returns(false);
+    found.visit_block(block);
+    found.0
 }
 
 /// The expression assigns to nothing and leaves nothing.

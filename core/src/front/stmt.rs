@@ -58,6 +58,7 @@ impl Lower {
                     let help = "move it out of the function";
                     self.errors.push(Kind::Unsupported, item, &["an item inside the body", help]);
                 }
+                Stmt::Macro(m) if self.stops(&m.mac).is_some() => {}
                 Stmt::Macro(m) if !last && self.keep_statement(&m.mac.to_token_stream()) => {}
                 Stmt::Macro(m) => {
                     self.errors.push(Kind::Macro, &m.mac, &[&source(&m.mac.path)]);
@@ -188,7 +189,7 @@ impl Lower {
 
     /// An inactive integer whose value only the running program knows.
     pub fn rigid(&mut self, tokens: &TokenStream) -> crate::ir::Size {
-        let name = source(tokens);
+        let name = source(&self.in_branch(tokens));
         crate::ir::Size::sym(self.symbol(&name, true))
     }
 }

@@ -57,7 +57,10 @@ impl Lower {
     pub fn places(&mut self, t: &Tensor, base: &Expr) -> Value {
         let n = t.dims[0].clone();
         let Value::Iter(i) = self.counted(&self.int(0), &n) else { return Value::Poison };
-        let item = Value::Place(Rc::new(base.clone()), Rc::new(i.item.clone()));
+        let Some(base) = self.frozen(base) else {
+            return self.unsupported(base, "a loop that changes these elements", "loop over a range and write by position");
+        };
+        let item = Value::Place(Rc::new(base), Rc::new(i.item.clone()));
         Value::Iter(Rc::new(Iter { item, ..(*i).clone() }))
     }
 

@@ -101,10 +101,7 @@ impl Lower {
     /// Host code for an integer of the graph, as an `isize`.
     fn in_isize(&mut self, value: &Value) -> Option<TokenStream> {
         let tokens = match value {
-            Value::Int(n) => {
-                let text = self.rust_text(n)?;
-                text.parse().ok()?
-            }
+            Value::Int(n) => self.rust_tokens(n)?,
             Value::Tensor(t) => match self.graph.as_const(t.node) {
                 Some(v) => proc_macro2::Literal::i64_unsuffixed(v as i64).to_token_stream(),
                 None => self.host_position("whole", value)?,
