@@ -64,18 +64,42 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
     match (kind.as_str(), &parts[..]) {
         ("struct", [item]) => definition_macro(front::item_name(item), quote!(struct { #item } { #found })),
         ("fn", [attr, item]) => {
-            let (module, surroundings) = match Definitions::parse(found.clone()) {
-                Ok(definitions) => {
-                    let compiled = crate::expand_function(attr.clone(), item.clone(), &definitions);
-                    (compiled.tokens, compiled.surroundings)
-                }
-                Err(errors) => (errors.into_compile_errors(), vec![]),
+            let (module, surroundings) = match front::is_template(item, attr) {
+                // its callers know what it is about
+                true => (template(item), vec![]),
+                false => match Definitions::parse(found.clone()) {
+                    Ok(definitions) => {
+                        let compiled = crate::expand_function(attr.clone(), item.clone(), &definitions);
+                        (compiled.tokens, compiled.surroundings)
+                    }
+                    Err(errors) => (errors.into_compile_errors(), vec![]),
+                },
             };
             let definition = quote!(fn { #attr } { #item } { #found } { #({ #surroundings })* });
             let definition = definition_macro(front::item_name(item), definition);
             quote!(#module #definition)
         }
         _ => crate::diag::internal("an expansion of an unknown kind"),
+    }
+}
+
+/// The module of a function that has derivatives only where it is called: what its callers read of its surroundings.
+fn template(item: &TokenStream) -> TokenStream {
+    let Some(name) = front::item_name(item) else { return TokenStream::new() };
+    let doc = format!(
+        "`{name}` is generic over a function or a float type, or changes an argument: it is inlined where it is called. Differentiate its callers."
+    );
+    let vis: TokenStream =
+        item.clone().into_iter().take_while(|t| !matches!(t, TokenTree::Ident(i) if i == "fn")).collect();
+    let vis = front::visibility(vis);
+    quote! {
+        #[doc = #doc]
+        #[allow(unused_imports)]
+        #vis mod #name {
+            pub(crate) mod scope {
+                pub(crate) use super::super::*;
+            }
+        }
     }
 }
 

@@ -99,6 +99,11 @@ pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -
             Node::Scatter { dims, view, parts } => {
                 for part in parts {
                     let back = graph.load(Array::Node(g, dims.clone()), view.clone(), part.index.clone());
+                    // a value is added once for each position of the axes that it does not depend on
+                    let own = graph.axes(part.value).to_vec();
+                    let lacking: Vec<AxisId> =
+                        part.over.iter().copied().filter(|a| !own.contains(a)).collect();
+                    let back = graph.reduce(RedOp::Sum, &lacking, back);
                     received[part.value.0 as usize].plain.push(back);
                 }
             }

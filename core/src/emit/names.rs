@@ -20,6 +20,9 @@ pub struct Names {
 /// Variables around the call of a kernel: names of buffers and sizes keep clear of them.
 const LOCALS: [&str; 6] = ["gradient", "workspace", "made", "spare", "order", "lifetime"];
 
+/// The letters of a name that comes of an expression.
+const LONGEST: usize = 40;
+
 impl Names {
     pub fn new(users: &BTreeMap<String, Name>) -> Self {
         let users = users.iter().map(|(name, n)| (name.clone(), n.times)).collect();
@@ -52,6 +55,8 @@ impl Names {
                 _ => base.push('_'),
             }
         }
+        // the text of a whole expression is no name
+        let base: String = base.trim_end_matches('_').chars().take(LONGEST).collect();
         let base = base.trim_end_matches('_');
         let base = match base.chars().next() {
             None => "v".to_string(),

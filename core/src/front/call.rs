@@ -18,6 +18,9 @@ use syn::{Expr, ExprCall, FnArg, GenericParam, ItemFn, ReturnType};
 
 impl Lower {
     pub fn call(&mut self, c: &ExprCall) -> Value {
+        if let Some(value) = self.exchanged(c) {
+            return value;
+        }
         let callee = match &*c.func {
             Expr::Path(p) => p,
             other => match self.expr(other) {
@@ -58,7 +61,24 @@ impl Lower {
         if let Some(value) = self.constructor(callee, c) {
             return value;
         }
-        let args: Vec<Value> = c.args.iter().map(|a| self.expr(a)).collect();
+        let defined = matches!(
+            self.env.defs.get(&path_key(&callee.to_token_stream())),
+            Some(Definition::Function { .. })
+        );
+        let mut args: Vec<Value> = Vec::new();
+        for a in &c.args {
+            args.push(match a {
+                // its new value comes back from the callee
+                Expr::Reference(r) if r.mutability.is_some() && defined => self.expr(&r.expr),
+                a => self.expr(a),
+            });
+        }
+        if args.iter().any(Value::is_poison) {
+            return Value::Poison;
+        }
+        if let Some(value) = self.made(c, &args) {
+            return value;
+        }
         self.call_path(&callee.to_token_stream(), args, Some(c), c)
     }
 
@@ -115,7 +135,7 @@ impl Lower {
     fn float_function(&mut self, dtype: Dtype, method: &str, args: Vec<Value>, at: &dyn ToTokens) -> Value {
         let mut args = args.into_iter();
         let Some(first) = args.next() else { return self.unsupported(at, "this call", "") };
-        if method == "from" {
+        if matches!(method, "from" | "from_f64" | "from_f32") {
             return match self.tensor(first, Some(dtype), at) {
                 Some(t) => {
                     let node = self.graph.cast(t.node, dtype);
@@ -156,6 +176,22 @@ impl Lower {
                     Value::Poison => Some(Value::Poison),
                     _ => Some(self.unsupported(c, "this axis", "write `Axis(0)` with a number")),
                 }
+            }
+            ("Vec", "new") if c.args.is_empty() => Some(Value::Empty(None)),
+            ("Vec", "with_capacity") if c.args.len() == 1 => Some(Value::Empty(None)),
+            ("" | "array", "from_fn") if c.args.len() == 1 => {
+                let f = self.callable(c.args.first()?)?;
+                let n = match &segments_turbofish(callee) {
+                    Some(n) => match self.expr(n) {
+                        Value::Int(n) => n,
+                        _ => Size::sym(self.symbol("from_fn", false)),
+                    },
+                    None => Size::sym(self.symbol("from_fn", false)),
+                };
+                Some(match self.from_positions(vec![n], &f, c) {
+                    Value::Tensor(t) => Value::Tensor(super::env::Tensor { nd: false, ..t }),
+                    other => other,
+                })
             }
             ("" | "ndarray", "aview1" | "arr1" | "aview2" | "arr2" | "arr0" | "aview0")
                 if c.args.len() == 1 =>
@@ -270,7 +306,8 @@ impl Lower {
         at: &dyn ToTokens,
     ) -> Value {
         let source = item.clone();
-        let item: ItemFn = match syn::parse2(item) {
+        let parsed = syn::parse2(item).and_then(|item| self.instance(item, &args, c));
+        let item: ItemFn = match parsed {
             Ok(item) => item,
             Err(e) => {
                 self.errors.push(Kind::Syntax, at, &[&e.to_string()]);
@@ -307,9 +344,17 @@ impl Lower {
             .map(|(k, v)| {
                 let e = c.and_then(|c| c.args.get(k))?;
                 let tokens = if v.active() { None } else { self.host_tokens(e) }?;
+                let ty = strip(&params[k].ty).0;
+                let scalar = scalar_type(&crate::diag::source(ty)).is_some();
+                // a literal has the parameter's type
+                if scalar && open_type(&tokens) {
+                    return Some(quote!({ let argument: #ty = #tokens; argument }));
+                }
                 Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
             })
             .collect();
+        let changed = self.out_parameters(&item, &params, c, at);
+        let given = self.turbofish(c);
         let inside = Env {
             bindings: vec![],
             sealed: 0,
@@ -319,23 +364,28 @@ impl Lower {
         };
         let outside = std::mem::replace(&mut self.env, inside);
         self.calls.push((name.clone(), source));
+        let mut given = given.into_iter();
         for param in &item.sig.generics.params {
+            let said = if matches!(param, GenericParam::Lifetime(_)) { None } else { given.next().flatten() };
             if let GenericParam::Const(g) = param {
                 let n = g.ident.to_string();
-                let size = Size::sym(self.symbol(&n, false));
+                let size = said.unwrap_or_else(|| Size::sym(self.symbol(&n, false)));
                 self.env.bind(n, Value::Int(size), None);
             }
         }
         let before = self.errors.len();
         let mut bound = Vec::new();
         for ((param, value), host) in params.iter().zip(args).zip(hosts) {
-            let Some(ident) = arg_ident(&param.pat) else { continue };
+            let name = arg_ident(&param.pat).map_or_else(String::new, |i| i.to_string());
             let dims = self.dims_attr(&param.attrs);
-            let value = self.passed(value, param, dims.as_ref(), &ident.to_string(), host.as_ref(), at);
-            bound.push((ident.to_string(), value, host));
+            let value = self.passed(value, param, dims.as_ref(), &name, host.as_ref(), at);
+            bound.push((&param.pat, name, value, host));
         }
-        for (name, value, host) in bound {
-            self.env.bind(name, value, host);
+        for (pat, name, value, host) in bound {
+            match name.is_empty() {
+                true => self.bind(pat, value, &[]),
+                false => self.env.bind(name, value, host),
+            }
         }
         let value = self.framed(|run| run.block(&item.block), at);
         let value = match &item.sig.output {
@@ -343,7 +393,11 @@ impl Lower {
             ReturnType::Default => value,
         };
         self.calls.pop();
-        self.env = outside;
+        let inside = std::mem::replace(&mut self.env, outside);
+        for (name, place) in changed {
+            let after = inside.bindings.iter().find(|b| b.name == name).map(|b| b.value.clone());
+            self.assign(&place, after.unwrap_or(Value::Poison), at);
+        }
         // the user's own tokens are the call; the callee was checked on its own
         let start = self.errors.list.get(before).cloned();
         if let Some(first) = start {
@@ -352,6 +406,112 @@ impl Lower {
             return Value::Poison;
         }
         value
+    }
+
+    /// The function with the float types that the call has for its type parameters.
+    fn instance(&self, item: ItemFn, args: &[Value], c: Option<&ExprCall>) -> syn::Result<ItemFn> {
+        let said: Vec<&syn::GenericArgument> = c.map_or(vec![], type_arguments);
+        let mut given: Vec<(String, TokenStream)> = Vec::new();
+        let mut params = item.sig.generics.params.iter();
+        let mut k = 0;
+        while let Some(param) = params.next() {
+            if matches!(param, GenericParam::Lifetime(_)) {
+                continue;
+            }
+            k += 1;
+            let GenericParam::Type(t) = param else { continue };
+            if callable_bound(&item.sig.generics, t) {
+                continue;
+            }
+            let name = t.ident.to_string();
+            let written = said.get(k - 1).map(|t| t.to_token_stream()).filter(|t| t.to_string() != "_");
+            let found = written.or_else(|| {
+                let typed = item.sig.inputs.iter().filter_map(|a| match a {
+                    FnArg::Typed(t) => Some(t),
+                    FnArg::Receiver(_) => None,
+                });
+                typed.zip(args).find_map(|(param, arg)| match (mentions(&param.ty, &name), arg) {
+                    (true, Value::Tensor(t)) if self.graph.dtype(t.node).is_float() => {
+                        self.graph.dtype(t.node).name().parse().ok()
+                    }
+                    _ => None,
+                })
+            });
+            let found = found.or_else(|| self.only_float().and_then(|d| d.name().parse().ok()));
+            match found.filter(|f| matches!(f.to_string().as_str(), "f32" | "f64")) {
+                Some(ty) => given.push((name, ty)),
+                None => {
+                    let text = format!(
+                        "the type parameter `{name}` of `{}` is not known to be f32 or f64",
+                        item.sig.ident
+                    );
+                    return Err(syn::Error::new_spanned(t, text));
+                }
+            }
+        }
+        if given.is_empty() {
+            return Ok(item);
+        }
+        let mut bare = item;
+        bare.sig.generics.params = std::mem::take(&mut bare.sig.generics.params)
+            .into_iter()
+            .filter(|p| !matches!(p, GenericParam::Type(t) if given.iter().any(|g| t.ident == g.0)))
+            .collect();
+        bare.sig.generics.where_clause = None;
+        syn::parse2(super::types::replaced(bare.to_token_stream(), &given))
+    }
+
+    /// The `&mut` parameters of a callee, each with the caller's place that it stands for.
+    fn out_parameters(
+        &mut self,
+        item: &ItemFn,
+        params: &[&syn::PatType],
+        c: Option<&ExprCall>,
+        at: &dyn ToTokens,
+    ) -> Vec<(String, Expr)> {
+        let mut out = Vec::new();
+        for (k, param) in params.iter().enumerate() {
+            if !matches!(&*param.ty, syn::Type::Reference(r) if r.mutability.is_some()) {
+                continue;
+            }
+            let place = match c.and_then(|c| c.args.get(k)) {
+                Some(Expr::Reference(r)) if r.mutability.is_some() => Some((*r.expr).clone()),
+                Some(e @ Expr::Path(_)) => Some(e.clone()),
+                _ => None,
+            };
+            match (arg_ident(&param.pat), place) {
+                (Some(ident), Some(place)) if !super::place::returns(&item.block) => {
+                    out.push((ident.to_string(), place))
+                }
+                _ => {
+                    let help =
+                        "pass `&mut` of a variable, an element or a field, to a function without `return`";
+                    self.unsupported(at, "this call of a function that changes its argument", help);
+                }
+            }
+        }
+        out
+    }
+
+    /// The sizes that a call writes for generic parameters: `f::<3>(x)`.
+    fn turbofish(&mut self, c: Option<&ExprCall>) -> Vec<Option<Size>> {
+        let said: Vec<syn::GenericArgument> = c.map_or(vec![], type_arguments).into_iter().cloned().collect();
+        said.iter()
+            .map(|arg| {
+                let e: Expr = match arg {
+                    syn::GenericArgument::Const(e) => e.clone(),
+                    syn::GenericArgument::Type(t) => syn::parse2(t.to_token_stream()).ok()?,
+                    _ => return None,
+                };
+                let before = self.errors.len();
+                let value = if source(&e) == "_" { Value::Unit } else { self.expr(&e) };
+                self.errors.list.truncate(before);
+                match value {
+                    Value::Int(n) => Some(n),
+                    _ => None,
+                }
+            })
+            .collect()
     }
 
     /// An argument's value, seen as the parameter's type.
@@ -411,11 +571,75 @@ impl Lower {
     }
 }
 
+fn type_arguments(c: &ExprCall) -> Vec<&syn::GenericArgument> {
+    let Expr::Path(p) = &*c.func else { return vec![] };
+    match p.path.segments.last().map(|s| &s.arguments) {
+        Some(syn::PathArguments::AngleBracketed(a)) => {
+            a.args.iter().filter(|a| !matches!(a, syn::GenericArgument::Lifetime(_))).collect()
+        }
+        _ => vec![],
+    }
+}
+
+fn mentions(ty: &syn::Type, name: &str) -> bool {
+    let mut found = false;
+    super::host::visit(&ty.to_token_stream(), &mut |ident| found |= ident == name);
+    found
+}
+
+/// The type parameter is that of a function: `F: Fn(f64) -> f64`.
+pub fn callable_bound(generics: &syn::Generics, t: &syn::TypeParam) -> bool {
+    let is_fn = |bound: &syn::TypeParamBound| match bound {
+        syn::TypeParamBound::Trait(b) => b
+            .path
+            .segments
+            .last()
+            .is_some_and(|s| matches!(s.ident.to_string().as_str(), "Fn" | "FnMut" | "FnOnce")),
+        _ => false,
+    };
+    let wheres = generics.where_clause.iter().flat_map(|w| &w.predicates).filter_map(|p| match p {
+        syn::WherePredicate::Type(p) if source(&p.bounded_ty) == t.ident.to_string() => Some(&p.bounds),
+        _ => None,
+    });
+    t.bounds.iter().chain(wheres.flatten()).any(is_fn)
+}
+
+/// Numbers alone, or shifted ones: their type is open.
+fn open_type(tokens: &TokenStream) -> bool {
+    let (mut literal, mut name, mut shift) = (false, false, false);
+    let mut level = vec![tokens.clone()];
+    while let Some(stream) = level.pop() {
+        let mut last = ' ';
+        for token in stream {
+            let mut this = ' ';
+            match token {
+                proc_macro2::TokenTree::Literal(_) => literal = true,
+                proc_macro2::TokenTree::Ident(_) => name = true,
+                proc_macro2::TokenTree::Group(g) => level.push(g.stream()),
+                proc_macro2::TokenTree::Punct(p) => this = p.as_char(),
+            }
+            shift |= this == last && matches!(this, '<' | '>');
+            last = this;
+        }
+    }
+    literal && (shift || !name)
+}
+
 /// What tells one function from another of the same name: its tokens from `fn` on, without attributes.
 fn body_text(item: &TokenStream) -> String {
     let text = item.to_string();
     let start = text.find("fn ").unwrap_or(0);
     text[start..].to_string()
+}
+
+/// The length in `from_fn::<_, 3, _>`.
+fn segments_turbofish(p: &syn::ExprPath) -> Option<Expr> {
+    let syn::PathArguments::AngleBracketed(a) = &p.path.segments.last()?.arguments else { return None };
+    match a.args.iter().nth(1)? {
+        syn::GenericArgument::Const(e) => Some(e.clone()),
+        syn::GenericArgument::Type(t) => syn::parse2(t.to_token_stream()).ok(),
+        _ => None,
+    }
 }
 
 /// The expression without references and parentheses.

@@ -50,7 +50,17 @@ impl Lower {
         }
         for (k, v) in open {
             let _ = scan;
-            results[k] = Some(self.graph.close(v.carry, v.next));
+            let next = match self.reads(&[v.next], v.carry) {
+                true => v.next,
+                // what every iteration overwrites is still what it was before where there is none: the variable stays
+                false => {
+                    let position = self.graph.position(axis, Dtype::Int);
+                    let zero = self.graph.constant(0.0, Dtype::Int);
+                    let always = self.graph.apply(Op::Ge, &[position, zero]);
+                    self.graph.apply(Op::Select, &[always, v.next, v.carry])
+                }
+            };
+            results[k] = Some(self.graph.close(v.carry, next));
         }
         results.into_iter().zip(variables).map(|(r, v)| r.unwrap_or(v.init)).collect()
     }

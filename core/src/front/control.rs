@@ -19,6 +19,8 @@ pub enum Way {
     Return,
     Break,
     Continue,
+    /// Out of a loop and of those around it up to one: the number of its frame, and whether it goes on.
+    Outer(usize, bool),
 }
 
 /// An early exit: the condition under which it happens, what it returns, and what the variables hold there.
@@ -33,6 +35,7 @@ pub struct Exit {
 /// A function or a loop that is being lowered, and the exits found in it.
 pub struct Frame {
     pub is_loop: bool,
+    pub label: Option<String>,
     /// How many guards stand outside of it.
     pub base: usize,
     pub exits: Vec<Exit>,
@@ -144,11 +147,7 @@ impl Lower {
 
     pub fn if_else(&mut self, e: &ExprIf) -> Value {
         if let Expr::Let(l) = &*e.cond {
-            return self.unsupported(
-                l,
-                "`if let` here",
-                "take the value apart before, or choose with a condition",
-            );
+            return self.if_let(l, e);
         }
         let cond = self.expr(&e.cond);
         if cond.is_poison() {
@@ -238,13 +237,30 @@ impl Lower {
             (Value::Tuple(x), Value::Tuple(y)) if x.len() == y.len() => {
                 Value::Tuple(x.into_iter().zip(y).map(|(x, y)| self.choose(cond, x, y, at)).collect())
             }
-            (Value::Struct(x), Value::Struct(y)) if x.len() == y.len() => {
+            (a @ Value::Struct(_), b @ Value::Struct(_)) => {
+                let b = self.ordered(&a, b);
+                let (Value::Struct(x), Value::Struct(y)) = (a, b) else { return Value::Poison };
+                if x.len() != y.len() || x.iter().zip(y.iter()).any(|(x, y)| x.0 != y.0) {
+                    let help = "both sides of a branch are one struct with the same fields";
+                    self.errors.push(
+                        Kind::Unsupported,
+                        at,
+                        &["a choice of one among different structs", help],
+                    );
+                    return Value::Poison;
+                }
                 let one = |(x, y): (&(String, Value), &(String, Value))| {
                     (x.0.clone(), self.choose(cond, x.1.clone(), y.1.clone(), at))
                 };
                 Value::Struct(Rc::new(x.iter().zip(y.iter()).map(one).collect()))
             }
             (Value::Host(x), Value::Host(y)) if x.to_string() == y.to_string() => Value::Host(x),
+            // whether these are numbers, and of which kind, only rustc knows
+            (Value::Host(x), Value::Host(_)) => {
+                let text = source(&x);
+                self.errors.push(Kind::MissingType, at, &[&text, "value"]);
+                Value::Poison
+            }
             (x, y) => {
                 let dtype = [&x, &y].iter().find_map(|v| match v {
                     Value::Tensor(t) => Some(self.graph.dtype(t.node)),
@@ -317,7 +333,7 @@ impl Lower {
     /// Lowers the body of a function or closure: its early returns become part of its value.
     pub fn framed(&mut self, run: impl FnOnce(&mut Self) -> Value, at: &dyn ToTokens) -> Value {
         let base = self.env.guards.len();
-        self.frames.push(Frame { is_loop: false, base, exits: vec![] });
+        self.frames.push(Frame { is_loop: false, label: None, base, exits: vec![] });
         let was_dead = std::mem::take(&mut self.dead);
         let mut value = run(self);
         let ended = std::mem::replace(&mut self.dead, was_dead);
@@ -335,9 +351,32 @@ impl Lower {
         value
     }
 
+    /// `break 'outer`, `continue 'outer`
+    pub fn leave_label(&mut self, label: &syn::Lifetime, goes_on: bool, at: &dyn ToTokens) -> Value {
+        let name = label.ident.to_string();
+        let inside = self.frames.iter().rposition(|f| !f.is_loop).map_or(0, |k| k + 1);
+        let found =
+            self.frames.iter().rposition(|f| f.label.as_ref() == Some(&name)).filter(|k| *k >= inside);
+        match found {
+            Some(k) => self.leave(Way::Outer(k, goes_on), Value::Unit, at),
+            None => self.unsupported(at, "this label", "leave a `for` loop by its label"),
+        }
+    }
+
     /// `return`, `break`, `continue`.
     pub fn leave(&mut self, way: Way, value: Value, at: &dyn ToTokens) -> Value {
         let found = self.frames.iter().rposition(|f| way == Way::Return || f.is_loop);
+        let way = match way {
+            // the loop that is meant is the innermost one by now
+            Way::Outer(k, goes_on) if Some(k) == found => {
+                if goes_on {
+                    Way::Continue
+                } else {
+                    Way::Break
+                }
+            }
+            way => way,
+        };
         let Some(base) = found.and_then(|k| self.frames.get(k)).map(|f| f.base) else {
             return self.unsupported(at, "this exit", "there is no loop around it");
         };

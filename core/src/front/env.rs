@@ -83,8 +83,14 @@ pub enum Value {
     Closure(Rc<Closure>),
     /// What is left of an array from a position on that depends on loops: it can be cut to a length, or indexed.
     Tail(Tensor, Rc<Index>),
+    /// A vector without elements, and the type of its elements where it was written.
+    Empty(Option<Rc<syn::Type>>),
+    /// A vector that a loop pushes to, in its final length, and how many elements it has so far.
+    Growing(Tensor, Rc<Value>),
     /// A path to a function.
     Function(TokenStream),
+    /// Another variable, by its number: whatever its name means by now.
+    Alias(usize),
     /// An element of an array, as `iter_mut` gives it: the array's place and the position in it.
     Place(Rc<syn::Expr>, Rc<Value>),
     Axis(Size),
@@ -109,7 +115,7 @@ impl Value {
     /// Depends on a differentiated argument.
     pub fn active(&self) -> bool {
         match self {
-            Value::Tensor(t) | Value::Tail(t, _) => t.active,
+            Value::Tensor(t) | Value::Tail(t, _) | Value::Growing(t, _) => t.active,
             Value::Tuple(list) => list.iter().any(Value::active),
             Value::Struct(fields) => fields.iter().any(|f| f.1.active()),
             Value::Iter(i) => i.item.active(),
@@ -160,7 +166,7 @@ pub struct Env {
 
 impl Env {
     pub fn get(&self, name: &str) -> Option<&Binding> {
-        self.bindings.iter().rev().find(|b| b.name == name)
+        self.bindings.get(self.position(name)?)
     }
     pub fn bind(&mut self, name: impl Into<String>, value: Value, host: Option<TokenStream>) {
         let (guard, version) = (self.guards.len(), self.next_version());
@@ -168,7 +174,11 @@ impl Env {
     }
     /// Where the innermost variable of a name is.
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.bindings.iter().rposition(|b| b.name == name)
+        let k = self.bindings.iter().rposition(|b| b.name == name)?;
+        match self.bindings[k].value {
+            Value::Alias(k) => Some(k),
+            _ => Some(k),
+        }
     }
     /// Gives a variable a new value, which host code cannot name.
     pub fn assign(&mut self, k: usize, value: Value) {

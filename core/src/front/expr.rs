@@ -83,6 +83,10 @@ impl Lower {
                 (false, Some(host)) => host,
                 _ => self.if_else(i),
             },
+            Expr::Match(m) => match (self.nested() || !changes_nothing(e), self.host(e)) {
+                (false, Some(host)) => host,
+                _ => self.choice(m),
+            },
             Expr::ForLoop(f) => self.for_loop(f),
             Expr::While(w) if w.label.is_none() => self.while_loop(Some(&w.cond), &w.body, e),
             Expr::Loop(l) if l.label.is_none() => self.while_loop(None, &l.body, e),
@@ -91,10 +95,15 @@ impl Lower {
                 self.leave(Way::Return, value, r)
             }
             Expr::Break(b) if b.label.is_none() && b.expr.is_none() => self.leave(Way::Break, Value::Unit, b),
+            Expr::Break(syn::ExprBreak { label: Some(label), expr: None, .. }) => {
+                self.leave_label(label, false, e)
+            }
+            Expr::Continue(syn::ExprContinue { label: Some(label), .. }) => self.leave_label(label, true, e),
             Expr::Continue(c) if c.label.is_none() => self.leave(Way::Continue, Value::Unit, c),
             Expr::Repeat(r) => self.repeated(&r.expr, &r.len, e),
             Expr::Binary(b) => self.binary_chain(b),
             Expr::Cast(c) => self.cast(c),
+            Expr::Struct(s) => self.struct_literal(s),
             Expr::Tuple(t) if t.elems.is_empty() => Value::Unit,
             Expr::Tuple(t) => Value::Tuple(t.elems.iter().map(|e| self.expr(e)).collect()),
             Expr::Array(a) => self.array_literal(a),
@@ -143,12 +152,15 @@ impl Lower {
             return host;
         }
         let (kind, what, help): (Kind, &str, &str) = match e {
-            Expr::Match(_) => (Kind::Control, "match", "branches come with a later version"),
+            Expr::Let(_) => (
+                Kind::Control,
+                "let",
+                "take the value apart with `if let` alone, and put what else must hold into an `if` inside",
+            ),
             Expr::While(_) | Expr::Loop(_) => (Kind::Control, "label", "leave one loop at a time"),
-            Expr::Break(_) | Expr::Continue(_) => (Kind::Control, "label", "leave one loop at a time"),
+            Expr::Break(_) => (Kind::Control, "break", "keep the value in a variable around the loop"),
             Expr::Try(_) => (Kind::Control, "?", "a differentiable function has no errors to return"),
             Expr::Reference(_) => (Kind::Mutation, "&mut", "bind a new name with `let`"),
-            Expr::Struct(_) => (Kind::Unsupported, "a struct literal", "return a tuple"),
             Expr::Unsafe(_) => (Kind::Unsupported, "`unsafe`", "write safe code"),
             Expr::Async(_) | Expr::Await(_) => {
                 (Kind::Unsupported, "`async`", "compute in an ordinary function")
@@ -279,6 +291,9 @@ impl Lower {
             BinOp::Div(_) => Op::Div,
             BinOp::Rem(_) => Op::Rem,
             _ => {
+                if let Some(value) = self.bits(op, &a, &b, e) {
+                    return value;
+                }
                 let numbers = |v: &Value| matches!(v, Value::Tensor(_) | Value::Int(_));
                 if !(a.active() || b.active() || numbers(&a) && numbers(&b)) {
                     if let Some(tokens) = self.host_tokens(e) {
@@ -350,7 +365,13 @@ impl Lower {
                 (Some(x), Some(y), _) => {
                     let sign = if op == Op::Div { "/" } else { "%" };
                     let name = format!("({x}) {sign} ({y})");
-                    Value::Int(Size::sym(self.symbol(&name, true)))
+                    match (y.parse::<i64>(), name.parse::<proc_macro2::TokenStream>()) {
+                        // nothing is divided by where the branch does not run
+                        (Err(_), Ok(tokens)) if !self.env.guards.is_empty() => {
+                            Value::Int(self.rigid(&tokens))
+                        }
+                        _ => Value::Int(Size::sym(self.symbol(&name, true))),
+                    }
                 }
                 (_, _, Some(tokens)) => self.whole(&tokens),
                 _ => self.unsupported(
@@ -366,6 +387,9 @@ impl Lower {
         let value = self.expr(&c.expr);
         let name = source(&c.ty);
         let dtype = name.rsplit("::").next().and_then(scalar_type);
+        // bits may be lost
+        let known = matches!(&value, Value::Int(n) if n.as_const().is_some_and(|n| (0..128).contains(&n)));
+        let narrow = matches!(name.as_str(), "u8" | "i8" | "u16" | "i16") && !known;
         match (value, dtype) {
             (Value::Poison, _) => Value::Poison,
             (Value::Tensor(t), Some(dtype)) if dtype.is_float() => {
@@ -376,7 +400,7 @@ impl Lower {
                 self.errors.push(Kind::CastInteger, c, &[&name]);
                 Value::Poison
             }
-            (Value::Tensor(t), Some(Dtype::Int)) if self.graph.dtype(t.node) == Dtype::Int => {
+            (Value::Tensor(t), Some(Dtype::Int)) if self.graph.dtype(t.node) == Dtype::Int && !narrow => {
                 Value::Tensor(t)
             }
             (value @ (Value::Int(_) | Value::Num(_)), Some(dtype)) if dtype.is_float() => {
@@ -387,6 +411,10 @@ impl Lower {
                     Value::Tensor(self.input(&tokens, Form::Scalar(dtype), dtype, vec![], None, false))
                 }
                 None => Value::Poison,
+            },
+            (Value::Int(_) | Value::Tensor(_), Some(Dtype::Int)) if narrow => match self.host_tokens(c) {
+                Some(tokens) => self.whole(&tokens),
+                None => self.unsupported(c, &format!("`as {name}` here"), "compute in `usize`"),
             },
             (Value::Int(n), Some(Dtype::Int)) => Value::Int(n),
             (Value::Host(_), Some(Dtype::Int)) => match self.host_tokens(c) {

@@ -46,7 +46,7 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
     }
     for param in &sig.generics.params {
         if let GenericParam::Type(t) = param {
-            let help = "write f32 or f64; generics over const sizes are fine";
+            let help = "write f32 or f64, bound it by `chainrule::Real`, or by `Fn`; generics over const sizes are fine";
             errors.push(Kind::Function, t, &["a function that is generic over types", help]);
         }
     }
@@ -62,7 +62,10 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
                     errors.push(Kind::Function, word, &["a function with `&mut` arguments", help]);
                 }
             }
-            if !matches!(&*t.pat, Pat::Ident(p) if p.subpat.is_none()) {
+            let simple = matches!(&*t.pat, Pat::Ident(p) if p.subpat.is_none());
+            // `[x, y, z]: [f64; 3]`
+            let numbers = matches!((&*t.pat, &*t.ty), (Pat::Slice(_), Type::Array(_)));
+            if !simple && !numbers {
                 let help = "give the argument a name and take it apart with `let` in the body";
                 errors.push(Kind::Function, &t.pat, &["a function with a pattern as its argument", help]);
             }
@@ -75,6 +78,40 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
             &["a function without a result", "return the value to differentiate: `-> f64`"],
         );
     }
+}
+
+/// A function that is nothing by itself: its calls say which functions or float types it is about. It has no derivatives of
+/// its own and is inlined where it is called.
+pub fn template(item: &ItemFn) -> bool {
+    let generics = &item.sig.generics;
+    let type_params = || {
+        generics.params.iter().filter_map(|p| match p {
+            GenericParam::Type(t) => Some(t),
+            _ => None,
+        })
+    };
+    let real = |t: &syn::TypeParam| {
+        let own = t.bounds.iter();
+        let wheres = generics.where_clause.iter().flat_map(|w| &w.predicates).filter_map(|p| match p {
+            syn::WherePredicate::Type(p) if source(&p.bounded_ty) == t.ident.to_string() => Some(&p.bounds),
+            _ => None,
+        });
+        own.chain(wheres.flatten()).any(|b| source(b).rsplit("::").next() == Some("Real"))
+    };
+    let functions = item.sig.inputs.iter().any(|a| match a {
+        FnArg::Typed(t) => match strip(&t.ty).0 {
+            Type::ImplTrait(i) => i.bounds.iter().all(|b| source(b).contains("Fn")),
+            Type::TraitObject(i) => i.bounds.iter().any(|b| source(b).contains("Fn")),
+            _ => false,
+        },
+        FnArg::Receiver(_) => false,
+    });
+    let all = type_params().all(|t| real(t) || super::call::callable_bound(generics, t));
+    let changes = item.sig.inputs.iter().any(|a| match a {
+        FnArg::Typed(t) => matches!(&*t.ty, Type::Reference(r) if r.mutability.is_some()),
+        FnArg::Receiver(_) => false,
+    });
+    all && (functions || changes || type_params().next().is_some())
 }
 
 /// The type of the result, or those of the components of a tuple.
@@ -203,19 +240,22 @@ impl Lower {
                     self.errors.push(Kind::Type, &t.ty, &[&source(&t.ty), why]);
                 }
             }
-            if named.is_some() {
+            if named.is_some() || matches!(&*t.pat, Pat::Slice(_)) {
                 let place = ident.to_token_stream();
                 let value = self.place(&t.ty, &place, Some(args.len()), differentiated, dims.as_ref());
                 self.host_names.insert(ident.to_string());
-                bound.push((ident.clone(), value));
+                bound.push((named, &t.pat, ident.clone(), value));
             }
             let (stripped, by_ref) = strip(&t.ty);
             let form = self.form(stripped);
             args.push(Arg { ident, ty: moved(t.ty.to_token_stream()), form, by_ref, differentiated });
         }
-        for (ident, value) in bound {
-            let host = Some(ident.to_token_stream());
-            self.env.bind(ident.to_string(), value, host);
+        self.arg_spans.extend(args.iter().map(|a| (a.ident.to_string(), a.ident.span())));
+        for (named, pat, ident, value) in bound {
+            match named {
+                Some(_) => self.env.bind(ident.to_string(), value, Some(ident.to_token_stream())),
+                None => self.bind(pat, value, &[]),
+            }
         }
         if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() && self.errors.is_empty() {
             self.errors.push(Kind::NoDifferentiable, &sig.ident, &[&name]);

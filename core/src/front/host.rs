@@ -376,6 +376,12 @@ impl Lower {
                 }
             },
             Value::Int(_) => Value::Int(self.rigid(ident)),
+            Value::Empty(Some(ty)) => {
+                let ty = ty.clone();
+                let ty: syn::Type = syn::parse_quote!(Vec<#ty>);
+                let at = syn::Expr::Verbatim(ident.clone());
+                self.annotated(Value::Host(ident.clone()), &ty, &at)
+            }
             _ => Value::Host(ident.clone()),
         }
     }
@@ -392,6 +398,18 @@ impl Lower {
         out.reverse();
         out
     }
+}
+
+/// The tokens with the spans that these names have elsewhere.
+pub fn spanned(
+    tokens: TokenStream,
+    spans: &std::collections::BTreeMap<String, proc_macro2::Span>,
+) -> TokenStream {
+    walk(tokens, &mut |name| {
+        let mut name = name.clone();
+        name.set_span(*spans.get(&name.to_string())?);
+        Some(name.to_token_stream())
+    })
 }
 
 /// The identifier of the pattern under a new name, with its span.

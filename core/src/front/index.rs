@@ -69,6 +69,7 @@ impl Lower {
                 }
             }
             (Value::List(list), Value::Int(k)) => self.list_index(&list, &k, e),
+            (Value::Growing(t, _), index) => self.index_value(Value::Tensor(t), vec![index], e),
             (base, Value::Tuple(list)) => self.index_value(base, list, e),
             // `x[[i, j]]` is an array of integers
             (base, Value::Tensor(i)) if i.rank() == 1 && self.small_literal(e).is_some() => {
@@ -407,6 +408,12 @@ impl Lower {
                 }
             },
         }
+    }
+
+    /// The same as tokens, in which arguments are the user's own names.
+    pub fn rust_tokens(&self, size: &Size) -> Option<proc_macro2::TokenStream> {
+        let tokens: proc_macro2::TokenStream = self.rust_text(size)?.parse().ok()?;
+        Some(super::host::spanned(tokens, &self.arg_spans))
     }
 
     /// A size as a Rust expression over the arguments, where there is one.

@@ -59,6 +59,26 @@ fn parenthesise(e: &mut Expr) {
     }
 }
 
+/// Whether the function has derivatives only where it is called.
+pub fn is_template(item: &TokenStream, attr: &TokenStream) -> bool {
+    if !attr.is_empty() || super::too_deep(item).is_some() {
+        return false;
+    }
+    syn::parse2::<syn::ItemFn>(item.clone()).is_ok_and(|item| super::function::template(&item))
+}
+
+/// The visibility among the tokens before `fn`.
+pub fn visibility(tokens: TokenStream) -> TokenStream {
+    let list: Vec<TokenTree> = tokens.into_iter().collect();
+    let at = list.iter().position(|t| matches!(t, TokenTree::Ident(i) if i == "pub"));
+    let Some(at) = at else { return TokenStream::new() };
+    let scope = match list.get(at + 1) {
+        Some(TokenTree::Group(g)) if g.delimiter() == Delimiter::Parenthesis => Some(list[at + 1].clone()),
+        _ => None,
+    };
+    std::iter::once(list[at].clone()).chain(scope).collect()
+}
+
 /// The name under which other expansions ask for a function or struct; a method has none.
 pub fn item_name(item: &TokenStream) -> Option<Ident> {
     let mut tokens = item.clone().into_iter();

@@ -15,6 +15,9 @@ use syn::{Expr, Token};
 
 impl Lower {
     pub fn macro_call(&mut self, m: &syn::ExprMacro) -> Value {
+        if let Some(value) = self.stops(&m.mac) {
+            return value;
+        }
         let name = m.mac.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
         let tokens = m.mac.tokens.clone();
         match name.as_str() {
@@ -36,6 +39,9 @@ impl Lower {
                 if let Ok((value, len)) = repeat.parse2(tokens.clone()) {
                     return self.repeated(&value, &len, m);
                 }
+                if tokens.is_empty() {
+                    return Value::Empty(None);
+                }
                 let literal = proc_macro2::Group::new(proc_macro2::Delimiter::Bracket, tokens);
                 match syn::parse2::<syn::ExprArray>(literal.to_token_stream()) {
                     Ok(literal) => self.array_literal(&literal),
@@ -52,6 +58,7 @@ impl Lower {
                     Err(_) => self.unsupported(m, "this macro call", "write the elements out"),
                 }
             }
+            "matches" => self.matches(tokens, m),
             _ => {
                 if let Some(host) = self.host(m) {
                     return host;
@@ -241,7 +248,7 @@ impl Lower {
         self.row(values, dtype.unwrap_or(Dtype::F64), a)
     }
 
-    fn row(&mut self, values: Vec<Value>, dtype: Dtype, at: &dyn ToTokens) -> Value {
+    pub fn row(&mut self, values: Vec<Value>, dtype: Dtype, at: &dyn ToTokens) -> Value {
         let mut parts = Vec::new();
         for (k, value) in values.into_iter().enumerate() {
             let Some(t) = self.tensor(value, Some(dtype), at) else { return Value::Poison };

@@ -41,6 +41,12 @@ pub fn float_constant(segments: &[String]) -> Option<Value> {
     if !single && !segments.iter().any(|s| s == "f64") {
         return None;
     }
+    // those of `chainrule::Real`
+    match name.as_str() {
+        "ZERO" => return Some(Value::Num(Num { v64: 0.0, v32: 0.0 })),
+        "ONE" => return Some(Value::Num(Num { v64: 1.0, v32: 1.0 })),
+        _ => {}
+    }
     macro_rules! table {
         ($($name:ident),+ ; $($own:ident),+) => {
             match name.as_str() {

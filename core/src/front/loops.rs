@@ -33,7 +33,29 @@ struct Carried {
 
 impl Lower {
     pub fn for_loop(&mut self, e: &ExprForLoop) -> Value {
-        let items = self.expr(&e.expr);
+        let mark = self.env.bindings.len();
+        let value = self.loop_over(e);
+        self.env.bindings.truncate(mark);
+        value
+    }
+
+    fn loop_over(&mut self, e: &ExprForLoop) -> Value {
+        let items = match &*e.expr {
+            // as `iter_mut`
+            Expr::Reference(r) if r.mutability.is_some() => match self.expr(&r.expr) {
+                Value::Tensor(t) if t.rank() > 0 && !t.nd => {
+                    let t = self.canonical(&t);
+                    self.places(&t, &r.expr)
+                }
+                Value::Poison => Value::Poison,
+                _ => self.unsupported(
+                    &e.expr,
+                    "a loop over this value",
+                    "loop over a range and write by position",
+                ),
+            },
+            items => self.expr(items),
+        };
         let iter = match items {
             Value::Iter(i) => i,
             Value::Tensor(t) if t.rank() > 0 => {
@@ -45,7 +67,7 @@ impl Lower {
             }
             Value::Tuple(list) => {
                 for item in list {
-                    self.once(&e.pat, item, &e.body, e);
+                    self.once(&e.pat, item, e);
                 }
                 return Value::Unit;
             }
@@ -60,9 +82,9 @@ impl Lower {
         };
         match (iter.dims.as_slice(), iter.axes.as_slice()) {
             ([_], [Some(axis)]) => {
-                self.iterate(*axis, &Turns::Items(&e.pat, &iter), &e.body, e);
+                self.iterate(*axis, &Turns::Items(&e.pat, &iter), &e.body, label_of(e), e);
             }
-            ([_], [None]) => self.once(&e.pat, iter.item.clone(), &e.body, e),
+            ([_], [None]) => self.once(&e.pat, iter.item.clone(), e),
             _ => {
                 let help = "write a loop for each dimension";
                 return self.unsupported(&e.expr, "a loop over several dimensions at once", help);
@@ -81,18 +103,23 @@ impl Lower {
     }
 
     /// A single iteration.
-    fn once(&mut self, pat: &Pat, item: Value, body: &Block, at: &dyn ToTokens) {
+    fn once(&mut self, pat: &Pat, item: Value, at: &ExprForLoop) {
+        let (body, label) = (&at.body, label_of(at));
         let mark = self.env.bindings.len();
         let base = self.env.guards.len();
-        self.frames.push(Frame { is_loop: true, base, exits: vec![] });
+        self.frames.push(Frame { is_loop: true, label, base, exits: vec![] });
         self.bind(pat, item, &[]);
         self.block(body);
         let exits = self.frames.pop().map_or(vec![], |f| f.exits);
         self.env.bindings.truncate(mark);
         self.env.guards.truncate(base);
-        let returns = exits.iter().any(|e| e.way == Way::Return);
+        let returns = exits.iter().any(|e| matches!(e.way, Way::Return | Way::Outer(..)));
         if returns {
-            self.unsupported(at, "`return` inside of this loop", "leave the loop with `break`");
+            self.unsupported(
+                at,
+                "a way out of this loop that leaves more than it",
+                "leave the loop with `break`",
+            );
         }
         let ended = std::mem::take(&mut self.dead);
         self.join(exits, ended, mark, at);
@@ -146,7 +173,7 @@ impl Lower {
             info.counted = true;
         }
         let axis = self.graph.axis_of(&size, 0);
-        let broken = self.iterate(axis, &Turns::While(cond), body, at);
+        let broken = self.iterate(axis, &Turns::While(cond), body, None, at);
         // nothing follows a loop that is left by `return` alone
         self.dead |= cond.is_none() && !broken;
         Value::Unit
@@ -155,17 +182,38 @@ impl Lower {
     /// The body along an axis.
     ///
     /// Gives whether control may leave the loop by `break`.
-    fn iterate(&mut self, axis: AxisId, turns: &Turns, body: &Block, at: &dyn ToTokens) -> bool {
+    fn iterate(
+        &mut self,
+        axis: AxisId,
+        turns: &Turns,
+        body: &Block,
+        label: Option<String>,
+        at: &dyn ToTokens,
+    ) -> bool {
         let mut roots = Roots::default();
         roots.visit_block(body);
+        // a variable of `iter_mut` is an element of an array around the loop
+        if let Turns::Items(_, iter) = turns {
+            behind(&iter.item, &mut roots);
+        }
         let mark = self.env.bindings.len();
         let base = self.env.guards.len();
         self.outer.push(axis);
         let scan = self.graph.add_scan(axis, false);
         let touched = self.mentions_active(body) || matches!(turns, Turns::Items(_, i) if i.item.active());
-        let mut carried = Vec::new();
+        let mut carried: Vec<Carried> = Vec::new();
         for name in &roots.names {
-            let Some(carry) = self.carried(name, scan, touched, at) else { continue };
+            if let Turns::Items(pat, iter) = turns {
+                self.reserved(name, axis, (pat, iter, body), roots.leaves, at);
+            }
+        }
+        for name in &roots.names {
+            // two names may mean one variable
+            let Some(k) = self.root_position(name) else { continue };
+            if carried.iter().any(|c| c.binding == k) {
+                continue;
+            }
+            let Some(carry) = self.carried(name, k, scan, touched, at) else { continue };
             carried.push(carry);
         }
         // a loop that may end early goes on idle
@@ -174,13 +222,15 @@ impl Lower {
             let outer = self.outer.clone();
             (yes, self.graph.carry(scan, &outer, yes))
         });
-        self.frames.push(Frame { is_loop: true, base, exits: vec![] });
+        self.frames.push(Frame { is_loop: true, label, base, exits: vec![] });
         let entered = match turns {
             Turns::Items(pat, iter) => {
                 self.env.guards.extend(running.map(|r| r.1));
                 self.env.guards.extend(iter.mask);
                 let entered = self.guard_from(base);
-                self.bind(pat, iter.item.clone(), &[]);
+                // the iterations that are left out send nothing back
+                let item = self.guarded(iter.item.clone(), base);
+                self.bind(pat, item, &[]);
                 entered
             }
             Turns::While(cond) => {
@@ -204,15 +254,19 @@ impl Lower {
         self.env.guards.truncate(base);
         let broken = exits.iter().any(|e| e.way == Way::Break);
         let mut stop: Option<NodeId> = None;
-        let mut returned: Vec<(NodeId, Value)> = Vec::new();
+        // exits that leave more than the loop, by where they go
+        let mut returned: Vec<(Way, Vec<(NodeId, Value)>)> = Vec::new();
         for exit in exits.iter().filter(|e| e.way != Way::Continue) {
             let cond = exit.cond.unwrap_or_else(|| self.graph.constant(1.0, Dtype::Bool));
             stop = Some(match stop {
                 None => cond,
                 Some(s) => self.graph.apply(Op::Or, &[s, cond]),
             });
-            if exit.way == Way::Return {
-                returned.push((cond, exit.value.clone()));
+            if exit.way != Way::Break {
+                match returned.iter_mut().find(|r| r.0 == exit.way) {
+                    Some((_, list)) => list.push((cond, exit.value.clone())),
+                    None => returned.push((exit.way, vec![(cond, exit.value.clone())])),
+                }
             }
         }
         self.join(exits, ended, mark, at);
@@ -239,7 +293,9 @@ impl Lower {
             let go_on = self.graph.apply(Op::Not, &[stop]);
             let next = self.graph.apply(Op::And, &[running, go_on]);
             variables.push(Variable { carry: running, init: yes, next });
-            results = self.returning(scan, running, &returned, &mut variables, at);
+            for (way, list) in &returned {
+                results.push((*way, self.returning(scan, list, &mut variables, at)));
+            }
         } else if let Some((yes, running)) = running {
             variables.push(Variable { carry: running, init: yes, next: running });
         }
@@ -258,7 +314,10 @@ impl Lower {
             }
             let old = self.env.bindings[c.binding].value.clone();
             let mut tensors = tensors.into_iter();
-            let value = rebuilt(&old, &mut tensors);
+            let value = match rebuilt(&old, &mut tensors) {
+                Value::Growing(t, _) => Value::Tensor(t),
+                value => value,
+            };
             if let Value::Tensor(t) = &value {
                 self.graph.set_name(t.node, &c.name);
             }
@@ -267,7 +326,10 @@ impl Lower {
         if running.is_some() {
             values.next();
         }
-        self.leave_after(results, values.collect(), at);
+        for (way, results) in results {
+            let of_way: Vec<NodeId> = values.by_ref().take(1 + results.len()).collect();
+            self.leave_after(way, returned_shape(&returned, way), results, of_way, at);
+        }
         broken
     }
 
@@ -275,13 +337,11 @@ impl Lower {
     fn returning(
         &mut self,
         scan: crate::ir::ScanId,
-        running: NodeId,
         returned: &[(NodeId, Value)],
         variables: &mut Vec<Variable>,
         at: &dyn ToTokens,
     ) -> Vec<(Value, Tensor)> {
         let Some((_, first)) = returned.first() else { return vec![] };
-        let _ = running;
         let outer = self.outer.clone();
         let no = self.graph.constant(0.0, Dtype::Bool);
         let flag = self.graph.carry(scan, &outer, no);
@@ -312,37 +372,51 @@ impl Lower {
     }
 
     /// After the loop: the function returns where the loop did.
-    fn leave_after(&mut self, results: Vec<(Value, Tensor)>, values: Vec<NodeId>, at: &dyn ToTokens) {
-        let (Some(flag), Some((shape, _))) = (values.first().copied(), results.first()) else { return };
+    fn leave_after(
+        &mut self,
+        way: Way,
+        shape: Value,
+        results: Vec<(Value, Tensor)>,
+        values: Vec<NodeId>,
+        at: &dyn ToTokens,
+    ) {
+        let Some(flag) = values.first().copied() else { return };
         let mut tensors = Vec::new();
         for ((_, t), node) in results.iter().zip(&values[1..]) {
             let active = self.depends_on_active(*node);
             let t = Tensor { node: *node, active, ..t.clone() };
             tensors.push(self.canonical(&t));
         }
-        let value = rebuilt(shape, &mut tensors.into_iter());
+        let value = rebuilt(&shape, &mut tensors.into_iter());
         self.env.guards.push(flag);
-        self.leave(Way::Return, value, at);
+        self.leave(way, value, at);
         self.dead = false;
         self.env.guards.pop();
         let not = self.graph.apply(Op::Not, &[flag]);
         self.env.guards.push(not);
     }
 
+    /// The variable that a name means, or that holds what it is an element of.
+    fn root_position(&self, name: &str) -> Option<usize> {
+        let mut k = self.env.position(name)?;
+        // each is an element of an earlier one
+        while let Value::Place(base, _) = &self.env.bindings[k].value {
+            let root = assigned(&|roots: &mut Roots| roots.root(base));
+            k = self.env.position(root.first()?).filter(|j| *j < k)?;
+        }
+        Some(k)
+    }
+
     /// Makes a variable of the scope a variable of the scan.
     fn carried(
         &mut self,
         name: &str,
+        k: usize,
         scan: crate::ir::ScanId,
         touched: bool,
         at: &dyn ToTokens,
     ) -> Option<Carried> {
-        let k = self.env.position(name)?;
         let binding = self.env.bindings[k].clone();
-        if let Value::Place(base, _) = &binding.value {
-            let root = assigned(&|roots: &mut Roots| roots.root(base));
-            return self.carried(root.first()?, scan, touched, at);
-        }
         if binding.value.is_poison() {
             return None;
         }
@@ -379,7 +453,7 @@ impl Lower {
                 Value::Tuple(list) => stack.extend(list.into_iter().rev()),
                 Value::Struct(fields) => stack.extend(fields.iter().rev().map(|f| f.1.clone())),
                 Value::Unit => {}
-                Value::Tensor(t) => out.push(t),
+                Value::Tensor(t) | Value::Growing(t, _) => out.push(t),
                 Value::Int(_) => out.push(self.tensor(value, Some(Dtype::Int), at)?),
                 Value::Num(_) => {
                     let known = like.get(out.len()).map(|l| self.graph.dtype(l.0.node));
@@ -430,6 +504,25 @@ impl Lower {
     }
 }
 
+/// A value of the kind that the loop leaves with.
+fn returned_shape(returned: &[(Way, Vec<(NodeId, Value)>)], way: Way) -> Value {
+    let found = returned.iter().find(|r| r.0 == way).and_then(|r| r.1.first());
+    found.map_or(Value::Unit, |r| r.1.clone())
+}
+
+/// The arrays whose elements are places in the value.
+fn behind(value: &Value, roots: &mut Roots) {
+    match value {
+        Value::Place(base, _) => roots.root(base),
+        Value::Tuple(list) => list.iter().for_each(|v| behind(v, roots)),
+        _ => {}
+    }
+}
+
+fn label_of(e: &ExprForLoop) -> Option<String> {
+    e.label.as_ref().map(|l| l.name.ident.to_string())
+}
+
 /// The value with other numbers in it.
 fn rebuilt(value: &Value, next: &mut dyn Iterator<Item = Tensor>) -> Value {
     match value {
@@ -438,6 +531,7 @@ fn rebuilt(value: &Value, next: &mut dyn Iterator<Item = Tensor>) -> Value {
             Value::Struct(Rc::new(fields.iter().map(|f| (f.0.clone(), rebuilt(&f.1, next))).collect()))
         }
         Value::Unit => Value::Unit,
+        Value::Growing(_, len) => next.next().map_or(Value::Poison, |t| Value::Growing(t, len.clone())),
         _ => next.next().map_or(Value::Poison, Value::Tensor),
     }
 }

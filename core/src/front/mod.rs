@@ -6,6 +6,8 @@
 //! Invariant: only this room reads `syn`; an expression that is not understood is an error, never a missing derivative.
 
 mod call;
+mod changes;
+mod choices;
 mod close;
 mod control;
 mod definitions;
@@ -22,10 +24,13 @@ mod loops;
 mod methods;
 mod nn;
 mod options;
+mod patterns;
 mod place;
 mod requests;
 mod scope;
 mod stmt;
+mod stops;
+mod structs;
 mod tensor;
 mod types;
 
@@ -33,7 +38,7 @@ mod types;
 mod tests;
 
 pub use definitions::{path_key, Definition, Definitions};
-pub use item::{item_name, without_attributes};
+pub use item::{is_template, item_name, visibility, without_attributes};
 pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};
@@ -144,6 +149,10 @@ struct Lower {
     outputs: Vec<crate::signature::Output>,
     /// Whether the type that is read belongs to a field.
     in_field: bool,
+    /// Where the arguments' names stand.
+    arg_spans: BTreeMap<String, proc_macro2::Span>,
+    /// While a loop's body is run to see what it pushes: the first item.
+    first_push: Option<Option<env::Value>>,
 }
 
 impl Lower {
@@ -166,6 +175,8 @@ impl Lower {
             asked_symbols: BTreeMap::new(),
             outputs: vec![],
             in_field: false,
+            arg_spans: BTreeMap::new(),
+            first_push: None,
         }
     }
 

@@ -30,6 +30,11 @@ impl Lower {
             BinOp::MulAssign(_) => BinOp::Mul(Default::default()),
             BinOp::DivAssign(_) => BinOp::Div(Default::default()),
             BinOp::RemAssign(_) => BinOp::Rem(Default::default()),
+            BinOp::ShlAssign(_) => BinOp::Shl(Default::default()),
+            BinOp::ShrAssign(_) => BinOp::Shr(Default::default()),
+            BinOp::BitAndAssign(_) => BinOp::BitAnd(Default::default()),
+            BinOp::BitOrAssign(_) => BinOp::BitOr(Default::default()),
+            BinOp::BitXorAssign(_) => BinOp::BitXor(Default::default()),
             _ => return self.unsupported(b, &format!("`{}`", source(&b.op)), "write it as arithmetic"),
         };
         let right = self.expr(&b.right);
@@ -135,6 +140,26 @@ impl Lower {
                 index.reverse();
                 self.store_element(base, index, value, at);
             }
+            Expr::Infer(_) => {}
+            Expr::Tuple(t) => match value {
+                Value::Tuple(list) if list.len() == t.elems.len() => {
+                    for (place, value) in t.elems.iter().zip(list) {
+                        self.store(place, value, at);
+                    }
+                }
+                Value::Poison => t.elems.iter().for_each(|place| self.store(place, Value::Poison, at)),
+                _ => {
+                    let help = "assign a tuple of as many parts";
+                    self.unsupported(place, "this assignment", help);
+                }
+            },
+            Expr::Array(a) if matches!(&value, Value::Tensor(t) if t.rank() > 0) => {
+                for (k, place) in a.elems.iter().enumerate() {
+                    let k = Value::Int(self.int(k as i64));
+                    let part = self.index_value(value.clone(), vec![k], at);
+                    self.store(place, part, at);
+                }
+            }
             _ => {
                 self.unsupported(place, "this assignment", "assign to a variable, an element or a field");
             }
@@ -148,11 +173,11 @@ impl Lower {
                 let dtype = self.graph.dtype(t.node);
                 self.tensor(new, Some(dtype), at).map_or(Value::Poison, Value::Tensor)
             }
-            (_, new) => new,
+            (old, new) => self.ordered(old, new),
         }
     }
 
-    fn store_element(&mut self, base: &Expr, index: Vec<Value>, value: Value, at: &dyn ToTokens) {
+    pub fn store_element(&mut self, base: &Expr, index: Vec<Value>, value: Value, at: &dyn ToTokens) {
         if let Some((outer, first)) = self.aliased(base) {
             let mut all = vec![first];
             all.extend(index);
@@ -192,7 +217,13 @@ impl Lower {
     }
 
     /// The array with one element, or one subarray, changed.
-    fn written(&mut self, t: &Tensor, index: Vec<Value>, value: Value, at: &dyn ToTokens) -> Option<Tensor> {
+    pub fn written(
+        &mut self,
+        t: &Tensor,
+        index: Vec<Value>,
+        value: Value,
+        at: &dyn ToTokens,
+    ) -> Option<Tensor> {
         if index.len() > t.rank() || (t.nd && index.len() < t.rank()) {
             let text = format!("{} positions", t.rank());
             self.errors.push(Kind::Argument, at, &["this index", &text, ""]);
@@ -232,6 +263,38 @@ impl Lower {
             false => self.graph.write(t.node, dims, places, vec![], node),
         };
         Some(Tensor { node, active: t.active || value.active, ..t })
+    }
+
+    /// A place that means the same wherever it is looked at: its variable by number, its positions by value.
+    pub fn frozen(&mut self, place: &Expr) -> Option<Expr> {
+        let mut hidden = |run: &mut Self, value: Value| -> Expr {
+            let name = quote::format_ident!("chainrule_place_{}", run.env.bindings.len());
+            run.env.bind(name.to_string(), value, None);
+            syn::parse_quote!(#name)
+        };
+        Some(match place {
+            Expr::Path(p) => {
+                let k = self.env.position(&p.path.get_ident()?.to_string())?;
+                match &self.env.bindings[k].value {
+                    Value::Place(..) => place.clone(),
+                    _ => hidden(self, Value::Alias(k)),
+                }
+            }
+            Expr::Paren(p) => self.frozen(&p.expr)?,
+            Expr::Field(f) => {
+                Expr::Field(syn::ExprField { base: Box::new(self.frozen(&f.base)?), ..f.clone() })
+            }
+            Expr::Index(i) => {
+                if matches!(super::index::strip(&i.index), Expr::Range(_)) {
+                    return None;
+                }
+                let base = self.frozen(&i.expr)?;
+                let at = self.expr(&i.index);
+                let index = hidden(self, at);
+                Expr::Index(syn::ExprIndex { expr: Box::new(base), index: Box::new(index), ..i.clone() })
+            }
+            _ => return None,
+        })
     }
 
     /// The array and the position behind a variable of `iter_mut`.
@@ -283,6 +346,7 @@ const CHANGING: &[&str] = &[
     "column_mut",
     "slice_mut",
     "copy_from_slice",
+    "extend_from_slice",
     "clone_from_slice",
     "chunks_exact_mut",
     "chunks_mut",
@@ -304,6 +368,8 @@ impl Roots {
                 Expr::Unary(u) => &u.expr,
                 Expr::MethodCall(m) => &m.receiver,
                 Expr::Reference(r) => &r.expr,
+                Expr::Tuple(t) => return t.elems.iter().for_each(|e| self.root(e)),
+                Expr::Array(a) => return a.elems.iter().for_each(|e| self.root(e)),
                 Expr::Path(p) => {
                     if let Some(name) = p.path.get_ident().map(|i| i.to_string()) {
                         if !self.names.contains(&name) {
@@ -345,6 +411,9 @@ impl<'ast> Visit<'ast> for Roots {
         self.leaves |= self.loops == 0 || e.label.is_some();
         syn::visit::visit_expr_break(self, e);
     }
+    fn visit_expr_continue(&mut self, e: &'ast syn::ExprContinue) {
+        self.leaves |= e.label.is_some();
+    }
     fn visit_expr_return(&mut self, e: &'ast syn::ExprReturn) {
         self.leaves = true;
         syn::visit::visit_expr_return(self, e);
@@ -370,6 +439,20 @@ impl<'ast> Visit<'ast> for Roots {
         syn::visit::visit_expr_loop(self, e);
         self.loops -= 1;
     }
+}
+
+/// The block may leave its function early.
+pub fn returns(block: &syn::Block) -> bool {
+    struct Returns(bool);
+    impl<'ast> Visit<'ast> for Returns {
+        fn visit_expr_return(&mut self, _: &'ast syn::ExprReturn) {
+            self.0 = true;
+        }
+        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
+    }
+    let mut found = Returns(false);
+    found.visit_block(block);
+    found.0
 }
 
 /// The expression assigns to nothing and leaves nothing.

@@ -6,7 +6,7 @@
 
 use super::definitions::path_key;
 use super::function::arg_ident;
-use super::stmt::variables;
+use super::patterns::variables;
 use super::types::{scalar_type, strip};
 use crate::diag::Errors;
 use proc_macro2::TokenStream;
@@ -30,7 +30,11 @@ pub fn requests(item: &TokenStream, attr: &TokenStream) -> Vec<TokenStream> {
     }
     for arg in &item.sig.inputs {
         let FnArg::Typed(arg) = arg else { continue };
-        let Some(ident) = arg_ident(&arg.pat) else { continue };
+        let Some(ident) = arg_ident(&arg.pat) else {
+            walk.types(&arg.ty, 0);
+            walk.pattern(&arg.pat, may_be_active(&arg.ty));
+            continue;
+        };
         let name = ident.to_string();
         let active = asked.wrt.as_ref().is_none_or(|w| w.contains(&ident));
         if active {
@@ -109,6 +113,7 @@ fn standard(name: &str) -> bool {
                 | "arr0"
                 | "arr1"
                 | "arr2"
+                | "from_fn"
         )
 }
 
@@ -159,14 +164,24 @@ impl Walk {
 
     fn function(&mut self, path: &syn::Path) {
         let names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
-        let Some(last) = names.last() else { return };
-        let local = names.len() == 1 && self.locals.contains(last);
+        let (Some(last), Some(first)) = (names.last(), names.first()) else { return };
+        // a closure, or a function of a type parameter
+        let local = self.locals.contains(first);
         let owner_known =
             names.iter().rev().skip(1).any(|n| standard(n) || matches!(n.as_str(), "std" | "core" | "alloc"));
         let constructor = last.chars().next().is_some_and(|c| c.is_uppercase());
         if !local && !owner_known && !constructor && !standard(last) {
             self.ask(path);
         }
+    }
+
+    /// The names of a pattern are variables; of a value that may carry a derivative, so do they.
+    fn pattern(&mut self, pat: &syn::Pat, active: bool) {
+        let names = super::patterns::named(pat);
+        if active {
+            self.tainted.extend(names.clone());
+        }
+        self.locals.extend(names);
     }
 
     /// May carry a derivative.
@@ -279,6 +294,18 @@ impl<'ast> Visit<'ast> for Walk {
         }
         self.locals.extend(names);
         self.visit_block(&l.body);
+    }
+    fn visit_expr_match(&mut self, m: &'ast syn::ExprMatch) {
+        let active = self.active(&m.expr);
+        for arm in &m.arms {
+            self.pattern(&arm.pat, active);
+        }
+        visit::visit_expr_match(self, m);
+    }
+    fn visit_expr_let(&mut self, l: &'ast syn::ExprLet) {
+        let active = self.active(&l.expr);
+        self.pattern(&l.pat, active);
+        visit::visit_expr_let(self, l);
     }
     fn visit_expr_assign(&mut self, a: &'ast syn::ExprAssign) {
         visit::visit_expr_assign(self, a);

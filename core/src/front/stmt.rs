@@ -3,6 +3,7 @@
 //! Invariant: statements touch nothing but the environment and the graph, so control flow can run them on a snapshot.
 
 use super::env::Value;
+use super::patterns::{named, variables};
 use super::types::Known;
 use super::Lower;
 use crate::diag::{source, Kind};
@@ -57,6 +58,7 @@ impl Lower {
                     let help = "move it out of the function";
                     self.errors.push(Kind::Unsupported, item, &["an item inside the body", help]);
                 }
+                Stmt::Macro(m) if self.stops(&m.mac).is_some() => {}
                 Stmt::Macro(m) if !last && self.keep_statement(&m.mac.to_token_stream()) => {}
                 Stmt::Macro(m) => {
                     self.errors.push(Kind::Macro, &m.mac, &[&source(&m.mac.path)]);
@@ -96,13 +98,15 @@ impl Lower {
             names.into_iter().for_each(|name| self.env.bind(name, Value::Unit, None));
             return;
         };
-        if let Some((word, _)) = &init.diverge {
-            self.errors.push(Kind::Unsupported, word, &["`let … else`", "write the values without a choice"]);
-            return self.bind_poison(pat);
+        if let Some((_, other)) = &init.diverge {
+            return self.let_else(pat, &init.expr, other);
         }
         let mut value = self.expr(&init.expr);
         let mut names = Vec::new();
         let mutable = variables(pat, &mut names);
+        if let (Value::Host(_), false) = (&value, plain(pat)) {
+            return self.apart(pat, &value);
+        }
         let host_init = match value.active() {
             true => None,
             false => self.host_tokens(&init.expr),
@@ -130,6 +134,26 @@ impl Lower {
         self.env.bindings[mark..].iter_mut().for_each(|b| b.mutable = mutable);
     }
 
+    /// Takes a value apart that only rustc knows: a `let` for each name.
+    fn apart(&mut self, pat: &Pat, value: &Value) {
+        let pat = if let Pat::Type(p) = pat { &*p.pat } else { pat };
+        for name in named(pat) {
+            let Some(part) = self.about(value, pat, Some(&name), true) else {
+                self.env.bind(name, Value::Poison, None);
+                continue;
+            };
+            let host = match self.nested() {
+                true => part,
+                false => {
+                    let ident = syn::parse_str::<proc_macro2::TokenStream>(&name).unwrap_or_default();
+                    let kept = self.keep_let(std::slice::from_ref(&name), &ident, None, part.clone());
+                    kept.into_iter().next().map_or(part, |k| k.1)
+                }
+            };
+            self.env.bind(name, Value::Host(host.clone()), Some(host));
+        }
+    }
+
     /// Inside of a loop or a branch: what runs there cannot be moved out of it.
     pub fn nested(&self) -> bool {
         !self.env.guards.is_empty() || self.frames.iter().any(|f| f.is_loop)
@@ -147,6 +171,7 @@ impl Lower {
                     Value::Tensor(self.input(&tokens, form, dtype, dims, None, false))
                 }
             },
+            (Value::Empty(_), Known::Numbers(Form::Slice(_), _)) => Value::Empty(element(ty)),
             (Value::Num(_), Known::Numbers(Form::Scalar(dtype), _)) if !dtype.is_float() => Value::Poison,
             (value @ (Value::Num(_) | Value::Tensor(_)), Known::Numbers(form, dtype)) => {
                 let tokens = at.to_token_stream();
@@ -164,137 +189,29 @@ impl Lower {
 
     /// An inactive integer whose value only the running program knows.
     pub fn rigid(&mut self, tokens: &TokenStream) -> crate::ir::Size {
-        let name = source(tokens);
+        let name = source(&self.in_branch(tokens));
         crate::ir::Size::sym(self.symbol(&name, true))
-    }
-
-    /// Binds the names of a pattern to the parts of a value.
-    pub fn bind(&mut self, pat: &Pat, value: Value, kept: &[(String, TokenStream)]) {
-        let host_of = |name: &str| kept.iter().find(|k| k.0 == name).map(|k| k.1.clone());
-        match pat {
-            Pat::Ident(p) if p.subpat.is_none() => {
-                let name = p.ident.to_string();
-                let host = host_of(&name).or_else(|| self.host_position(&name, &value));
-                if let Value::Tensor(tensor) = &value {
-                    self.graph.set_name(tensor.node, &name);
-                }
-                self.env.bind(name, value, host);
-            }
-            Pat::Wild(_) => {}
-            Pat::Paren(p) => self.bind(&p.pat, value, kept),
-            Pat::Reference(p) => self.bind(&p.pat, value, kept),
-            Pat::Type(p) => {
-                let at = Expr::Verbatim(pat.to_token_stream());
-                let value = self.annotated(value, &p.ty, &at);
-                self.bind(&p.pat, value, kept);
-            }
-            Pat::Tuple(p) => {
-                let parts: Vec<Value> = match value {
-                    Value::Tuple(list) if list.len() == p.elems.len() => list,
-                    Value::Host(_) => {
-                        let mut parts = Vec::new();
-                        for elem in &p.elems {
-                            let mut names = Vec::new();
-                            variables(elem, &mut names);
-                            let host = names.first().and_then(|n| host_of(n));
-                            parts.push(host.map_or(Value::Poison, Value::Host));
-                        }
-                        parts
-                    }
-                    Value::Poison => vec![Value::Poison; p.elems.len()],
-                    _ => {
-                        let help = "a tuple is taken apart with as many names as it has parts";
-                        self.errors.push(Kind::Unsupported, pat, &["this pattern", help]);
-                        vec![Value::Poison; p.elems.len()]
-                    }
-                };
-                for (elem, part) in p.elems.iter().zip(parts) {
-                    self.bind(elem, part, kept);
-                }
-            }
-            Pat::Struct(p) if matches!(value, Value::Struct(_)) => {
-                for field in &p.fields {
-                    let name = field.member.to_token_stream().to_string();
-                    let part = self.part(&value, &name, field);
-                    self.bind(&field.pat, part, kept);
-                }
-            }
-            Pat::TupleStruct(p) if matches!(value, Value::Struct(_)) => {
-                let total = if let Value::Struct(fields) = &value { fields.len() } else { 0 };
-                let mut skipped = 0;
-                for (k, elem) in p.elems.iter().enumerate() {
-                    if matches!(elem, Pat::Rest(_)) {
-                        skipped = total.wrapping_sub(p.elems.len());
-                        continue;
-                    }
-                    let k = k.wrapping_add(skipped);
-                    let part = self.part(&value, &k.to_string(), elem);
-                    self.bind(elem, part, kept);
-                }
-            }
-            Pat::Slice(p) if matches!(value, Value::Tensor(_)) => {
-                for (k, elem) in p.elems.iter().enumerate() {
-                    let at = Value::Int(self.int(k as i64));
-                    let part = self.index_value(value.clone(), vec![at], pat);
-                    self.bind(elem, part, &[]);
-                }
-            }
-            _ => {
-                if !value.is_poison() {
-                    let help = "names and tuples of names are";
-                    self.errors.push(Kind::Unsupported, pat, &["this pattern", help]);
-                }
-                self.bind_poison(pat);
-            }
-        }
-    }
-
-    /// A field that a pattern names.
-    fn part(&mut self, value: &Value, name: &str, at: &dyn ToTokens) -> Value {
-        let Value::Struct(fields) = value else { return Value::Poison };
-        match fields.iter().find(|f| f.0 == name) {
-            Some((_, Value::Opaque(why))) => {
-                self.errors.push(Kind::Unsupported, at, &[&format!("the field `{name}`: {why}"), ""]);
-                Value::Poison
-            }
-            Some((_, part)) => part.clone(),
-            None => {
-                self.errors.push(Kind::Unsupported, at, &[&format!("the field `{name}`"), ""]);
-                Value::Poison
-            }
-        }
-    }
-
-    fn bind_poison(&mut self, pat: &Pat) {
-        let mut names = Vec::new();
-        variables(pat, &mut names);
-        for name in names {
-            self.env.bind(name, Value::Poison, None);
-        }
     }
 }
 
-/// The names that a pattern binds; whether one is mutable. Patterns are as deep as their tokens, which are bounded.
-pub fn variables(pat: &Pat, out: &mut Vec<String>) -> bool {
-    let mut all = |pats: &mut dyn Iterator<Item = &Pat>| {
-        let mut mutable = false;
-        for p in pats {
-            mutable |= variables(p, out);
-        }
-        mutable
-    };
+/// The type of a vector's elements.
+fn element(ty: &Type) -> Option<std::rc::Rc<Type>> {
+    let Type::Path(p) = super::types::strip(ty).0 else { return None };
+    let syn::PathArguments::AngleBracketed(a) = &p.path.segments.last()?.arguments else { return None };
+    match a.args.first()? {
+        syn::GenericArgument::Type(t) => Some(std::rc::Rc::new(t.clone())),
+        _ => None,
+    }
+}
+
+/// A name, or a tuple of names.
+fn plain(pat: &Pat) -> bool {
     match pat {
-        Pat::Ident(p) => {
-            out.push(p.ident.to_string());
-            p.mutability.is_some()
-        }
-        Pat::Tuple(p) => all(&mut p.elems.iter()),
-        Pat::Slice(p) => all(&mut p.elems.iter()),
-        Pat::TupleStruct(p) => all(&mut p.elems.iter()),
-        Pat::Struct(p) => all(&mut p.fields.iter().map(|f| &*f.pat)),
-        Pat::Paren(p) => variables(&p.pat, out),
-        Pat::Reference(p) => variables(&p.pat, out),
-        Pat::Type(p) => variables(&p.pat, out),
+        Pat::Ident(p) => p.subpat.is_none(),
+        Pat::Wild(_) => true,
+        Pat::Tuple(p) => p.elems.iter().all(plain),
+        Pat::Paren(p) => plain(&p.pat),
+        Pat::Type(p) => plain(&p.pat),
         _ => false,
     }
 }

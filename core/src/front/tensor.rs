@@ -126,11 +126,18 @@ impl Lower {
             }
             Node::Position(_) => {
                 if let [(_, index)] = map.as_slice() {
+                    let dtype = self.graph.dtype(node);
                     if let Some(axis) = index.as_axis() {
-                        let dtype = self.graph.dtype(node);
                         return self.graph.position(axis, dtype);
                     }
+                    let whole = self.graph.position_node(index);
+                    return self.graph.cast(whole, dtype);
                 }
+            }
+            // integers are computed where they are used
+            Node::Apply(op, args) if self.graph.dtype(node) == Dtype::Int => {
+                let args: Vec<NodeId> = args.into_iter().map(|a| self.substitute(a, &map)).collect();
+                return self.graph.apply(op, &args);
             }
             _ => {}
         }

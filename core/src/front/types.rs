@@ -447,11 +447,16 @@ impl Lower {
         arg: Option<usize>,
         active: bool,
     ) -> Tensor {
-        if arg.is_none() {
-            if let Some(t) = self.computed(place, &form, dtype, &dims) {
-                return t;
+        let guarded = match arg {
+            None => {
+                if let Some(t) = self.computed(place, &form, dtype, &dims) {
+                    return t;
+                }
+                matches!(form, Form::Scalar(_)).then(|| self.in_branch(place))
             }
-        }
+            Some(_) => None,
+        };
+        let place = guarded.as_ref().unwrap_or(place);
         let name = source(place);
         let nd = matches!(form, Form::Nd { .. });
         let found = self.graph.inputs.iter().position(|i| i.name == name && i.dtype == dtype);

@@ -6,6 +6,7 @@ mod ndarray;
 mod scalar;
 mod shape;
 mod slices;
+mod whole;
 
 use super::env::{Closure, Tensor, Value};
 use super::Lower;
@@ -17,6 +18,9 @@ use syn::{Expr, ExprMethodCall};
 
 impl Lower {
     pub fn method_call(&mut self, m: &ExprMethodCall) -> Value {
+        if let Some(value) = self.changed(m) {
+            return value;
+        }
         let recv = self.expr(&m.receiver);
         let name = m.method.to_string();
         match recv {
@@ -67,6 +71,7 @@ impl Lower {
                 .unwrap_or_else(|| self.unknown_method(&name, "numbers", m))
             }
             Value::Struct(_) if name == "clone" => recv,
+            Value::Growing(t, len) => self.growing_method(&t, &len, &name, m),
             Value::List(list) => self.list_method(&list, &name, m),
             _ => self.unknown_method(&name, "this value", m),
         }

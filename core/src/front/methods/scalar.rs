@@ -5,7 +5,7 @@
 use crate::front::env::{Num, Tensor, Value};
 use crate::front::literals::numbers;
 use crate::front::Lower;
-use crate::ir::{Dtype, Op, Size};
+use crate::ir::{Dtype, Op};
 use quote::ToTokens;
 
 /// Methods without arguments that are one entry of the op table.
@@ -46,12 +46,12 @@ impl Lower {
         let t = match recv {
             Value::Tensor(t) => t.clone(),
             Value::Num(n) => return self.literal_method(*n, name, &args, at),
-            Value::Int(n) => return self.int_method(n, name, &args, at),
+            Value::Int(_) => return self.whole_method(recv, name, &args, at).or_else(|| self.host(at)),
             _ => return None,
         };
         let dtype = self.graph.dtype(t.node);
         if !dtype.is_float() {
-            return None;
+            return self.whole_method(recv, name, &args, at);
         }
         let what = format!("`{name}`");
         if let Some(op) = UNARY.contains(&name).then(|| Op::from_name(name)).flatten() {
@@ -174,19 +174,6 @@ impl Lower {
             ("to_degrees", [n]) => Some(Value::Num(Num { v64: n.v64.to_degrees(), v32: n.v32.to_degrees() })),
             ("log", [n, b]) => Some(Value::Num(Num { v64: n.v64.log(b.v64), v32: n.v32.log(b.v32) })),
             ("mul_add", [..]) if list.len() == 3 => Some(Value::Num(numbers(Op::MulAdd, &list))),
-            _ => self.host(at),
-        }
-    }
-
-    fn int_method(&mut self, n: &Size, name: &str, args: &[Value], at: &dyn ToTokens) -> Option<Value> {
-        match (name, args) {
-            ("pow", [Value::Int(k)]) => {
-                let k = k.as_const().filter(|k| (0..=8).contains(k));
-                match k {
-                    Some(k) => Some(Value::Int((0..k).fold(Size::constant(1), |p, _| p.mul(n)))),
-                    None => self.host(at),
-                }
-            }
             _ => self.host(at),
         }
     }

@@ -54,10 +54,17 @@ impl Lower {
     }
 
     /// The elements as places that can be assigned to.
-    fn places(&mut self, t: &Tensor, base: &Expr) -> Value {
+    pub fn places(&mut self, t: &Tensor, base: &Expr) -> Value {
         let n = t.dims[0].clone();
         let Value::Iter(i) = self.counted(&self.int(0), &n) else { return Value::Poison };
-        let item = Value::Place(Rc::new(base.clone()), Rc::new(i.item.clone()));
+        let Some(base) = self.frozen(base) else {
+            return self.unsupported(
+                base,
+                "a loop that changes these elements",
+                "loop over a range and write by position",
+            );
+        };
+        let item = Value::Place(Rc::new(base), Rc::new(i.item.clone()));
         Value::Iter(Rc::new(Iter { item, ..(*i).clone() }))
     }
 
@@ -162,7 +169,7 @@ impl Lower {
         }
         let place = if places.len() == 1 { places.remove(0) } else { Value::Tuple(places) };
         let i = Iter { item: Value::Unit, dims, axes, mask: None };
-        let item = self.under(&i, |lower| lower.apply(f, vec![place], at));
+        let item = self.under(&i, |lower, _| lower.apply(f, vec![place], at));
         if item.is_poison() {
             return Value::Poison;
         }
@@ -172,20 +179,33 @@ impl Lower {
     pub fn iter_method(&mut self, i: &Iter, name: &str, m: &ExprMethodCall) -> Value {
         let args: Vec<&Expr> = m.args.iter().collect();
         let again = |item: Value| Value::Iter(Rc::new(Iter { item, ..i.clone() }));
-        if i.mask.is_some() && !matches!(name, "map" | "sum" | "iter" | "into_iter") {
+        if i.mask.is_some()
+            && !matches!(name, "map" | "filter" | "sum" | "iter" | "into_iter" | "copied" | "cloned")
+        {
             let help = "write the loop out with `for`";
-            return self.unsupported(m, &format!("`{name}` on a range whose bounds move"), help);
+            let what = format!("`{name}` on a range whose bounds move, or after `filter`");
+            return self.unsupported(m, &what, help);
         }
         match (name, args.as_slice()) {
             ("iter" | "into_iter", []) => again(i.item.clone()),
             ("map", [f]) => {
                 let Some(f) = self.callable(f) else { return Value::Poison };
-                let item = self.under(i, |lower| lower.apply(&f, vec![i.item.clone()], m));
+                let item = self.under(i, |lower, item| lower.apply(&f, vec![item], m));
                 if item.is_poison() {
                     Value::Poison
                 } else {
                     again(item)
                 }
+            }
+            ("filter", [f]) => {
+                let Some(f) = self.callable(f) else { return Value::Poison };
+                let holds = self.under(i, |lower, item| lower.apply(&f, vec![item], m));
+                let Some(holds) = self.condition(holds, m) else { return Value::Poison };
+                let mask = match i.mask {
+                    Some(mask) => self.graph.apply(Op::And, &[mask, holds]),
+                    None => holds,
+                };
+                Value::Iter(Rc::new(Iter { mask: Some(mask), ..i.clone() }))
             }
             ("enumerate", []) => match i.axes.as_slice() {
                 [axis] => {
@@ -231,11 +251,12 @@ impl Lower {
     }
 
     /// Runs with the iterator's axes in use.
-    fn under<R>(&mut self, i: &Iter, run: impl FnOnce(&mut Self) -> R) -> R {
+    fn under<R>(&mut self, i: &Iter, run: impl FnOnce(&mut Self, Value) -> R) -> R {
         let (mark, level) = (self.outer.len(), self.env.guards.len());
         self.outer.extend(i.axes.iter().flatten());
         self.env.guards.extend(i.mask);
-        let result = run(self);
+        let item = self.guarded(i.item.clone(), level);
+        let result = run(self, item);
         self.outer.truncate(mark);
         self.env.guards.truncate(level);
         result
@@ -304,7 +325,7 @@ impl Lower {
         let so_far = self.graph.position(stand_in, dtype);
         let args = vec![Value::Tensor(self.scalar(so_far, false)), Value::Tensor(item)];
         let before = self.errors.len();
-        let step = self.under(i, |lower| lower.apply(f, args, m));
+        let step = self.under(i, |lower, _| lower.apply(f, args, m));
         if self.errors.len() > before {
             return Value::Poison;
         }
@@ -457,7 +478,7 @@ impl Lower {
         let t = self.canonical(t);
         let Some(f) = self.callable(f) else { return Value::Poison };
         let Value::Iter(i) = self.walked(&t, 1) else { return Value::Poison };
-        let item = self.under(&i, |lower| lower.apply(&f, vec![i.item.clone()], at));
+        let item = self.under(&i, |lower, item| lower.apply(&f, vec![item], at));
         if item.is_poison() {
             return Value::Poison;
         }

@@ -80,9 +80,9 @@ fn values_and_shapes() {
         "fn f(x: f64) -> f64 { let y = if x > 0.0 { x } else { -x }; while y > 0.0 { } y }",
         "`while`",
     );
-    check_error("", "fn f(x: f64) -> f64 { Point { x }.x }", "struct literal");
+    check_error("", "fn f(x: f64) -> f64 { unsafe { x } }", "`unsafe`");
     check_error("", "fn f(x: &mut f64) -> f64 { *x }", "`&mut`");
-    check_error("", "fn f(x: &[f64]) -> f64 { x.iter().filter(|v| **v > 0.0).sum() }", "`filter`");
+    check_error("", "fn f(x: &[f64]) -> f64 { x.iter().filter(|v| **v > 0.0).product() }", "`filter`");
     check_error("", "fn f(x: &[f64]) -> f64 { x.iter().fold(0.0, |a, v| a.sin() + v) }", "`fold`");
     check_error("", "fn f(x: &[&[f64]]) -> f64 { x.iter().map(|r| r[0]).sum() }", "`iter` of a list");
     check_error("", "fn f(x: &[Vec<f64>], k: usize) -> f64 { x[k][0] }", "not a number");

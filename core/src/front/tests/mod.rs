@@ -1,5 +1,6 @@
 //! Functions as source text against their graphs, their derivatives against differences, their mistakes against messages.
 
+mod arrays;
 mod errors;
 mod gradients;
 mod graphs;

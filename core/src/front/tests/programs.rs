@@ -88,7 +88,7 @@ fn callees_keep_to_themselves() {
         host,
         [
             "let w_2: f64 = scaled::scope::weight((k + 1));",
-            "let w_3: f64 = twice::scope::scaled::scope::weight(3);"
+            "let w_3: f64 = twice::scope::scaled::scope::weight({ let argument: usize = 3; argument });"
         ]
     );
     let errors = lowered("", "fn f(x: f64) -> f64 { bad(x) }", &defs).expect_err("refused");
