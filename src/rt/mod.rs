@@ -7,6 +7,7 @@ mod checks;
 pub mod gemm;
 mod lanes;
 mod lists;
+mod nests;
 pub mod math;
 pub mod simd;
 
@@ -16,12 +17,13 @@ pub use checks::{bounded, check_dim, check_labels, check_length, check_size, not
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, TURNS};
 pub use lists::{clear, like};
+pub use nests::{nest, Nest};
 pub use simd::{block_len, dispatch, lanes_len, parts, reduce_lanes, Kernel, Points, Simd, Vector};
 
 /// The arrays of `ndarray` that gradients are made of.
 #[cfg(feature = "ndarray")]
 pub mod nd {
-    pub use ndarray::{Array1, Array2, Array3, Array4};
+    pub use ndarray::{Array1, Array2, Array3, Array4, Array5, Array6};
 }
 
 /// The first `len` elements of a buffer, which grows where it is shorter.

@@ -11,6 +11,7 @@ mod kinks;
 mod oracle;
 mod probes;
 mod random;
+mod second;
 mod snapshots;
 mod source;
 mod tidy;

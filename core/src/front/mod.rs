@@ -240,7 +240,7 @@ impl Lower {
             lists: self.lists,
             outputs: self.outputs,
             host,
-            options: crate::signature::Options { jvp: asked.jvp, vjp: asked.vjp },
+            options: asked.more.clone(),
         }
     }
 }

@@ -13,6 +13,14 @@ pub mod scan;
 pub mod size;
 pub mod text;
 
+/// Cotangents, or tangents, of nodes: what the front asks of the differentiation for calls of derivatives. The last
+/// argument are axes that tell apart calls of one function.
+#[derive(Clone, Copy, Debug)]
+pub struct Modes {
+    pub reverse: fn(&mut Graph, &[(NodeId, NodeId)], &[NodeId], &[AxisId]) -> Vec<NodeId>,
+    pub forward: fn(&mut Graph, &[NodeId], &[(NodeId, NodeId)], &[AxisId]) -> Vec<Option<NodeId>>,
+}
+
 pub use graph::{Array, Axis, AxisId, Dtype, Graph, Index, Input, InputId, Math, Node, NodeId, Part, RedOp};
 pub use hash::{FastMap, FastSet};
 pub use ops::Op;
