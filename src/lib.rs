@@ -130,6 +130,8 @@
 //!
 //! Rust 1.95 or newer. The instruction set is chosen when the program runs; no compiler flag is needed.
 
+mod check;
+mod constant;
 pub mod nn;
 pub mod optim;
 pub mod params;
@@ -142,6 +144,8 @@ pub mod safetensors;
 #[doc(hidden)]
 pub use chainrule_macros::__expand;
 pub use chainrule_macros::{differentiable, Differentiable};
+pub use check::{check_gradient, Disagreement};
+pub use constant::constant;
 pub use params::Differentiable;
 pub use real::Real;
 

@@ -68,7 +68,7 @@ fn line(
     definitions: &Definitions,
     mut stages: Option<&mut Stages>,
 ) -> (TokenStream, Vec<TokenStream>) {
-    let mut primal = match front::lower(attr, item, definitions) {
+    let mut primal = match front::lower(attr, item, definitions, derive::MODES) {
         Ok(primal) => primal,
         Err(failure) => {
             let stub = failure.primal.map(|primal| emit::face::stub(&primal).tokens);

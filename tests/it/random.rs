@@ -53,7 +53,7 @@ fn program(lines: &[Line], strict: bool) -> (String, String) {
 fn holds(lines: &[Line], strict: bool) -> Result<(), String> {
     let (attr, text) = program(lines, strict);
     let parse = |s: &str| s.parse().expect("tokens");
-    let mut primal = lower(parse(&attr), parse(&text), &Definitions::default())
+    let mut primal = lower(parse(&attr), parse(&text), &Definitions::default(), chainrule_core::derive::MODES)
         .map_err(|e| format!("{:?}", e.errors.list.iter().map(|e| e.text()).collect::<Vec<_>>()))?;
     let start = [vec![0.6], vec![-0.8], vec![0.3, -0.5, 0.9]];
     let way = [vec![0.7], vec![0.4], vec![-0.6, 0.2, 0.5]];

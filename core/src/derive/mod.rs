@@ -16,7 +16,7 @@ use crate::ir::{Array, Graph, Node, NodeId, Op, RedOp};
 use std::cell::RefCell;
 
 /// Both modes with respect to nodes, for the front, which knows no other pass.
-pub const MODES: crate::ir::Modes = crate::ir::Modes { reverse: reverse_nodes, forward: directions };
+pub const MODES: crate::ir::Modes = crate::ir::Modes { reverse: reverse_nodes, forward: directions, one_hot };
 
 /// Whether each node depends on a differentiated input; or, where there are `sources`, on one of those nodes.
 pub fn active(graph: &Graph, sources: Option<&[NodeId]>) -> Vec<bool> {

@@ -19,6 +19,7 @@ mod join;
 mod list;
 mod loops;
 mod methods;
+mod nested;
 mod nn;
 mod options;
 mod place;
@@ -36,7 +37,7 @@ pub use item::{item_name, without_attributes};
 pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};
-use crate::ir::{AxisId, Graph, Math, Size, Sizes, Sym};
+use crate::ir::{AxisId, Graph, Math, Modes, Size, Sizes, Sym};
 use crate::signature::{Leaf, List, Name, Primal};
 use env::Env;
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -60,18 +61,23 @@ pub struct Failure {
 ///
 /// # Errors
 /// All mistakes of the function, each at the user's own tokens.
-pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result<Primal, Failure> {
+pub fn lower(
+    attr: TokenStream,
+    item: TokenStream,
+    defs: &Definitions,
+    modes: Modes,
+) -> Result<Primal, Failure> {
     let mut errors = Errors::default();
     if let Some(at) = too_deep(&item).or_else(|| too_deep(&attr)) {
         errors.push(Kind::Depth, &at, &[]);
-        return Err(Failure { errors, primal: signature_alone(attr, item, defs) });
+        return Err(Failure { errors, primal: signature_alone(attr, item, defs, modes) });
     }
     let tokens = item.clone();
     let item: syn::ItemFn = match syn::parse2(item) {
         Ok(item) => item,
         Err(e) => {
             errors.list.extend(syntax(&e).list);
-            return Err(Failure { errors, primal: signature_alone(attr, tokens, defs) });
+            return Err(Failure { errors, primal: signature_alone(attr, tokens, defs, modes) });
         }
     };
     let asked = options::parse(attr, &mut errors);
@@ -82,7 +88,7 @@ pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result
     let mut sizes = Sizes::default();
     for last in [false, true] {
         sizes.residual.clear();
-        let mut run = Lower::new(asked.math, sizes, defs, errors.clone());
+        let mut run = Lower::new(asked.math, sizes, defs, errors.clone(), modes);
         let signature = run.function(&tokens, &item, &asked);
         if !run.errors.is_empty() {
             let errors = std::mem::take(&mut run.errors);
@@ -98,7 +104,12 @@ pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result
 }
 
 /// The function without its body, where that much can be read.
-fn signature_alone(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Option<Box<Primal>> {
+fn signature_alone(
+    attr: TokenStream,
+    item: TokenStream,
+    defs: &Definitions,
+    modes: Modes,
+) -> Option<Box<Primal>> {
     let mut trees: Vec<TokenTree> = item.into_iter().collect();
     trees.pop();
     let head: TokenStream = trees.into_iter().collect();
@@ -110,7 +121,7 @@ fn signature_alone(attr: TokenStream, item: TokenStream, defs: &Definitions) -> 
         return None;
     }
     let asked = options::parse(attr, &mut Errors::default());
-    let mut run = Lower::new(asked.math, Sizes::default(), defs, Errors::default());
+    let mut run = Lower::new(asked.math, Sizes::default(), defs, Errors::default(), modes);
     let args = run.arguments(&item, &asked);
     let signature = run.signature(&item, args);
     Some(Box::new(run.finish(signature, &asked)))
@@ -143,10 +154,14 @@ struct Lower {
     outputs: Vec<crate::signature::Output>,
     /// Whether the type that is read belongs to a field.
     in_field: bool,
+    /// The differentiation of what calls of derivatives stand for.
+    modes: Modes,
+    /// Arguments of functions that are differentiated in place.
+    marks: u32,
 }
 
 impl Lower {
-    fn new(math: Math, sizes: Sizes, defs: &Definitions, errors: Errors) -> Self {
+    fn new(math: Math, sizes: Sizes, defs: &Definitions, errors: Errors, modes: Modes) -> Self {
         Lower {
             graph: Graph::new(math, sizes),
             errors,
@@ -165,6 +180,8 @@ impl Lower {
             asked_symbols: BTreeMap::new(),
             outputs: vec![],
             in_field: false,
+            modes,
+            marks: 0,
         }
     }
 

@@ -19,6 +19,8 @@ pub mod text;
 pub struct Modes {
     pub reverse: fn(&mut Graph, &[(NodeId, NodeId)], &[NodeId], &[AxisId]) -> Vec<NodeId>,
     pub forward: fn(&mut Graph, &[NodeId], &[(NodeId, NodeId)], &[AxisId]) -> Vec<Option<NodeId>>,
+    /// One where the positions along the first axes are those along the second ones.
+    pub one_hot: fn(&mut Graph, &[AxisId], &[AxisId], Dtype) -> NodeId,
 }
 
 pub use graph::{Array, Axis, AxisId, Dtype, Graph, Index, Input, InputId, Math, Node, NodeId, Part, RedOp};

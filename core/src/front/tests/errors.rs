@@ -139,7 +139,7 @@ fn nothing_panics() {
     ] {
         if let Ok(item) = source.parse() {
             let _ = super::super::requests::requests(&item, &TokenStream::new());
-            let _ = lower(TokenStream::new(), item, &definitions(&[]));
+            let _ = lower(TokenStream::new(), item, &definitions(&[]), crate::derive::MODES);
         }
     }
     let deep = format!("fn f(x: {}f64{}) -> f64 {{ x }}", "Vec<".repeat(3000), ">".repeat(3000));
