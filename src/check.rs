@@ -129,8 +129,9 @@ fn worst<P: Differentiable>(
     });
     let mut worst = (String::new(), 0, f64::NAN, f64::NAN);
     let mut most = -1.0;
+    let count = places.len();
     for (k, (path, at)) in places.into_iter().enumerate() {
-        let direction: Vec<f64> = (0..exact.len()).map(|i| f64::from(u8::from(i == k))).collect();
+        let direction: Vec<f64> = (0..count).map(|i| f64::from(u8::from(i == k))).collect();
         let (said, found) = (exact.get(k).copied().unwrap_or(f64::NAN), numeric(&direction).0);
         let off = (said - found).abs();
         if off > most || off.is_nan() {

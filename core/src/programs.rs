@@ -113,6 +113,15 @@ pub fn hvp(primal: &Primal) -> Option<Program> {
     Some(program)
 }
 
+/// The inputs that the Jacobian is for.
+fn columns(primal: &Primal) -> Vec<InputId> {
+    let is = |i: &InputId| {
+        let arg = primal.leaves[i.0 as usize].arg.and_then(|a| primal.signature.args.get(a));
+        arg.is_some_and(|a| primal.is_column(a))
+    };
+    wrt(primal).into_iter().filter(is).collect()
+}
+
 /// The sizes of a result.
 fn sizes(graph: &Graph, output: &Output) -> Vec<Size> {
     output.dims.iter().map(|a| graph.axis_size(*a).clone()).collect()
@@ -126,7 +135,7 @@ pub fn jacobian(primal: &Primal) -> Program {
     let graph = &primal.graph;
     let count = |dims: &[Size]| Size::product(dims).as_const();
     let total = |all: Vec<Option<i64>>| all.into_iter().try_fold(0, |sum, n| Some(sum + n?));
-    let arguments = total(wrt(primal).iter().map(|i| count(&graph.input(*i).dims)).collect());
+    let arguments = total(columns(primal).iter().map(|i| count(&graph.input(*i).dims)).collect());
     let results = total(primal.outputs.iter().map(|o| count(&sizes(graph, o))).collect());
     let forward = match (arguments, results) {
         (Some(arguments), Some(results)) => arguments <= results,
@@ -139,7 +148,7 @@ pub fn jacobian(primal: &Primal) -> Program {
 /// The same in forward or in reverse mode.
 pub fn jacobian_by(primal: &Primal, forward: bool) -> Program {
     let mut graph = primal.graph.clone();
-    let wrt = wrt(primal);
+    let wrt = columns(primal);
     // by argument, then by result
     let mut blocks: Vec<(NodeId, Vec<AxisId>)> = vec![];
     let nodes: Vec<NodeId> = primal.outputs.iter().map(|o| o.node).collect();

@@ -46,6 +46,8 @@ pub struct Options {
     pub vjp: bool,
     pub hvp: bool,
     pub jacobian: bool,
+    /// The arguments that the Jacobian is for, where those are not all.
+    pub columns: Option<Vec<String>>,
     pub hessian: bool,
 }
 
@@ -73,6 +75,14 @@ pub struct Name {
     pub span: Span,
     /// How many expressions over arguments mention it.
     pub times: usize,
+}
+
+impl Primal {
+    /// Whether the Jacobian has a column for an argument.
+    pub fn is_column(&self, arg: &Arg) -> bool {
+        let columns = self.options.columns.as_ref();
+        arg.differentiated && columns.is_none_or(|c| c.contains(&arg.ident.to_string()))
+    }
 }
 
 impl Signature {

@@ -7,8 +7,8 @@ mod checks;
 pub mod gemm;
 mod lanes;
 mod lists;
-mod nests;
 pub mod math;
+mod nests;
 pub mod simd;
 
 pub use crate::__each as each;

@@ -30,11 +30,7 @@ macro_rules! numbers {
 numbers!(f32, f64);
 
 /// Fills elements that lie side by side.
-fn fill_all<'a, T: 'a, N: Nest<T> + 'a>(
-    items: impl Iterator<Item = &'a mut N>,
-    shape: &[usize],
-    from: &[T],
-) {
+fn fill_all<'a, T: 'a, N: Nest<T> + 'a>(items: impl Iterator<Item = &'a mut N>, shape: &[usize], from: &[T]) {
     let each: usize = shape.iter().product();
     for (k, item) in items.enumerate() {
         item.fill(shape, &from[k * each..][..each]);

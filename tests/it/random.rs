@@ -53,8 +53,9 @@ fn program(lines: &[Line], strict: bool) -> (String, String) {
 fn holds(lines: &[Line], strict: bool) -> Result<(), String> {
     let (attr, text) = program(lines, strict);
     let parse = |s: &str| s.parse().expect("tokens");
-    let mut primal = lower(parse(&attr), parse(&text), &Definitions::default(), chainrule_core::derive::MODES)
-        .map_err(|e| format!("{:?}", e.errors.list.iter().map(|e| e.text()).collect::<Vec<_>>()))?;
+    let mut primal =
+        lower(parse(&attr), parse(&text), &Definitions::default(), chainrule_core::derive::MODES)
+            .map_err(|e| format!("{:?}", e.errors.list.iter().map(|e| e.text()).collect::<Vec<_>>()))?;
     let start = [vec![0.6], vec![-0.8], vec![0.3, -0.5, 0.9]];
     let way = [vec![0.7], vec![0.4], vec![-0.6, 0.2, 0.5]];
     let at = |t: f64| {
@@ -94,6 +95,21 @@ fn holds(lines: &[Line], strict: bool) -> Result<(), String> {
                 .map(|g| crate::fixture::dot(&of(g.node, &g.dims), &way[g.input.0 as usize]))
                 .sum();
             near(&format!("reverse against forward, {what}"), &[slope], &[here.dot], 1e-9)?;
+            // the Hessian times the direction: dual numbers through the gradient, and forward over reverse
+            let dots = program
+                .gradients
+                .iter()
+                .flat_map(|g| over(&program.graph, &all, &points[0], g.node, &g.dims));
+            let exact: Vec<f64> = dots.map(|d| d.dot).collect();
+            let hvp = programs::hvp(&primal).expect("a scalar");
+            let hvp = if simplified { programs::simplified(hvp) } else { hvp };
+            let mut along = at(0.0);
+            along.inputs.extend(way.iter().map(|d| d.iter().map(|d| Dual::constant(*d)).collect()));
+            let nodes: Vec<NodeId> = hvp.more.iter().map(|m| m.node).collect();
+            let all = evaluate(&hvp.graph, &nodes, &along);
+            let product = hvp.more.iter().flat_map(|m| over(&hvp.graph, &all, &along, m.node, &m.dims));
+            let product: Vec<f64> = product.map(|d| d.value).collect();
+            near(&format!("forward over reverse, {what}"), &product, &exact, 1e-8)?;
         }
     }
     Ok(())

@@ -85,7 +85,9 @@ fn products_and_hessians_are_those_of_dual_numbers() {
             let exact: Vec<f64> = values(&plain, &roots, &at).concat().iter().map(|d| d.dot).collect();
             let order = active(&primal);
             if small(f, n, point) {
-                for hessian in [programs::hessian(&primal), programs::hessian(&primal).map(programs::simplified)] {
+                for hessian in
+                    [programs::hessian(&primal), programs::hessian(&primal).map(programs::simplified)]
+                {
                     let hessian = hessian.expect("a scalar function");
                     let blocks = values(&hessian, &more(&hessian), &at);
                     near("H v", &times(&blocks, &order, true, order.len(), &at), &exact, 1e-10)?;

@@ -185,8 +185,7 @@ impl Walk<'_> {
         let present: Vec<NodeId> = known.iter().flatten().copied().collect();
         if let Some((pairs, values)) = onehot::shared(graph, &present, along) {
             let mut values = values.into_iter();
-            let values: Vec<Option<NodeId>> =
-                known.iter().map(|k| k.and_then(|_| values.next())).collect();
+            let values: Vec<Option<NodeId>> = known.iter().map(|k| k.and_then(|_| values.next())).collect();
             let parts = pull(graph, id, &|i| values[i], moving);
             let value = sum(graph, parts.into_iter().flatten())?;
             return Some(onehot::join(graph, &pairs, value));

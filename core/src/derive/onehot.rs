@@ -75,7 +75,11 @@ pub fn join(graph: &mut Graph, pairs: &[(NodeId, AxisId)], value: NodeId) -> Nod
 }
 
 /// The values behind directions, and the choice that all of them share.
-pub fn shared(graph: &Graph, ids: &[NodeId], along: &[AxisId]) -> Option<(Vec<(NodeId, AxisId)>, Vec<NodeId>)> {
+pub fn shared(
+    graph: &Graph,
+    ids: &[NodeId],
+    along: &[AxisId],
+) -> Option<(Vec<(NodeId, AxisId)>, Vec<NodeId>)> {
     let mut choices = ids.iter().map(|id| split(graph, *id, along));
     let (pairs, first) = choices.next()??;
     let mut values = vec![first];
@@ -102,8 +106,7 @@ pub fn sum(graph: &mut Graph, over: &[AxisId], x: NodeId, along: &[AxisId]) -> N
         }
         _ => None,
     };
-    while let Some((k, j)) =
-        (0..pairs.len()).find_map(|k| hit(graph, &over, pairs[k], value).map(|j| (k, j)))
+    while let Some((k, j)) = (0..pairs.len()).find_map(|k| hit(graph, &over, pairs[k], value).map(|j| (k, j)))
     {
         let (_, a) = pairs.remove(k);
         over.retain(|o| *o != j);

@@ -209,13 +209,7 @@ pub fn canonical(graph: &mut Graph, dims: &[Size]) -> Vec<AxisId> {
 }
 
 /// The sum of all that was received.
-fn gather_up(
-    graph: &mut Graph,
-    mine: Received,
-    dims: &[AxisId],
-    dtype: Dtype,
-    along: &[AxisId],
-) -> NodeId {
+fn gather_up(graph: &mut Graph, mine: Received, dims: &[AxisId], dtype: Dtype, along: &[AxisId]) -> NodeId {
     let mut frames: Vec<Frame> = Vec::new();
     for (frame, _) in &mine.parts {
         if !frames.contains(frame) {

@@ -70,7 +70,8 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
         functions.extend(products::hvp(primal, &heads, &generated, program));
         take(generated);
     }
-    let matrices = [(&programs.jacobian, matrices::jacobian(primal)), (&programs.hessian, matrices::hessian(primal))];
+    let matrices =
+        [(&programs.jacobian, matrices::jacobian(primal)), (&programs.hessian, matrices::hessian(primal))];
     for (program, matrix) in matrices {
         if let Some(program) = program {
             let generated = matrices::generated(primal, program, &matrix);
@@ -101,7 +102,9 @@ pub fn stub(primal: &Primal) -> Module {
     }
     all.extend(options.vjp.then(|| heads.vjp()));
     all.extend(options.jvp.then(|| heads.jvp()));
-    all.extend(options.hvp.then(|| heads.hvp()));
+    if options.hvp {
+        all.extend([heads.hvp(), heads.hvp_into()]);
+    }
     for (wanted, matrix) in
         [(options.jacobian, matrices::jacobian(primal)), (options.hessian, matrices::hessian(primal))]
     {

@@ -81,7 +81,13 @@ impl<'a> Heads<'a> {
         self.primal.signature.args.iter().map(parameter).collect()
     }
 
-    pub fn function(&self, docs: &str, name: &str, extra: &[TokenStream], result: TokenStream) -> TokenStream {
+    pub fn function(
+        &self,
+        docs: &str,
+        name: &str,
+        extra: &[TokenStream],
+        result: TokenStream,
+    ) -> TokenStream {
         let (generics, bounds) = (&self.primal.signature.generics, &self.primal.signature.where_clause);
         let (name, params) = (format_ident!("{name}"), self.parameters());
         let params = params.iter().chain(extra);
@@ -153,6 +159,21 @@ impl<'a> Heads<'a> {
         );
         let (value, gradient) = (&self.value, &self.gradient);
         self.function(&docs, "hvp", &self.tangents(), quote!((#value, #gradient, #gradient)))
+    }
+
+    pub fn hvp_into(&self) -> TokenStream {
+        let docs = "As [`hvp`], into memory of the caller: nothing is allocated once `workspace`, `gradient` and `product`\n\
+            have seen these shapes. `gradient` and `product` are overwritten.\n\n*Panics* where shapes do not fit, before anything is written.";
+        let ty = &self.gradient;
+        let [gradient, product, workspace] =
+            ["gradient", "product", "workspace"].map(|name| self.primal.signature.local(name));
+        let mut more = self.tangents();
+        more.extend([
+            quote!(#gradient: &mut #ty),
+            quote!(#product: &mut #ty),
+            quote!(#workspace: &mut Workspace),
+        ]);
+        self.function(docs, "hvp_into", &more, self.value.clone())
     }
 
     /// A tangent for each differentiated argument, of the argument's type.

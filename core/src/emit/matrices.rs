@@ -52,7 +52,8 @@ fn active(primal: &Primal) -> Vec<&Arg> {
 }
 
 pub fn jacobian(primal: &Primal) -> Matrix {
-    let (active, results) = (active(primal), &primal.signature.results);
+    let active: Vec<&Arg> = primal.signature.args.iter().filter(|a| primal.is_column(a)).collect();
+    let results = &primal.signature.results;
     let (mut blocks, mut fields) = (vec![], vec![]);
     for arg in &active {
         let (name, start) = (&arg.ident, blocks.len());
@@ -103,7 +104,7 @@ fn blank(form: &Form) -> TokenStream {
         }
         Form::Nd { rank, .. } => {
             let array = format_ident!("Array{rank}");
-            quote!(::chainrule::rt::nd::#array::default())
+            quote!(<::chainrule::rt::nd::#array<_> as ::core::default::Default>::default())
         }
         _ => quote!(::std::vec::Vec::new()),
     }
@@ -127,21 +128,22 @@ pub fn types(heads: &Heads, matrix: &Matrix) -> TokenStream {
         return quote!(#docs pub type #name<#(#params),*> = #ty;);
     }
     let blank_of = |block: &Block| block.form.as_ref().map_or(quote!(()), blank);
-    let structure = |name: &Ident, docs: &str, fields: Vec<(TokenStream, &Ident, TokenStream, TokenStream)>| {
-        let docs = documentation(docs);
-        let (tokens, makes): (Vec<_>, Vec<_>) = fields
-            .into_iter()
-            .map(|(docs, field, ty, make)| (quote!(#docs pub #field: #ty), quote!(#field: #make)))
-            .unzip();
-        quote! {
-            #docs
-            #[derive(Clone, Debug, PartialEq)]
-            pub struct #name<#(#params),*> { #(#tokens),* }
-            impl<#(#params),*> ::core::default::Default for #name<#(#args),*> {
-                fn default() -> Self { #name { #(#makes),* } }
+    let structure =
+        |name: &Ident, docs: &str, fields: Vec<(TokenStream, &Ident, TokenStream, TokenStream)>| {
+            let docs = documentation(docs);
+            let (tokens, makes): (Vec<_>, Vec<_>) = fields
+                .into_iter()
+                .map(|(docs, field, ty, make)| (quote!(#docs pub #field: #ty), quote!(#field: #make)))
+                .unzip();
+            quote! {
+                #docs
+                #[derive(Clone, Debug, PartialEq)]
+                pub struct #name<#(#params),*> { #(#tokens),* }
+                impl<#(#params),*> ::core::default::Default for #name<#(#args),*> {
+                    fn default() -> Self { #name { #(#makes),* } }
+                }
             }
-        }
-    };
+        };
     let mut out = TokenStream::new();
     let mut fields = vec![];
     for field in &matrix.fields {
@@ -153,7 +155,8 @@ pub fn types(heads: &Heads, matrix: &Matrix) -> TokenStream {
                     let text = format!("The derivatives of these with respect to `{}`.", other.name);
                     (documentation(&text), &other.name, ty(primal, block), blank_of(block))
                 });
-                let text = format!("The derivatives of the partial derivative with respect to `{}`.", field.name);
+                let text =
+                    format!("The derivatives of the partial derivative with respect to `{}`.", field.name);
                 out.extend(structure(row, &text, inner.collect()));
                 (quote!(#row<#(#args),*>), quote!(::core::default::Default::default()))
             }
@@ -238,7 +241,8 @@ pub fn generated(primal: &Primal, program: &Program, matrix: &Matrix) -> Generat
             return quote!(::chainrule::rt::fit::<#rank, _>(&mut #place, [#(#dims),*])).into();
         }
         let dtype = program.graph.dtype(program.more[k - program.outputs.len()].node);
-        let [shape, workspace] = [&format!("block_{k}"), "workspace"].map(|name| primal.signature.local(name));
+        let [shape, workspace] =
+            [&format!("block_{k}"), "workspace"].map(|name| primal.signature.local(name));
         let field = format_ident!("{name}_block_{k}");
         Memory {
             before: quote!(let #shape: [usize; #rank] = [#(#dims),*];),

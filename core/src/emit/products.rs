@@ -3,7 +3,7 @@
 //! Invariant: results lie in memory of their own, so these functions take no workspace.
 
 use super::entry::usize_literal;
-use super::face::{make_gradient, memory_name, scalar_gradients, scalar_results};
+use super::face::{make_gradient, memory_name, names, scalar_gradients, scalar_results};
 use super::heads::Heads;
 use super::module::{owned, Generated, Program};
 use crate::signature::Primal;
@@ -101,23 +101,29 @@ pub fn jvp(primal: &Primal, heads: &Heads, generated: &Generated, program: &Prog
 }
 
 pub fn hvp(primal: &Primal, heads: &Heads, generated: &Generated, program: &Program) -> TokenStream {
-    let (call, host, head, ty) = (&generated.call, &primal.host, heads.hvp(), &heads.gradient);
-    let (memory, values) = (value_memory(primal, program), values(primal, program));
-    let scalars = scalar_gradients(primal, program);
-    let make = make_gradient(&heads.active);
-    let [workspace, made, gradient, multiplied, product] =
-        ["workspace", "made", "gradient", "multiplied", "product"].map(|name| primal.signature.local(name));
+    let (call, host, ty) = (&generated.call, &primal.host, &heads.gradient);
+    let (head, into) = (heads.hvp(), heads.hvp_into());
+    let (scalars, values, make) =
+        (scalar_gradients(primal, program), values(primal, program), make_gradient(&heads.active));
+    let tangents = heads.active.iter().map(|a| primal.signature.tangent(a));
+    let names: Vec<_> = names(primal).into_iter().cloned().chain(tangents).collect();
+    let args = &primal.signature.generic_args;
+    let turbofish = (!args.is_empty()).then(|| quote!(::<#(#args),*>));
+    let [gradient, product, value] =
+        ["gradient", "product", "value"].map(|name| primal.signature.local(name));
     quote! {
         #head {
-            let #workspace = &mut Workspace::default();
-            let mut #made: #ty = #make;
-            let mut #multiplied: #ty = #make;
-            let (#gradient, #product) = (&mut #made, &mut #multiplied);
-            #memory
+            let mut #gradient: #ty = #make;
+            let mut #product: #ty = #make;
+            let #value = hvp_into #turbofish(
+                #(#names,)* &mut #gradient, &mut #product, &mut Workspace::default());
+            (#value, #gradient, #product)
+        }
+        #into {
             #(#host)*
             let results = { #call };
             #scalars
-            (#values, #made, #multiplied)
+            #values
         }
     }
 }

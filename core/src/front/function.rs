@@ -126,13 +126,21 @@ impl Lower {
             self.errors.push(Kind::Matrix, &arg.ident, &[what, &arg.ident.to_string(), shown, help]);
         };
         for arg in &active {
-            if asked.more.jacobian {
+            if asked.more.jacobian && asked.columns.as_ref().is_none_or(|c| c.contains(&arg.ident)) {
                 signature.results.iter().for_each(|result| refuse("Jacobian", arg, result));
             }
             if asked.more.hessian {
                 let of = active.iter().map(|a| &a.form).find(|f| f.of_each(&arg.form).is_none());
                 refuse("Hessian", arg, of.unwrap_or(&arg.form));
             }
+        }
+        for name in asked.columns.iter().flatten().filter(|name| !active.iter().any(|a| a.ident == **name)) {
+            let known: Vec<String> = active.iter().map(|a| a.ident.to_string()).collect();
+            self.errors.push(
+                Kind::Argument,
+                name,
+                &["`jacobian(…)`", &format!("differentiated arguments: {}", known.join(", ")), ""],
+            );
         }
     }
 

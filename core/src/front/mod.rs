@@ -257,7 +257,7 @@ impl Lower {
             lists: self.lists,
             outputs: self.outputs,
             host,
-            options: asked.more.clone(),
+            options: asked.options(),
         }
     }
 }

@@ -17,7 +17,14 @@ use syn::ExprCall;
 pub fn is_derivative(name: &str) -> bool {
     matches!(
         name,
-        "gradient" | "value_and_gradient" | "jvp" | "vjp" | "hvp" | "jacobian" | "value_and_jacobian" | "hessian"
+        "gradient"
+            | "value_and_gradient"
+            | "jvp"
+            | "vjp"
+            | "hvp"
+            | "jacobian"
+            | "value_and_jacobian"
+            | "hessian"
     )
 }
 
@@ -42,7 +49,8 @@ impl Marked {
             Value::Poison => return Value::Poison,
             _ => {
                 let help = "take the fields as arguments, or write the derivative out";
-                let what = format!("a derivative here with respect to `{ident}`, which is no number or array,");
+                let what =
+                    format!("a derivative here with respect to `{ident}`, which is no number or array,");
                 return run.unsupported(at, &what, help);
             }
         };

@@ -29,7 +29,9 @@ impl Lower {
                 let fields = fields.iter().map(|(name, v)| (name.clone(), self.constant(v, at))).collect();
                 Value::Struct(std::rc::Rc::new(fields))
             }
-            Value::Num(_) | Value::Int(_) | Value::Host(_) | Value::Tensor(_) | Value::Poison => value.clone(),
+            Value::Num(_) | Value::Int(_) | Value::Host(_) | Value::Tensor(_) | Value::Poison => {
+                value.clone()
+            }
             _ => {
                 let help = "pass a number, an array or a struct of those";
                 self.unsupported(at, "`constant` of this value", help)

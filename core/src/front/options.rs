@@ -15,10 +15,20 @@ pub struct Asked {
     pub math: Math,
     /// The derivatives beside the gradient.
     pub more: Options,
+    /// The arguments that the Jacobian is for, where those are not all.
+    pub columns: Option<Vec<Ident>>,
+}
+
+impl Asked {
+    /// What emission needs to know.
+    pub fn options(&self) -> Options {
+        let columns = self.columns.as_ref().map(|list| list.iter().map(Ident::to_string).collect());
+        Options { columns, ..self.more.clone() }
+    }
 }
 
 pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
-    let mut asked = Asked { wrt: None, math: Math::Real, more: Options::default() };
+    let mut asked = Asked { wrt: None, math: Math::Real, more: Options::default(), columns: None };
     let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
     let list = match syn::parse::Parser::parse2(parser, attr.clone()) {
         Ok(list) => list,
@@ -42,6 +52,13 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
                     }
                     Ok(names) => asked.wrt.get_or_insert_with(Vec::new).extend(names),
                     Err(e) => errors.push(Kind::Syntax, meta, &[&format!("{e} in `wrt(…)`")]),
+                }
+            }
+            ("jacobian", Meta::List(names)) => {
+                asked.more.jacobian = true;
+                match names.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated) {
+                    Ok(names) => asked.columns.get_or_insert_with(Vec::new).extend(names),
+                    Err(e) => errors.push(Kind::Syntax, meta, &[&format!("{e} in `jacobian(…)`")]),
                 }
             }
             ("math", Meta::NameValue(value)) => match string(&value.value).as_deref() {

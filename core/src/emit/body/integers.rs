@@ -127,7 +127,7 @@ impl<'a> Body<'a> {
     fn truth(&mut self, id: NodeId) -> TokenStream {
         self.prepare(&[id]);
         let frame = self.frames.len() - 1;
-        self.operand(id, frame)
+        self.operand_as(id, frame, Lanes::One)
     }
 
     /// An integer as an operand of a comparison in a frame; in vectors, as floats.
