@@ -422,6 +422,26 @@ fn vectors(x: &[f64; 2]) -> f64 {
     y[0] * g[1] + j[0][1] * j[1][0] + j[0][0]
 }
 
+/// Products, tangents and matrices of their own for each iteration, over arrays that are read in pieces.
+#[differentiable]
+fn sweep(x: &[f64], v: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    for t in 0..3 {
+        let k = x[0] * (1.0 + t as f64) + sum;
+        let (value, g, p) = energy::hvp(x, k, v);
+        sum = (value + g[1] * p[2] + energy::hessian(x, k)[1][0]).sin();
+    }
+    sum + v.iter().map(|k| energy::hessian(x, *k)[0][1] * energy::gradient(x, *k)[1]).sum::<f64>()
+}
+
+#[test]
+fn derivatives_in_loops_are_apart() {
+    let (x, v) = (vec![0.3, -0.5, 0.8, 0.1], vec![0.2, 0.5, -0.3, 0.9]);
+    near("value", &[sweep::value_and_gradient(&x, &v).0], &[sweep(&x, &v)], 1e-12);
+    check_gradient(|x| sweep(x, &v), |x| sweep::gradient(x, &v).x, &x).unwrap();
+    check_gradient(|v| sweep(&x, v), |v| sweep::gradient(&x, v).v, &v).unwrap();
+}
+
 #[test]
 fn derivatives_in_bodies_are_differentiated() {
     check_gradient(|x| outer(*x, 0.7), |x| outer::gradient(*x, 0.7).x, &0.4).unwrap();

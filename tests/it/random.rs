@@ -103,7 +103,8 @@ fn holds(lines: &[Line], strict: bool) -> Result<(), String> {
             let exact: Vec<f64> = dots.map(|d| d.dot).collect();
             let hvp = programs::hvp(&primal).expect("a scalar");
             let hvp = if simplified { programs::simplified(hvp) } else { hvp };
-            let mut along = at(0.0);
+            let (inputs, syms) = (points[0].inputs.clone(), points[0].syms.clone());
+            let mut along = Point { inputs, syms };
             along.inputs.extend(way.iter().map(|d| d.iter().map(|d| Dual::constant(*d)).collect()));
             let nodes: Vec<NodeId> = hvp.more.iter().map(|m| m.node).collect();
             let all = evaluate(&hvp.graph, &nodes, &along);

@@ -131,19 +131,21 @@ impl Walk<'_> {
                 of(n).map(|t| onehot::load(graph, t, &bound, view, index, along))
             }
             Node::Scatter { mut dims, mut view, parts } => {
+                let free: Vec<AxisId> = along.iter().copied().filter(|a| !dims.contains(a)).collect();
                 let mut moved: Vec<Part> = vec![];
                 for part in parts {
                     let Some(value) = of(part.value) else { continue };
                     let mut part = Part { value, ..part };
-                    part.index.extend(along.iter().map(|a| Index::axis(*a)));
-                    part.over.extend(along);
+                    part.index.extend(free.iter().map(|a| Index::axis(*a)));
+                    part.over
+                        .extend(free.iter().filter(|a| !part.over.contains(a)).copied().collect::<Vec<_>>());
                     moved.push(part);
                 }
                 view = view.map(|mut view| {
-                    view.extend(along.iter().map(|a| graph.axis_size(*a).clone()));
+                    view.extend(free.iter().map(|a| graph.axis_size(*a).clone()));
                     view
                 });
-                dims.extend(along);
+                dims.extend(free);
                 let dtype = graph.dtype(id);
                 (!moved.is_empty()).then(|| graph.scatter(dims, view, moved, dtype))
             }

@@ -161,6 +161,7 @@ fn walk(
             Node::Scatter { dims, view, parts } => {
                 for part in parts {
                     let back = graph.load(Array::Node(g, dims.clone()), view.clone(), part.index.clone());
+                    let back = onto(graph, back, part.value, along);
                     received[part.value.0 as usize].plain.push(back);
                 }
             }
