@@ -31,6 +31,9 @@
 //! | `f::SOURCE` | the generated code, formatted, for reading and for snapshot tests |
 //! | `f::jvp(args…, tangents…) -> (T, T)` | on request: the value, and the derivative along the tangents |
 //! | `f::vjp(args…, cotangents…) -> (T, Gradient)` | on request: the value, and the gradient of its inner product with the cotangent (one for each component of a tuple) |
+//! | `f::jacobian(args…)`, `f::value_and_jacobian(args…)`, `f::value_and_jacobian_into(args…, &mut Jacobian, &mut Workspace)` | on request: the result with each number replaced by its partial derivatives. `Jacobian` is that type, or a struct of one for each of several differentiated arguments. Arrays of `ndarray` join their dimensions |
+//! | `f::hvp(args…, tangents…) -> (T, Gradient, Gradient)`, `f::hvp_into(…)` | on request: value, gradient, and the derivative of the gradient along the tangents |
+//! | `f::hessian(args…)`, `f::hessian_into(args…, &mut Hessian, &mut Workspace)` | on request: the Jacobian of the gradient |
 //!
 //! The gradient of a thing has the thing's owned type: `f64` for `f64`, `Vec<f64>` for `&[f64]`, `[f32; N]` for `&[f32; N]`,
 //! `Array2<f32>` for `ArrayView2<f32>` and for `&Array2<f32>`, `Mlp` for `&Mlp`.
@@ -42,7 +45,9 @@
 //! | `wrt(a, b)` | the differentiated arguments. Default: every argument of a differentiable type |
 //! | `math = "real"` | the default: rewrites that hold over the real numbers, on a domain that is proven at compile time |
 //! | `math = "strict"` | only rewrites that keep every bit of every IEEE result. Sums are taken in order, as iterators take them; `ndarray`'s own `sum` and `dot` take blocks of eight |
-//! | `jvp`, `vjp` | generate these, too. A function whose result is no scalar needs one of them |
+//! | `jvp`, `vjp`, `jacobian` | generate these, too. A function whose result is no scalar needs one of them |
+//! | `jacobian(a, b)` | the Jacobian with respect to these arguments alone |
+//! | `hvp`, `hessian` | generate these, too. For functions with a scalar result |
 //! | `#[dims(B, 784)]` | on an `ndarray` argument: its dimensions. A number is a constant, an identifier is one size wherever it stands |
 //!
 //! ```
@@ -79,10 +84,11 @@
 //! - *[`nn`]*: activations, softmax and its relatives, losses.
 //! - *Calls* of other `#[differentiable]` functions of the same crate, which are inlined and simplified with the caller. The fields that
 //!   they read must be visible to the caller. Where the attribute is missing, rustc "cannot find macro" of the function's name.
+//! - *Derivatives* of such functions, by path: `loss::gradient(x)`, and `value_and_gradient`, `jvp`, `vjp`, `hvp`, `jacobian`,
+//!   `hessian`. They are differentiated in turn. [`constant`](fn@constant) holds a value fixed.
 //! - *Anything at all* that does not depend on a differentiated argument.
 //!
-//! Not yet: `if`, `match`, loops and mutation over differentiated values, recursion, functions generic over types, second
-//! derivatives. What is not supported is a compile error at the smallest expression that is not, with what to write instead; it is
+//! Not yet: `if`, `match`, loops and mutation over differentiated values, recursion, functions generic over types. What is not supported is a compile error at the smallest expression that is not, with what to write instead; it is
 //! never a zero gradient:
 //!
 //! ```compile_fail
@@ -130,6 +136,8 @@
 //!
 //! Rust 1.95 or newer. The instruction set is chosen when the program runs; no compiler flag is needed.
 
+mod check;
+mod constant;
 pub mod nn;
 pub mod optim;
 pub mod params;
@@ -142,6 +150,8 @@ pub mod safetensors;
 #[doc(hidden)]
 pub use chainrule_macros::__expand;
 pub use chainrule_macros::{differentiable, Differentiable};
+pub use check::{check_gradient, Disagreement};
+pub use constant::constant;
 pub use params::Differentiable;
 pub use real::Real;
 

@@ -205,7 +205,7 @@ fn holds(kind: Kind, lines: &[Line], strict: bool, single: bool) -> Result<Dual,
         Kind::Numbers => parse(&attr),
         _ => parse(&format!("wrt(x, y, u, w, a), {attr}")),
     };
-    let mut primal = lower(attr, parse(&text), &definitions())
+    let mut primal = lower(attr, parse(&text), &definitions(), chainrule_core::derive::MODES)
         .map_err(|e| format!("{:?}", e.errors.list.iter().map(|e| e.text()).collect::<Vec<_>>()))?;
     let (start, way): (Vec<Vec<f64>>, Vec<Vec<f64>>) =
         primal.graph.inputs.iter().map(|i| input(kind, &i.name)).unzip();

@@ -68,7 +68,7 @@ fn line(
     definitions: &Definitions,
     mut stages: Option<&mut Stages>,
 ) -> (TokenStream, Vec<TokenStream>) {
-    let mut primal = match front::lower(attr, item, definitions) {
+    let mut primal = match front::lower(attr, item, definitions, derive::MODES) {
         Ok(primal) => primal,
         Err(failure) => {
             let stub = failure.primal.map(|primal| emit::face::stub(&primal).tokens);
@@ -80,6 +80,8 @@ fn line(
         stages.graph = show_primal(&primal);
     }
     let roots: Vec<NodeId> = primal.outputs.iter().map(|o| o.node).collect();
+    // what is differentiated inside of the function is so by now
+    primal.graph.transparent.push(ir::Op::Mark);
     let (graph, roots) = simplify::recognise(&primal.graph, &roots);
     primal.graph = graph;
     primal.outputs.iter_mut().zip(roots).for_each(|(o, r)| o.node = r);
@@ -96,7 +98,12 @@ fn line(
     let gradient = programs::gradient(&primal).map(&mut simplify_program);
     let vjp = primal.options.vjp.then(|| programs::vjp(&primal)).map(&mut simplify_program);
     let jvp = primal.options.jvp.then(|| programs::jvp(&primal)).map(&mut simplify_program);
-    let module = emit::face::module(&primal, emit::face::Programs { gradient, vjp, jvp });
+    let options = &primal.options;
+    let hvp = options.hvp.then(|| programs::hvp(&primal)).flatten().map(&mut simplify_program);
+    let jacobian = options.jacobian.then(|| programs::jacobian(&primal)).map(&mut simplify_program);
+    let hessian = options.hessian.then(|| programs::hessian(&primal)).flatten().map(&mut simplify_program);
+    let all = emit::face::Programs { gradient, vjp, jvp, hvp, jacobian, hessian };
+    let module = emit::face::module(&primal, all);
     if let Some(stages) = stages {
         for p in &module.plans {
             let text = schedule::text::show(&p.plan, &p.targets);
@@ -126,5 +133,6 @@ fn show_program(program: &emit::module::Program) -> String {
     for g in &program.gradients {
         roots.push((format!("∂{}", program.graph.input(g.input).name), g.node));
     }
+    roots.extend(program.more.iter().map(|m| (m.name.clone(), m.node)));
     ir::text::show(&program.graph, &roots)
 }

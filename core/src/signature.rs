@@ -44,9 +44,14 @@ pub fn accessor(k: usize) -> Ident {
 pub struct Options {
     pub jvp: bool,
     pub vjp: bool,
+    pub hvp: bool,
+    pub jacobian: bool,
+    /// The arguments that the Jacobian is for, where those are not all.
+    pub columns: Option<Vec<String>>,
+    pub hessian: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Signature {
     pub vis: TokenStream,
     pub ident: Ident,
@@ -65,11 +70,19 @@ pub struct Signature {
 }
 
 /// A name of the user's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Name {
     pub span: Span,
     /// How many expressions over arguments mention it.
     pub times: usize,
+}
+
+impl Primal {
+    /// Whether the Jacobian has a column for an argument.
+    pub fn is_column(&self, arg: &Arg) -> bool {
+        let columns = self.options.columns.as_ref();
+        arg.differentiated && columns.is_none_or(|c| c.contains(&arg.ident.to_string()))
+    }
 }
 
 impl Signature {
@@ -117,7 +130,7 @@ impl Signature {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Arg {
     pub ident: Ident,
     /// The type as written.
@@ -178,6 +191,29 @@ impl Form {
         }
     }
 
+    /// The form with each number replaced by a whole `item`, as a Jacobian has it; arrays of `ndarray` join their
+    /// dimensions. None where no type says that.
+    pub fn of_each(&self, item: &Form) -> Option<Form> {
+        if !item.is_tensor() {
+            return None;
+        }
+        match (self, item) {
+            (Form::Scalar(_), Form::Nd { dtype, rank, .. }) => {
+                Some(Form::Nd { dtype: *dtype, rank: *rank, view: false })
+            }
+            (Form::Scalar(_), item) => Some(item.clone()),
+            (Form::Array(inner, n), item) => Some(Form::Array(Box::new(inner.of_each(item)?), n.clone())),
+            (Form::Slice(inner), item) => Some(Form::Slice(Box::new(inner.of_each(item)?))),
+            (Form::Nd { rank, .. }, Form::Scalar(dtype)) => {
+                Some(Form::Nd { dtype: *dtype, rank: *rank, view: false })
+            }
+            (Form::Nd { rank, .. }, Form::Nd { dtype, rank: more, .. }) if rank + more <= 6 => {
+                Some(Form::Nd { dtype: *dtype, rank: rank + more, view: false })
+            }
+            _ => None,
+        }
+    }
+
     /// A struct, or an array of structs.
     pub fn holds_structs(&self) -> bool {
         match self {
@@ -198,7 +234,7 @@ impl Form {
 }
 
 /// An array or number that the graph reads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Leaf {
     /// The argument that it belongs to; none for a value of the user's inactive code.
     pub arg: Option<usize>,

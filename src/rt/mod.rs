@@ -8,6 +8,7 @@ pub mod gemm;
 mod lanes;
 mod lists;
 pub mod math;
+mod nests;
 pub mod simd;
 
 pub use crate::__each as each;
@@ -16,12 +17,13 @@ pub use checks::{bounded, check_dim, check_labels, check_length, check_size, not
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, TURNS};
 pub use lists::{clear, like};
+pub use nests::{nest, Nest};
 pub use simd::{block_len, dispatch, parts, Kernel, Points, Simd, Sums, Vector};
 
 /// The arrays of `ndarray` that gradients are made of.
 #[cfg(feature = "ndarray")]
 pub mod nd {
-    pub use ndarray::{Array1, Array2, Array3, Array4};
+    pub use ndarray::{Array1, Array2, Array3, Array4, Array5, Array6};
 }
 
 /// Bytes of a cache line, and of the widest vector.

@@ -10,6 +10,7 @@ mod gradients;
 mod kinks;
 mod oracle;
 mod probes;
+mod second;
 mod snapshots;
 mod source;
 mod tidy;

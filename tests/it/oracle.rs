@@ -8,7 +8,7 @@ use chainrule_core::front::lower;
 use chainrule_core::ir::interp::{evaluate, over, Dual, Point as At};
 use chainrule_core::ir::{Dtype, Graph, NodeId, Size};
 use chainrule_core::signature::Primal;
-use chainrule_core::{programs, simplify};
+use chainrule_core::{derive, programs, simplify};
 
 /// A lowered fixture with its values.
 pub struct Oracle {
@@ -47,7 +47,7 @@ impl Oracle {
     /// `None` where a shape is not known: an empty array has no shape to see.
     pub fn new(f: &Fixture, n: usize, point: &Point, tangent: Option<&Point>) -> Option<Oracle> {
         let source::Item { attr, item, definitions } = source::fixture(f.name);
-        let primal = match lower(attr, item, &definitions) {
+        let primal = match lower(attr, item, &definitions, derive::MODES) {
             Ok(primal) => primal,
             Err(errors) => panic!("{:?}", errors.errors.list.iter().map(|e| e.text()).collect::<Vec<_>>()),
         };

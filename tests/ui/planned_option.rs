@@ -1,7 +1,7 @@
 //! An option of a later version.
 use chainrule::differentiable;
 
-#[differentiable(hessian)]
+#[differentiable(custom = g)]
 fn f(x: f64) -> f64 {
     x
 }

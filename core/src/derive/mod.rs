@@ -3,24 +3,32 @@
 //! Both modes read the same op table. Invariant: a node without a rule is an error, never a zero.
 
 mod forward;
+mod onehot;
 mod reverse;
+mod scans;
 
-pub use forward::forward;
-pub use reverse::{reverse, Gradient};
+pub use forward::{directions, forward, tangents, Directions};
+pub use onehot::one_hot;
+pub use reverse::{canonical, reverse, reverse_along, reverse_nodes, Gradient};
 
 use crate::ir::ops::Ex;
-use crate::ir::{Array, Graph, Node, NodeId, RedOp};
+use crate::ir::{Array, Graph, Node, NodeId, Op, RedOp};
 use std::cell::RefCell;
 
-/// Whether each node depends on a differentiated input.
-pub fn active(graph: &Graph) -> Vec<bool> {
+/// Both modes with respect to nodes, for the front, which knows no other pass.
+pub const MODES: crate::ir::Modes = crate::ir::Modes { reverse: reverse_nodes, forward: directions, one_hot };
+
+/// Whether each node depends on a differentiated input; or, where there are `sources`, on one of those nodes.
+pub fn active(graph: &Graph, sources: Option<&[NodeId]>) -> Vec<bool> {
     let mut active = vec![false; graph.len()];
     loop {
         let mut grown = false;
         for id in graph.ids() {
             let own = match graph.node(id) {
-                Node::Load { array: Array::Input(i), .. } => graph.input(*i).active,
+                _ if sources.is_some_and(|s| s.contains(&id)) => true,
+                Node::Load { array: Array::Input(i), .. } => sources.is_none() && graph.input(*i).active,
                 Node::Load { array: Array::Node(n, _), .. } => active[n.0 as usize],
+                Node::Apply(Op::Constant, _) => false,
                 _ => graph.operands(id).iter().any(|o| active[o.0 as usize]),
             };
             // what an iteration leaves behind comes back in the next one
@@ -45,24 +53,24 @@ fn with_cell<R>(graph: &mut Graph, build: impl FnOnce(&RefCell<Graph>) -> R) -> 
     result
 }
 
-/// What each operand of `y = op(args)` receives from `g`, by the op table.
-fn pull(graph: &mut Graph, y: NodeId, g: &dyn Fn(usize) -> NodeId, active: &[bool]) -> Vec<Option<NodeId>> {
+/// What each operand of `y = op(args)` receives from `g`, by the op table. `active` says which operands move.
+fn pull(
+    graph: &mut Graph,
+    y: NodeId,
+    g: &dyn Fn(usize) -> Option<NodeId>,
+    active: &[bool],
+) -> Vec<Option<NodeId>> {
     let Node::Apply(op, args) = graph.node(y).clone() else { return vec![] };
-    let is_active: Vec<bool> =
-        args.iter().map(|a| active.get(a.0 as usize).copied().unwrap_or(false)).collect();
-    let tie = if is_active.iter().filter(|a| **a).count() > 1 { 0.5 } else { 0.0 };
+    let tie = if active.iter().filter(|a| **a).count() > 1 { 0.5 } else { 0.0 };
     with_cell(graph, |cell| {
         let ex = |id| Ex { graph: cell, id };
         let operands: Vec<Ex> = args.iter().map(|a| ex(*a)).collect();
         let mut out: Vec<Option<NodeId>> = Vec::with_capacity(args.len());
-        for (i, active) in is_active.iter().enumerate() {
-            let part = if *active {
-                let parts = (op.info().pull)(&operands, ex(y), ex(g(i)), tie);
+        for i in 0..args.len() {
+            out.push(g(i).and_then(|g| {
+                let parts = (op.info().pull)(&operands, ex(y), ex(g), tie);
                 parts.get(i).and_then(|p| p.as_ref()).map(|p| p.id)
-            } else {
-                None
-            };
-            out.push(part);
+            }));
         }
         out
     })
@@ -73,11 +81,10 @@ fn reduction_pull(graph: &mut Graph, y: NodeId, g: NodeId) -> Option<NodeId> {
     let Node::Reduce(op, over, x) = graph.node(y).clone() else { return None };
     let one_hot = |graph: &mut Graph, yes: f64| {
         let dtype = graph.dtype(x);
-        let same = graph.apply(crate::ir::Op::Eq, &[x, y]);
+        let same = graph.apply(Op::Eq, &[x, y]);
         let (yes, no) = (graph.constant(yes, dtype), graph.constant(0.0, dtype));
         (same, yes, no)
     };
-    use crate::ir::Op;
     Some(match op {
         RedOp::Sum => g,
         // elements that tie for the extremum share equally (KINKS)
@@ -100,7 +107,7 @@ fn reduction_pull(graph: &mut Graph, y: NodeId, g: NodeId) -> Option<NodeId> {
                 let mut occ = 0;
                 while {
                     let candidate = graph.axis_of(&size, occ);
-                    graph.axes(x).contains(&candidate) || fresh.contains(&candidate)
+                    [x, g].iter().any(|n| graph.axes(*n).contains(&candidate)) || fresh.contains(&candidate)
                 } {
                     occ += 1;
                 }

@@ -3,11 +3,12 @@
 //! Four rules: the op table's partials; an operand that lacks an axis receives the sum over it; a sum hands its
 //! cotangent down unchanged; a load becomes a renaming where its index can be inverted and a scatter where not.
 //!
-//! Invariant: the cotangent of a node depends on no axis that the node does not depend on.
+//! Invariant: the cotangent of a node depends on no axis that the node does not depend on, but for those that the seeds
+//! run along.
 
-use super::{active, pull, reduction_pull};
-use crate::ir::{Array, AxisId, Dtype, Graph, Index, InputId, Node, NodeId, Op, Part, RedOp, ScanId, Size};
-use std::collections::BTreeMap;
+use super::scans::Scans;
+use super::{active, onehot, pull, reduction_pull};
+use crate::ir::{Array, AxisId, Dtype, Graph, Index, InputId, Node, NodeId, Op, Part, Size};
 
 /// The adjoint of an input: a node over the input's dimensions.
 #[derive(Clone, Debug)]
@@ -20,30 +21,84 @@ pub struct Gradient {
 
 /// The order of an array's dimensions, and the view of it that indices refer to.
 #[derive(Clone, PartialEq)]
-struct Frame {
+pub struct Frame {
     dims: Vec<AxisId>,
     view: Option<Vec<Size>>,
 }
 
 /// What a node or an input receives.
 #[derive(Clone, Default)]
-struct Received {
+pub struct Received {
     /// Values over the receiver's own axes.
-    plain: Vec<NodeId>,
+    pub plain: Vec<NodeId>,
     /// Values that land at computed positions, by the array that the positions are written for.
     parts: Vec<(Frame, Part)>,
 }
 
 /// Adjoints of the differentiated inputs. `seeds` are outputs with their cotangents.
 pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -> Vec<Gradient> {
-    let active = active(graph);
+    reverse_along(graph, seeds, wrt, &[])
+}
+
+/// The same for seeds that run along axes which nothing else has: one adjoint for each position along them.
+pub fn reverse_along(
+    graph: &mut Graph,
+    seeds: &[(NodeId, NodeId)],
+    wrt: &[InputId],
+    along: &[AxisId],
+) -> Vec<Gradient> {
+    let (mut inputs, _) = walk(graph, seeds, None, along);
+    wrt.iter()
+        .map(|input| {
+            let info = graph.input(*input).clone();
+            let dims = canonical(graph, &info.dims);
+            let mine = std::mem::take(&mut inputs[input.0 as usize]);
+            let node = gather_up(graph, mine, &dims, info.dtype, along);
+            Gradient { input: *input, node, dims }
+        })
+        .collect()
+}
+
+/// Cotangents of nodes, over the nodes' own axes; what the nodes depend on is not asked. `along` are axes that tell
+/// apart calls of one function.
+pub fn reverse_nodes(
+    graph: &mut Graph,
+    seeds: &[(NodeId, NodeId)],
+    nodes: &[NodeId],
+    along: &[AxisId],
+) -> Vec<NodeId> {
+    let (_, mut received) = walk(graph, seeds, Some(nodes), along);
+    nodes
+        .iter()
+        .zip(&mut received)
+        .map(|(node, mine)| {
+            let axes = graph.axes(*node).to_vec();
+            gather_up(graph, std::mem::take(mine), &axes, graph.dtype(*node), along)
+        })
+        .collect()
+}
+
+/// What the inputs receive, and what the nodes do.
+fn walk(
+    graph: &mut Graph,
+    seeds: &[(NodeId, NodeId)],
+    nodes: Option<&[NodeId]>,
+    along: &[AxisId],
+) -> (Vec<Received>, Vec<Received>) {
+    let active = active(graph, nodes);
     let mut received: Vec<Received> = vec![Received::default(); graph.len()];
     let mut inputs: Vec<Received> = vec![Received::default(); graph.inputs.len()];
+    let mut targets: Vec<Received> = vec![Received::default(); nodes.map_or(0, <[NodeId]>::len)];
     for (output, seed) in seeds {
-        received[output.0 as usize].plain.push(*seed);
+        let seed = onto(graph, *seed, *output, along);
+        received[output.0 as usize].plain.push(seed);
     }
-    let mut scans = Scans::new(graph, &active);
+    let mut scans = Scans::new(graph, &active, along);
     for id in (0..active.len() as u32).rev().map(NodeId) {
+        if let Some(k) = nodes.and_then(|n| n.iter().position(|n| *n == id)) {
+            targets[k] = std::mem::take(&mut received[id.0 as usize]);
+            continue;
+        }
         if active[id.0 as usize] {
             graph.span = graph.span_of(id);
             scans.enter(graph, id, &mut received);
@@ -54,28 +109,35 @@ pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -
             continue;
         }
         let axes = graph.axes(id).to_vec();
-        let g = gather_up(graph, mine, &axes, graph.dtype(id));
+        let g = gather_up(graph, mine, &axes, graph.dtype(id), along);
         if let Some(name) = graph.name(id).map(|n| format!("{n}_bar")) {
             graph.set_name(g, &name);
         }
+        // rules are linear in a cotangent, so they are applied behind a choice
+        let (pairs, value) = onehot::split(graph, g, along).unwrap_or((vec![], g));
         match graph.node(id).clone() {
             Node::Apply(_, args) => {
-                let pulls = pull(graph, id, &|_| g, &active);
+                let moving: Vec<bool> = args.iter().map(|a| active[a.0 as usize]).collect();
+                let pulls = pull(graph, id, &|i| moving[i].then_some(value), &moving);
                 for (arg, part) in args.iter().zip(pulls) {
                     if let Some(part) = part {
                         let lacking: Vec<AxisId> =
                             axes.iter().copied().filter(|a| !graph.axes(*arg).contains(a)).collect();
-                        let part = graph.reduce(RedOp::Sum, &lacking, part);
+                        let lacking = without(&lacking, along);
+                        let part = onehot::join(graph, &pairs, part);
+                        let part = onehot::sum(graph, &lacking, part, along);
                         received[arg.0 as usize].plain.push(part);
                     }
                 }
             }
             Node::Cast(x) => {
-                let part = graph.cast(g, graph.dtype(x));
+                let part = graph.cast(value, graph.dtype(x));
+                let part = onehot::join(graph, &pairs, part);
                 received[x.0 as usize].plain.push(part);
             }
             Node::Reduce(_, _, x) => {
-                if let Some(part) = reduction_pull(graph, id, g) {
+                if let Some(part) = reduction_pull(graph, id, value) {
+                    let part = onehot::join(graph, &pairs, part);
                     received[x.0 as usize].plain.push(part);
                 }
             }
@@ -93,32 +155,28 @@ pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -
                     }
                     Array::Input(_) => vec![],
                 };
-                land(graph, g, &axes, (view, index), (&target.0, &extra), target.1);
+                land(graph, g, &axes, (view, index), (&target.0, &without(&extra, along), along), target.1);
             }
             // the adjoint of a scatter is a load
             Node::Scatter { dims, view, parts } => {
                 for part in parts {
                     let back = graph.load(Array::Node(g, dims.clone()), view.clone(), part.index.clone());
-                    // a value is added once for each position of the axes that it does not depend on
-                    let own = graph.axes(part.value).to_vec();
-                    let lacking: Vec<AxisId> =
-                        part.over.iter().copied().filter(|a| !own.contains(a)).collect();
-                    let back = graph.reduce(RedOp::Sum, &lacking, back);
+                    let back = onto(graph, back, part.value, along);
                     received[part.value.0 as usize].plain.push(back);
                 }
             }
             Node::Write { array, dims, index, over, value } => {
                 let back = graph.load(Array::Node(g, dims.clone()), None, index.clone());
-                let back = onto(graph, back, value);
+                let back = onto(graph, back, value, along);
                 received[value.0 as usize].plain.push(back);
                 let zero = graph.constant(0.0, graph.dtype(id));
                 let rest = graph.write(g, dims, index, over, zero);
-                let rest = onto(graph, rest, array);
+                let rest = onto(graph, rest, array, along);
                 received[array.0 as usize].plain.push(rest);
             }
             Node::Carry { init, .. } => {
                 if let Some(start) = scans.leave(graph, id, g) {
-                    let start = onto(graph, start, init);
+                    let start = onto(graph, start, init, along);
                     received[init.0 as usize].plain.push(start);
                 }
             }
@@ -126,80 +184,18 @@ pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -
             Node::Const(_) | Node::Size(_) | Node::Position(_) => {}
         }
     }
-    wrt.iter()
-        .map(|input| {
-            let info = graph.input(*input).clone();
-            let dims = canonical(graph, &info.dims);
-            let mine = std::mem::take(&mut inputs[input.0 as usize]);
-            let node = gather_up(graph, mine, &dims, info.dtype);
-            Gradient { input: *input, node, dims }
-        })
-        .collect()
+    (inputs, targets)
+}
+
+fn without(axes: &[AxisId], along: &[AxisId]) -> Vec<AxisId> {
+    axes.iter().copied().filter(|a| !along.contains(a)).collect()
 }
 
 /// The sum over the axes that the receiver lacks.
-fn onto(graph: &mut Graph, g: NodeId, receiver: NodeId) -> NodeId {
+pub fn onto(graph: &mut Graph, g: NodeId, receiver: NodeId, along: &[AxisId]) -> NodeId {
     let lacking: Vec<AxisId> =
         graph.axes(g).iter().copied().filter(|a| !graph.axes(receiver).contains(a)).collect();
-    graph.reduce(RedOp::Sum, &lacking, g)
-}
-
-/// The adjoints of scans: each is a scan in the other direction, whose variables are the cotangents of what an
-/// iteration leaves in the variables of the first one.
-struct Scans {
-    /// Active variables: the carry, what an iteration leaves, and the adjoint variable once there is one.
-    variables: Vec<(NodeId, NodeId, Option<NodeId>)>,
-    adjoints: BTreeMap<ScanId, ScanId>,
-    /// Cotangents of what remains after the last iteration.
-    last: Vec<((ScanId, u32), NodeId)>,
-}
-
-impl Scans {
-    fn new(graph: &Graph, active: &[bool]) -> Self {
-        let carries = graph.carries(active);
-        let variables = carries.into_iter().filter_map(|c| Some((c, graph.next_of(c)?, None))).collect();
-        Scans { variables, adjoints: BTreeMap::new(), last: vec![] }
-    }
-
-    /// Whether a node is a carry whose adjoint variable waits for what an iteration leaves in it.
-    fn closes(&self, id: NodeId) -> bool {
-        self.variables.iter().any(|v| v.0 == id)
-    }
-
-    /// Before a node is looked at: what an iteration leaves behind receives the adjoint variable.
-    fn enter(&mut self, graph: &mut Graph, id: NodeId, received: &mut [Received]) {
-        for k in 0..self.variables.len() {
-            let (carry, next, adjoint) = self.variables[k];
-            if adjoint.is_some() || (next != id && carry != id) {
-                continue;
-            }
-            let Node::Carry { scan, k: number, axes, .. } = graph.node(carry).clone() else { continue };
-            let back = match self.adjoints.get(&scan) {
-                Some(back) => *back,
-                None => {
-                    let info = graph.scan(scan).clone();
-                    let back = graph.add_scan(info.axis, !info.reversed);
-                    self.adjoints.insert(scan, back);
-                    back
-                }
-            };
-            let last = self.last.iter().find(|l| l.0 == (scan, number)).map(|l| l.1);
-            let init = last.unwrap_or_else(|| graph.constant(0.0, graph.dtype(carry)));
-            let adjoint = graph.carry(back, &axes, init);
-            if let Some(name) = graph.name(carry).map(|n| format!("{n}_bar")) {
-                graph.set_name(adjoint, &name);
-            }
-            self.variables[k].2 = Some(adjoint);
-            let part = onto(graph, adjoint, next);
-            received[next.0 as usize].plain.push(part);
-        }
-    }
-
-    /// The carry received `g`: the cotangent of the value before the first iteration.
-    fn leave(&mut self, graph: &mut Graph, carry: NodeId, g: NodeId) -> Option<NodeId> {
-        let adjoint = self.variables.iter().find(|v| v.0 == carry)?.2?;
-        Some(graph.close(adjoint, g))
-    }
+    onehot::sum(graph, &without(&lacking, along), g, along)
 }
 
 /// One axis for each dimension, in the numbering that the front uses too.
@@ -214,33 +210,38 @@ pub fn canonical(graph: &mut Graph, dims: &[Size]) -> Vec<AxisId> {
 }
 
 /// The sum of all that was received.
-fn gather_up(graph: &mut Graph, mine: Received, dims: &[AxisId], dtype: Dtype) -> NodeId {
+fn gather_up(graph: &mut Graph, mine: Received, dims: &[AxisId], dtype: Dtype, along: &[AxisId]) -> NodeId {
     let mut frames: Vec<Frame> = Vec::new();
     for (frame, _) in &mine.parts {
         if !frames.contains(frame) {
             frames.push(frame.clone());
         }
     }
-    let mut total: Option<NodeId> = None;
     let mut plain = mine.plain;
+    if frames.is_empty() {
+        if let Some((pairs, values)) = onehot::shared(graph, &plain, along) {
+            let value = added(graph, values, dtype);
+            return onehot::join(graph, &pairs, value);
+        }
+    }
     for (k, frame) in frames.iter().enumerate() {
         let mut parts: Vec<Part> = mine.parts.iter().filter(|p| p.0 == *frame).map(|p| p.1.clone()).collect();
         if k == 0 && frame.view.is_none() {
             // plain contributions join the scatter: the array is walked once
             for value in plain.drain(..) {
                 let index = frame.dims.iter().map(|a| Index::axis(*a)).collect();
-                parts.push(Part { index, over: dims.to_vec(), value });
+                let over = dims.iter().copied().filter(|d| !along.contains(d)).chain(along.iter().copied());
+                parts.push(Part { index, over: over.collect(), value });
             }
         }
         plain.push(graph.scatter(frame.dims.clone(), frame.view.clone(), parts, dtype));
     }
-    for value in plain {
-        total = Some(match total {
-            None => value,
-            Some(t) => graph.apply(Op::Add, &[t, value]),
-        });
-    }
-    total.unwrap_or_else(|| graph.constant(0.0, dtype))
+    added(graph, plain, dtype)
+}
+
+fn added(graph: &mut Graph, values: Vec<NodeId>, dtype: Dtype) -> NodeId {
+    let sum = values.into_iter().reduce(|total, value| graph.apply(Op::Add, &[total, value]));
+    sum.unwrap_or_else(|| graph.constant(0.0, dtype))
 }
 
 /// The cotangent `g` of a load lands in its array: renamed, as a one-hot choice, reshaped back, or scattered.
@@ -249,7 +250,7 @@ fn land(
     g: NodeId,
     axes: &[AxisId],
     (view, index): (Option<Vec<Size>>, Vec<Index>),
-    (bound, extra): (&[AxisId], &[AxisId]),
+    (bound, extra, along): (&[AxisId], &[AxisId], &[AxisId]),
     to: &mut Received,
 ) {
     let (index, bound) = &without_units(graph, &view, index, bound);
@@ -263,7 +264,7 @@ fn land(
             None => {
                 let covers = |k: usize, a: AxisId| graph.axis_size(a) == graph.axis_size(bound[k]);
                 if plain.iter().enumerate().all(|(k, a)| a.is_some_and(|a| covers(k, a))) {
-                    to.plain.push(graph.rename(g, &used, bound));
+                    to.plain.push(onehot::rename(graph, g, &used, bound, along));
                     return;
                 }
                 let gathers: Vec<usize> = (0..index.len()).filter(|k| index[*k].gather.is_some()).collect();
@@ -294,13 +295,15 @@ fn land(
         }
     }
     let mut index = index;
-    index.extend(extra.iter().map(|a| Index::axis(*a)));
+    let free = || extra.iter().chain(along);
+    index.extend(free().map(|a| Index::axis(*a)));
     let view = view.map(|mut view| {
-        view.extend(extra.iter().map(|a| graph.axis_size(*a).clone()));
+        view.extend(free().map(|a| graph.axis_size(*a).clone()));
         view
     });
-    let dims = bound.iter().chain(extra).copied().collect();
-    to.parts.push((Frame { dims, view }, Part { index, over: axes.to_vec(), value: g }));
+    let dims = bound.iter().chain(free()).copied().collect();
+    let over = without(axes, along).into_iter().chain(along.iter().copied()).collect();
+    to.parts.push((Frame { dims, view }, Part { index, over, value: g }));
 }
 
 /// Dimensions of size 1, where the index is 0, say nothing: the adjoint does not depend on them.

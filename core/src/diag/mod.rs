@@ -29,11 +29,12 @@ kinds! {
     WrtType "wrt-type" "the argument `{0}` of type `{1}` cannot be differentiated"
         help "differentiable are f32, f64, arrays, slices and ndarray arrays of them, and structs with `#[derive(Differentiable)]`";
     UnknownOption "unknown-option" "unknown option `{0}`"
-        help "the options are: wrt(a, b), math = \"strict\" | \"real\", jvp, vjp";
-    PlannedOption "planned-option" "the option `{0}` is planned and not there yet" help "the options are: wrt(a, b), math = \"strict\" | \"real\", jvp, vjp";
+        help "the options are: wrt(a, b), math = \"strict\" | \"real\", jvp, vjp, hvp, jacobian, hessian";
+    PlannedOption "planned-option" "the option `{0}` is planned and not there yet" help "the options are: wrt(a, b), math = \"strict\" | \"real\", jvp, vjp, hvp, jacobian, hessian";
     Function "function" "{0} cannot be differentiated" help "{1}";
     NonScalar "non-scalar" "`{0}` returns more than one number, so it has no gradient"
-        help "ask for `#[differentiable(vjp)]` or `#[differentiable(jvp)]`, or return a scalar";
+        help "ask for `#[differentiable(vjp)]`, `jvp` or `jacobian` instead, or return a scalar";
+    Matrix "matrix" "the {0} with respect to `{1}` would be {2}" help "{3}";
     Type "type" "the type `{0}` cannot be differentiated" help "{1}";
     Dims "dims" "{0}" help "write one number or name for each dimension: `#[dims(B, 784)]`";
     Control "control-flow" "`{0}` over differentiated values is not supported yet" help "{1}";

@@ -44,6 +44,7 @@ pub fn apply(op: Op, args: &[TokenStream], v: &TokenStream, strict: bool) -> Tok
         (Op::Not, [a]) => quote!((!#a)),
         (Op::Select, [c, a, b]) => quote!(#v::select(#c, #a, #b)),
         (Op::When, [_, a]) => quote!(#a),
+        (Op::Constant, [a]) | (Op::Mark, [a, _]) => quote!(#a),
         (Op::Sqrt | Op::Abs | Op::Floor | Op::Ceil | Op::Trunc | Op::Round, [a]) => quote!(#a.#name()),
         (Op::Max | Op::Min | Op::Copysign, [a, b]) => quote!(#a.#name(#b)),
         (Op::Rem, [a, b]) if strict => quote!(rt::map2(#a, #b, |a, b| a % b)),

@@ -6,7 +6,8 @@ use super::entry::usize_literal;
 use super::header::{self, Planned};
 use super::heads::{documentation, Heads};
 use super::lists;
-use super::module::{generate, owned, target_name, Generated, Memory, Program};
+use super::module::{generate, target_name, Generated, Memory, Program};
+use super::{matrices, products};
 use crate::ir::Dtype;
 use crate::signature::{accessor, Arg, Form, Primal};
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -20,6 +21,10 @@ pub struct Programs {
     pub jvp: Option<Program>,
     /// Values, and gradients for a given cotangent of the result.
     pub vjp: Option<Program>,
+    /// Values, gradients, and their derivatives along tangents.
+    pub hvp: Option<Program>,
+    pub jacobian: Option<Program>,
+    pub hessian: Option<Program>,
 }
 
 /// The generated module and what went wrong inside the compiler.
@@ -50,17 +55,29 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
     }
     if let Some(program) = &programs.vjp {
         let generated = reverse(primal, program, "vjp");
-        functions.extend(vjp_function(primal, &heads, &generated, program));
+        functions.extend(products::vjp(primal, &heads, &generated, program));
         take(generated);
     }
     if let Some(program) = &programs.jvp {
         let generated = generate(primal, program, "jvp", TokenStream::new(), &|k, dims| {
-            let name = memory_name(primal, k);
-            let rank = usize_literal(dims.len());
-            quote!(::chainrule::rt::fit::<#rank, _>(&mut #name, [#(#dims),*])).into()
+            value_slice(primal, k, dims).into()
         });
-        functions.extend(jvp_function(primal, &heads, &generated, program));
+        functions.extend(products::jvp(primal, &heads, &generated, program));
         take(generated);
+    }
+    if let Some(program) = &programs.hvp {
+        let generated = reverse(primal, program, "hvp");
+        functions.extend(products::hvp(primal, &heads, &generated, program));
+        take(generated);
+    }
+    let matrices =
+        [(&programs.jacobian, matrices::jacobian(primal)), (&programs.hessian, matrices::hessian(primal))];
+    for (program, matrix) in matrices {
+        if let Some(program) = program {
+            let generated = matrices::generated(primal, program, &matrix);
+            functions.extend(matrices::functions(primal, &heads, &matrix, &generated, program));
+            take(generated);
+        }
     }
     let fields = buffers.iter().map(|(name, dtype)| {
         let ty = super::module::element(*dtype);
@@ -78,13 +95,23 @@ pub fn stub(primal: &Primal) -> Module {
     let options = &primal.options;
     // what the function would have had without its mistakes
     let scalar = matches!(primal.signature.results[..], [] | [Form::Scalar(_)]);
-    let gradient = scalar || !(options.vjp || options.jvp);
+    let gradient = scalar || !(options.vjp || options.jvp || options.jacobian);
     let mut all = vec![];
     if gradient {
         all.extend([heads.gradient(), heads.value_and_gradient(), heads.value_and_gradient_into()]);
     }
     all.extend(options.vjp.then(|| heads.vjp()));
     all.extend(options.jvp.then(|| heads.jvp()));
+    if options.hvp {
+        all.extend([heads.hvp(), heads.hvp_into()]);
+    }
+    for (wanted, matrix) in
+        [(options.jacobian, matrices::jacobian(primal)), (options.hessian, matrices::hessian(primal))]
+    {
+        if wanted && matrix.possible() {
+            all.extend(matrices::heads(&heads, &matrix));
+        }
+    }
     let functions = quote!(#(#all { ::core::unreachable!() })*);
     let body = assemble(&heads, vec![], functions, TokenStream::new());
     finish(&heads, body, &[])
@@ -98,6 +125,15 @@ fn assemble(
     kernels: TokenStream,
 ) -> TokenStream {
     let gradient_type = heads.gradient_type();
+    let matrices: TokenStream = [
+        heads.primal.options.jacobian.then(|| matrices::jacobian(heads.primal)),
+        heads.primal.options.hessian.then(|| matrices::hessian(heads.primal)),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(matrices::Matrix::possible)
+    .map(|matrix| matrices::types(heads, &matrix))
+    .collect();
     let kernels = (!kernels.is_empty()).then(|| {
         quote! {
             mod kernel {
@@ -108,6 +144,7 @@ fn assemble(
     });
     quote! {
         #gradient_type
+        #matrices
         /// Memory for intermediate values; it grows at the first call and is used again by the next ones.
         #[derive(Clone, Debug, Default)]
         pub struct Workspace { #(#fields,)* }
@@ -204,27 +241,39 @@ fn format_source(ident: &Ident, body: &TokenStream, header: &str) -> String {
     format!("{header}{text}")
 }
 
-/// A reverse program whose gradients go to `gradient`.
+/// The memory of a result which is an array.
+pub fn value_slice(primal: &Primal, k: usize, dims: &[TokenStream]) -> TokenStream {
+    let (name, rank) = (memory_name(primal, k), usize_literal(dims.len()));
+    quote!(::chainrule::rt::fit::<#rank, _>(&mut #name, [#(#dims),*]))
+}
+
+/// A reverse program whose gradients go to `gradient`, and what comes behind them to `product`.
 fn reverse(primal: &Primal, program: &Program, name: &str) -> Generated {
-    let prepare = program.lists.iter().filter(|list| list.active);
-    let prepare = prepare.map(|l| lists::like(l, &gradient_place(primal, l.arg, &l.place))).collect();
+    let roots: &[&str] = if program.more.is_empty() { &["gradient"] } else { &["gradient", "product"] };
+    let lists = || primal.lists.iter().filter(|list| list.active);
+    let prepare = roots
+        .iter()
+        .flat_map(|root| lists().map(|l| lists::like(l, &gradient_place(primal, root, l.arg, &l.place))))
+        .collect();
     generate(primal, program, name, prepare, &|k, dims| {
         let rank = usize_literal(dims.len());
         if k < program.outputs.len() {
-            let value = memory_name(primal, k);
-            return quote!(::chainrule::rt::fit::<#rank, _>(&mut #value, [#(#dims),*])).into();
+            return value_slice(primal, k, dims).into();
         }
-        let gradient = &program.gradients[k - program.outputs.len()];
+        let k = k - program.outputs.len();
+        let root = roots[k / program.gradients.len() % roots.len()];
+        let gradient = &program.gradients[k % program.gradients.len()];
         let leaf = &primal.leaves[gradient.input.0 as usize];
-        let place = gradient_place(primal, leaf.arg, &leaf.place);
+        let place = gradient_place(primal, root, leaf.arg, &leaf.place);
         let indexed = leaf.place.clone().into_iter().any(|t| matches!(t, TokenTree::Group(_)));
         if indexed {
             // elements of one array cannot be borrowed side by side: each is taken out and put back
-            let taken = primal.signature.local(&format!("taken_{k}"));
+            let taken = primal.signature.local(&format!("taken_{}", k + program.outputs.len()));
             return Memory {
                 before: quote!(let mut #taken = ::chainrule::rt::take::<#rank, _>(&mut #place);),
                 slice: quote!(::chainrule::rt::fit::<#rank, _>(&mut #taken, [#(#dims),*])),
                 after: quote!(#place = #taken;),
+                buffers: vec![],
             };
         }
         quote!(::chainrule::rt::fit::<#rank, _>(&mut #place, [#(#dims),*])).into()
@@ -233,11 +282,11 @@ fn reverse(primal: &Primal, program: &Program, name: &str) -> Generated {
 
 /// The place in `gradient` that belongs to a place in the arguments: `net.w1` is `gradient.net.w1`, or `gradient.w1`
 /// where `net` is the only differentiated argument.
-fn gradient_place(primal: &Primal, arg: Option<usize>, place: &TokenStream) -> TokenStream {
+fn gradient_place(primal: &Primal, root: &str, arg: Option<usize>, place: &TokenStream) -> TokenStream {
     let single = primal.signature.args.iter().filter(|a| a.differentiated).count() == 1;
     let rest: TokenStream = place.clone().into_iter().skip(1).collect();
+    let gradient = primal.signature.local(root);
     let root = arg.and_then(|a| primal.signature.args.get(a)).map(|a| &a.ident);
-    let gradient = primal.signature.local("gradient");
     match (single, root, rest.is_empty()) {
         (true, _, true) => quote!(*#gradient),
         (true, _, false) => quote!(#gradient #rest),
@@ -247,21 +296,22 @@ fn gradient_place(primal: &Primal, arg: Option<usize>, place: &TokenStream) -> T
 }
 
 /// The variable that holds a result which is an array.
-fn memory_name(primal: &Primal, k: usize) -> Ident {
+pub fn memory_name(primal: &Primal, k: usize) -> Ident {
     primal.signature.local(&target_name(k, primal.outputs.len()).to_string())
 }
 
-fn names(primal: &Primal) -> Vec<&Ident> {
+pub fn names(primal: &Primal) -> Vec<&Ident> {
     primal.signature.args.iter().map(|a| &a.ident).collect()
 }
 
 /// Results of a kernel call by target: `r` where there is one, `r.k` where there are several.
-fn scalar_results(program: &Program) -> Vec<Option<TokenStream>> {
+pub fn scalar_results(program: &Program) -> Vec<Option<TokenStream>> {
     let ranks: Vec<bool> = program
         .outputs
         .iter()
         .map(|o| o.dims.is_empty())
         .chain(program.gradients.iter().map(|g| g.dims.is_empty()))
+        .chain(program.more.iter().map(|m| m.dims.is_empty()))
         .collect();
     let total = ranks.iter().filter(|r| **r).count();
     let mut next = 0;
@@ -281,14 +331,16 @@ fn scalar_results(program: &Program) -> Vec<Option<TokenStream>> {
         .collect()
 }
 
-/// Assignments of scalar partial derivatives.
-fn scalar_gradients(primal: &Primal, program: &Program) -> TokenStream {
+/// Assignments of scalar partial derivatives, and of their products.
+pub fn scalar_gradients(primal: &Primal, program: &Program) -> TokenStream {
     let results = scalar_results(program);
     let mut out = TokenStream::new();
-    for (gradient, result) in program.gradients.iter().zip(&results[program.outputs.len()..]) {
+    for (k, result) in results[program.outputs.len()..].iter().enumerate() {
         if let Some(result) = result {
+            let root = if k < program.gradients.len() { "gradient" } else { "product" };
+            let gradient = &program.gradients[k % program.gradients.len()];
             let leaf = &primal.leaves[gradient.input.0 as usize];
-            let place = gradient_place(primal, leaf.arg, &leaf.place);
+            let place = gradient_place(primal, root, leaf.arg, &leaf.place);
             out.extend(quote!(#place = #result;));
         }
     }
@@ -296,7 +348,7 @@ fn scalar_gradients(primal: &Primal, program: &Program) -> TokenStream {
 }
 
 /// A zero gradient of the arguments' shapes.
-fn make_gradient(active: &[&Arg]) -> TokenStream {
+pub fn make_gradient(active: &[&Arg]) -> TokenStream {
     let one = |a: &Arg| {
         let name = &a.ident;
         let called = matches!(a.form, Form::Array(..) | Form::Slice(_));
@@ -349,95 +401,6 @@ fn gradient_functions(
             let results = { #call };
             #scalars
             #value
-        }
-    }
-}
-
-/// Declarations of the arrays that values are written to.
-fn value_memory(primal: &Primal, program: &Program) -> TokenStream {
-    let mut out = TokenStream::new();
-    for (k, o) in program.outputs.iter().enumerate() {
-        let rank = usize_literal(o.dims.len());
-        if !o.dims.is_empty() {
-            let (name, ty) = (memory_name(primal, k), owned(&o.form, &primal.graph.sizes));
-            out.extend(quote!(let mut #name: #ty = ::chainrule::rt::make::<#rank, _>([0; #rank]);));
-        }
-    }
-    out
-}
-
-/// The result of the primal, assembled from its components.
-fn values(primal: &Primal, program: &Program) -> TokenStream {
-    let results = scalar_results(program);
-    let parts: Vec<TokenStream> = (0..program.outputs.len())
-        .map(|k| match &results[k] {
-            Some(t) => t.clone(),
-            None => memory_name(primal, k).to_token_stream(),
-        })
-        .collect();
-    match &parts[..] {
-        [one] => one.clone(),
-        _ => quote!((#(#parts),*)),
-    }
-}
-
-fn vjp_function(primal: &Primal, heads: &Heads, generated: &Generated, program: &Program) -> TokenStream {
-    let (call, host, head, ty) = (&generated.call, &primal.host, heads.vjp(), &heads.gradient);
-    let (memory, values) = (value_memory(primal, program), values(primal, program));
-    let scalars = scalar_gradients(primal, program);
-    let make = make_gradient(&heads.active);
-    let [workspace, made, gradient] =
-        ["workspace", "made", "gradient"].map(|name| primal.signature.local(name));
-    quote! {
-        #head {
-            let #workspace = &mut Workspace::default();
-            let mut #made: #ty = #make;
-            let #gradient = &mut #made;
-            #memory
-            #(#host)*
-            let results = { #call };
-            #scalars
-            (#values, #made)
-        }
-    }
-}
-
-fn jvp_function(primal: &Primal, heads: &Heads, generated: &Generated, program: &Program) -> TokenStream {
-    let (call, host, head) = (&generated.call, &primal.host, heads.jvp());
-    let n = primal.outputs.len();
-    let results = scalar_results(program);
-    let workspace = primal.signature.local("workspace");
-    let mut memory = TokenStream::new();
-    let (mut values, mut tangents) = (vec![], vec![]);
-    for (k, o) in program.outputs.iter().enumerate() {
-        let name = memory_name(primal, k);
-        let rank = usize_literal(o.dims.len());
-        let part = match &results[k] {
-            Some(t) => t.clone(),
-            None => {
-                let ty = owned(&o.form, &primal.graph.sizes);
-                memory.extend(quote!(let mut #name: #ty = ::chainrule::rt::make::<#rank, _>([0; #rank]);));
-                quote!(#name)
-            }
-        };
-        if k < n {
-            values.push(part)
-        } else {
-            tangents.push(part)
-        }
-    }
-    let group = |parts: &[TokenStream]| match parts {
-        [one] => one.clone(),
-        _ => quote!((#(#parts),*)),
-    };
-    let (values, tangents) = (group(&values), group(&tangents));
-    quote! {
-        #head {
-            let #workspace = &mut Workspace::default();
-            #memory
-            #(#host)*
-            let results = { #call };
-            (#values, #tangents)
         }
     }
 }

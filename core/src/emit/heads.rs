@@ -81,15 +81,22 @@ impl<'a> Heads<'a> {
         self.primal.signature.args.iter().map(parameter).collect()
     }
 
-    fn function(&self, docs: &str, name: &str, extra: &[TokenStream], result: TokenStream) -> TokenStream {
+    pub fn function(
+        &self,
+        docs: &str,
+        name: &str,
+        extra: &[TokenStream],
+        result: TokenStream,
+    ) -> TokenStream {
         let (generics, bounds) = (&self.primal.signature.generics, &self.primal.signature.where_clause);
         let (name, params) = (format_ident!("{name}"), self.parameters());
         let params = params.iter().chain(extra);
         let docs = documentation(docs);
-        quote!(#docs pub fn #name #generics(#(#params),*) -> #result #bounds)
+        let result = (!result.is_empty()).then(|| quote!(-> #result));
+        quote!(#docs pub fn #name #generics(#(#params),*) #result #bounds)
     }
 
-    fn ident(&self) -> &Ident {
+    pub fn ident(&self) -> &Ident {
         &self.primal.signature.ident
     }
 
@@ -140,13 +147,42 @@ impl<'a> Heads<'a> {
              given tangents of the differentiated arguments.",
             self.ident()
         );
+        let value = &self.value;
+        self.function(&docs, "jvp", &self.tangents(), quote!((#value, #value)))
+    }
+
+    pub fn hvp(&self) -> TokenStream {
+        let docs = format!(
+            "The value of [`{0}`](fn@super::{0}), its gradient, and its Hessian-vector product: the derivative of the\n\
+             gradient along the given tangents of the differentiated arguments.",
+            self.ident()
+        );
+        let (value, gradient) = (&self.value, &self.gradient);
+        self.function(&docs, "hvp", &self.tangents(), quote!((#value, #gradient, #gradient)))
+    }
+
+    pub fn hvp_into(&self) -> TokenStream {
+        let docs = "As [`hvp`], into memory of the caller: nothing is allocated once `workspace`, `gradient` and `product`\n\
+            have seen these shapes. `gradient` and `product` are overwritten.\n\n*Panics* where shapes do not fit, before anything is written.";
+        let ty = &self.gradient;
+        let [gradient, product, workspace] =
+            ["gradient", "product", "workspace"].map(|name| self.primal.signature.local(name));
+        let mut more = self.tangents();
+        more.extend([
+            quote!(#gradient: &mut #ty),
+            quote!(#product: &mut #ty),
+            quote!(#workspace: &mut Workspace),
+        ]);
+        self.function(docs, "hvp_into", &more, self.value.clone())
+    }
+
+    /// A tangent for each differentiated argument, of the argument's type.
+    fn tangents(&self) -> Vec<TokenStream> {
         let parameter = |a: &&Arg| {
             let (name, ty) = (self.primal.signature.tangent(a), &a.ty);
             quote!(#name: #ty)
         };
-        let extra: Vec<TokenStream> = self.active.iter().map(parameter).collect();
-        let value = &self.value;
-        self.function(&docs, "jvp", &extra, quote!((#value, #value)))
+        self.active.iter().map(parameter).collect()
     }
 }
 
@@ -157,7 +193,7 @@ pub fn documentation(text: &str) -> TokenStream {
 }
 
 /// The const generics that a type mentions.
-fn mentioned(ty: &TokenStream, primal: &Primal) -> Vec<TokenStream> {
+pub fn mentioned(ty: &TokenStream, primal: &Primal) -> Vec<TokenStream> {
     let text = format!(" {ty} ");
     let has = |g: &&TokenStream| text.contains(&format!(" {g} ")) || text.contains(&format!(" {g}]"));
     primal.signature.generic_args.iter().filter(has).cloned().collect()

@@ -1,7 +1,8 @@
 //! Plans as Rust: the room that writes code.
 //!
 //! `body` writes loops and expressions, `entry` checks and slices, `lists` what lists need, `module` a kernel with its call, `heads` the
-//! types and signatures of the public functions, `face` these functions. Invariant: with the same plan in, the same tokens out.
+//! types and signatures of the public functions, `face` these functions, `products` those that multiply with vectors, `matrices`
+//! Jacobians and Hessians. Invariant: with the same plan in, the same tokens out.
 
 mod body;
 mod entry;
@@ -10,9 +11,11 @@ pub mod face;
 pub mod header;
 mod heads;
 mod lists;
+mod matrices;
 pub mod module;
 mod names;
 mod place;
+mod products;
 mod tidy;
 
 use proc_macro2::TokenStream;

@@ -21,11 +21,21 @@ pub struct Program {
     pub graph: Graph,
     pub outputs: Vec<Output>,
     pub gradients: Vec<Gradient>,
+    /// What comes behind: products with the Hessian, or blocks of a Jacobian or of a Hessian.
+    pub more: Vec<More>,
     /// Inputs beyond the primal's: tangents or a seed.
     pub extra: Vec<Leaf>,
     /// Lists of which elements are read.
     pub lists: Vec<List>,
     pub notes: Notes,
+}
+
+/// An array that a program gives beside values and gradients.
+pub struct More {
+    pub name: String,
+    pub node: NodeId,
+    /// One axis for each dimension.
+    pub dims: Vec<AxisId>,
 }
 
 /// One generated function and what stands beside it.
@@ -47,11 +57,13 @@ pub struct Memory {
     pub before: TokenStream,
     pub slice: TokenStream,
     pub after: TokenStream,
+    /// Fields of the workspace that it needs.
+    pub buffers: Vec<(Ident, Dtype)>,
 }
 
 impl From<TokenStream> for Memory {
     fn from(slice: TokenStream) -> Self {
-        Memory { before: TokenStream::new(), slice, after: TokenStream::new() }
+        Memory { before: TokenStream::new(), slice, after: TokenStream::new(), buffers: vec![] }
     }
 }
 
@@ -66,6 +78,7 @@ pub fn generate(
 ) -> Generated {
     let mut targets: Vec<Target> = program.outputs.iter().map(|o| target(o.node, &o.dims)).collect();
     targets.extend(program.gradients.iter().map(|g| target(g.node, &g.dims)));
+    targets.extend(program.more.iter().map(|m| target(m.node, &m.dims)));
     let shapes: Vec<Vec<AxisId>> = targets.iter().map(|t| t.dims.clone()).collect();
     let plan = schedule(program.graph.clone(), targets);
     let generics: Vec<String> = primal.signature.generic_args.iter().map(|g| g.to_string()).collect();
@@ -76,7 +89,8 @@ pub fn generate(
     let mut body = Body::new(&plan, &mut names, &generics);
     let values = (0..program.outputs.len()).map(|k| target_name(k, primal.outputs.len()).to_string());
     let gradients = program.gradients.iter().map(|g| format!("{}_bar", program.graph.input(g.input).name));
-    let target_names: Vec<String> = values.chain(gradients).collect();
+    let more = program.more.iter().map(|m| m.name.clone());
+    let target_names: Vec<String> = values.chain(gradients).chain(more).collect();
     body.target_names = target_names.clone();
     let all: Vec<&Leaf> = primal.leaves.iter().chain(&program.extra).collect();
     body.computed = (0..plan.graph.inputs.len() as u32)
@@ -167,7 +181,8 @@ pub fn generate(
                     .iter()
                     .map(|a| names.size(&plan.graph, &plan.graph.axis_size(*a).clone(), &generics))
                     .collect();
-                let Memory { before, slice, after } = target_memory(*k, &sizes);
+                let Memory { before, slice, after, buffers: own } = target_memory(*k, &sizes);
+                buffers.extend(own);
                 restore.extend(after);
                 fields.push(quote!(pub #ident: &'k mut [#elem]));
                 open.extend(quote!(#ident,));
@@ -384,7 +399,8 @@ fn uses(code: &TokenStream, name: &str) -> bool {
     })
 }
 
-fn camel(name: &str) -> String {
+/// `value_and_gradient` is `ValueAndGradient`.
+pub fn camel(name: &str) -> String {
     name.split('_')
         .map(|p| {
             let mut c = p.chars();

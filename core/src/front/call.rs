@@ -5,6 +5,7 @@
 use super::definitions::{path_key, Definition};
 use super::env::{Closure, Env, Value};
 use super::function::arg_ident;
+use super::nested::Marked;
 use super::scope::Scope;
 use super::types::{scalar_type, strip, Known};
 use super::{Lower, MAX_DEPTH};
@@ -105,12 +106,24 @@ impl Lower {
                 };
                 let scope = Some(Rc::new(scope));
                 let env = Env { defs: Rc::new(defs.clone()), scope, ..Env::default() };
-                return self.inline(item.clone(), env, args, c, at);
+                return self.inline(item.clone(), env, args, c, at, None);
             }
             Some((_, Definition::Struct { .. })) => {
                 return self.unsupported(at, "a struct made of differentiated values", "return a tuple");
             }
             None => {}
+        }
+        if let Some((owner, what)) = key.rsplit_once("::").filter(|k| super::nested::is_derivative(k.1)) {
+            if let Some((path, Definition::Function { attr, item, defs, surroundings })) = defs.entry(owner) {
+                let scope = Scope {
+                    path: path.clone(),
+                    surroundings: surroundings.clone(),
+                    outer: self.env.scope.clone(),
+                };
+                let scope = Some(Rc::new(scope));
+                let env = Env { defs: Rc::new(defs.clone()), scope, ..Env::default() };
+                return self.derivative(what, (attr.clone(), item.clone()), env, args, c, at);
+            }
         }
         let segments: Vec<&str> = key.split("::").collect();
         if let [.., ty, method] = segments[..] {
@@ -297,13 +310,14 @@ impl Lower {
     }
 
     /// The callee's body in the place of the call.
-    fn inline(
+    pub fn inline(
         &mut self,
         item: TokenStream,
         env: Env,
         args: Vec<Value>,
         c: Option<&ExprCall>,
         at: &dyn ToTokens,
+        mut marked: Option<&mut Marked>,
     ) -> Value {
         let source = item.clone();
         let parsed = syn::parse2(item).and_then(|item| self.instance(item, &args, c));
@@ -379,7 +393,13 @@ impl Lower {
             let name = arg_ident(&param.pat).map_or_else(String::new, |i| i.to_string());
             let dims = self.dims_attr(&param.attrs);
             let value = self.passed(value, param, dims.as_ref(), &name, host.as_ref(), at);
-            bound.push((&param.pat, name, value, host));
+            match (&mut marked, arg_ident(&param.pat)) {
+                (Some(marked), Some(ident)) if marked.wants(self, &ident, &param.ty) => {
+                    let value = marked.argument(self, &ident, value, at);
+                    bound.push((&param.pat, name, value, None));
+                }
+                _ => bound.push((&param.pat, name, value, host)),
+            }
         }
         for (pat, name, value, host) in bound {
             match name.is_empty() {
@@ -515,7 +535,7 @@ impl Lower {
     }
 
     /// An argument's value, seen as the parameter's type.
-    fn passed(
+    pub fn passed(
         &mut self,
         value: Value,
         param: &syn::PatType,

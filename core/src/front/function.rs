@@ -144,7 +144,41 @@ impl Lower {
                 self.errors.push(Kind::Unsupported, &item.sig.ident, &["a part of this function", help]);
             }
         }
-        self.signature(item, args)
+        let signature = self.signature(item, args);
+        self.matrices(&signature, asked);
+        signature
+    }
+
+    /// Refuses a Jacobian or a Hessian that no type holds.
+    fn matrices(&mut self, signature: &Signature, asked: &Asked) {
+        let active: Vec<&Arg> = signature.args.iter().filter(|a| a.differentiated).collect();
+        let plain = "take numbers, arrays, slices or `ndarray` arrays, or ask for `jvp`, `vjp` or `hvp`";
+        let nested = "take `ndarray` arrays of at most 6 dimensions together, or return arrays or slices";
+        let mut refuse = |what: &str, arg: &Arg, of: &Form| {
+            let (shown, help) = match arg.form.is_tensor() {
+                true if of.of_each(&arg.form).is_some() => return,
+                true => ("an `ndarray` array of arrays", nested),
+                false => ("more than one array", plain),
+            };
+            self.errors.push(Kind::Matrix, &arg.ident, &[what, &arg.ident.to_string(), shown, help]);
+        };
+        for arg in &active {
+            if asked.more.jacobian && asked.columns.as_ref().is_none_or(|c| c.contains(&arg.ident)) {
+                signature.results.iter().for_each(|result| refuse("Jacobian", arg, result));
+            }
+            if asked.more.hessian {
+                let of = active.iter().map(|a| &a.form).find(|f| f.of_each(&arg.form).is_none());
+                refuse("Hessian", arg, of.unwrap_or(&arg.form));
+            }
+        }
+        for name in asked.columns.iter().flatten().filter(|name| !active.iter().any(|a| a.ident == **name)) {
+            let known: Vec<String> = active.iter().map(|a| a.ident.to_string()).collect();
+            self.errors.push(
+                Kind::Argument,
+                name,
+                &["`jacobian(…)`", &format!("differentiated arguments: {}", known.join(", ")), ""],
+            );
+        }
     }
 
     /// The signature around the arguments.
@@ -297,7 +331,8 @@ impl Lower {
                 }
             }
         }
-        if !scalar && !asked.jvp && !asked.vjp {
+        let more = &asked.more;
+        if !scalar && (more.hvp || more.hessian || !(more.jvp || more.vjp || more.jacobian)) {
             self.errors.push(Kind::NonScalar, ty, &[name]);
         }
         let values = match value {

@@ -22,6 +22,7 @@ mod list;
 mod literals;
 mod loops;
 mod methods;
+mod nested;
 mod nn;
 mod options;
 mod patterns;
@@ -42,7 +43,7 @@ pub use item::{is_template, item_name, visibility, without_attributes};
 pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};
-use crate::ir::{AxisId, Graph, Math, Size, Sizes, Sym};
+use crate::ir::{AxisId, Graph, Math, Modes, Size, Sizes, Sym};
 use crate::signature::{Leaf, List, Name, Primal};
 use env::Env;
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -66,18 +67,23 @@ pub struct Failure {
 ///
 /// # Errors
 /// All mistakes of the function, each at the user's own tokens.
-pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result<Primal, Failure> {
+pub fn lower(
+    attr: TokenStream,
+    item: TokenStream,
+    defs: &Definitions,
+    modes: Modes,
+) -> Result<Primal, Failure> {
     let mut errors = Errors::default();
     if let Some(at) = too_deep(&item).or_else(|| too_deep(&attr)) {
         errors.push(Kind::Depth, &at, &[]);
-        return Err(Failure { errors, primal: signature_alone(attr, item, defs) });
+        return Err(Failure { errors, primal: signature_alone(attr, item, defs, modes) });
     }
     let tokens = item.clone();
     let item: syn::ItemFn = match syn::parse2(item) {
         Ok(item) => item,
         Err(e) => {
             errors.list.extend(syntax(&e).list);
-            return Err(Failure { errors, primal: signature_alone(attr, tokens, defs) });
+            return Err(Failure { errors, primal: signature_alone(attr, tokens, defs, modes) });
         }
     };
     let asked = options::parse(attr, &mut errors);
@@ -88,7 +94,7 @@ pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result
     let mut sizes = Sizes::default();
     for last in [false, true] {
         sizes.residual.clear();
-        let mut run = Lower::new(asked.math, sizes, defs, errors.clone());
+        let mut run = Lower::new(asked.math, sizes, defs, errors.clone(), modes);
         let signature = run.function(&tokens, &item, &asked);
         if !run.errors.is_empty() {
             let errors = std::mem::take(&mut run.errors);
@@ -104,7 +110,12 @@ pub fn lower(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Result
 }
 
 /// The function without its body, where that much can be read.
-fn signature_alone(attr: TokenStream, item: TokenStream, defs: &Definitions) -> Option<Box<Primal>> {
+fn signature_alone(
+    attr: TokenStream,
+    item: TokenStream,
+    defs: &Definitions,
+    modes: Modes,
+) -> Option<Box<Primal>> {
     let mut trees: Vec<TokenTree> = item.into_iter().collect();
     trees.pop();
     let head: TokenStream = trees.into_iter().collect();
@@ -116,7 +127,7 @@ fn signature_alone(attr: TokenStream, item: TokenStream, defs: &Definitions) -> 
         return None;
     }
     let asked = options::parse(attr, &mut Errors::default());
-    let mut run = Lower::new(asked.math, Sizes::default(), defs, Errors::default());
+    let mut run = Lower::new(asked.math, Sizes::default(), defs, Errors::default(), modes);
     let args = run.arguments(&item, &asked);
     let signature = run.signature(&item, args);
     Some(Box::new(run.finish(signature, &asked)))
@@ -153,10 +164,14 @@ struct Lower {
     arg_spans: BTreeMap<String, proc_macro2::Span>,
     /// While a loop's body is run to see what it pushes: the first item.
     first_push: Option<Option<env::Value>>,
+    /// The differentiation of what calls of derivatives stand for.
+    modes: Modes,
+    /// Arguments of functions that are differentiated in place.
+    marks: u32,
 }
 
 impl Lower {
-    fn new(math: Math, sizes: Sizes, defs: &Definitions, errors: Errors) -> Self {
+    fn new(math: Math, sizes: Sizes, defs: &Definitions, errors: Errors, modes: Modes) -> Self {
         Lower {
             graph: Graph::new(math, sizes),
             errors,
@@ -177,6 +192,8 @@ impl Lower {
             in_field: false,
             arg_spans: BTreeMap::new(),
             first_push: None,
+            modes,
+            marks: 0,
         }
     }
 
@@ -252,7 +269,7 @@ impl Lower {
             lists: self.lists,
             outputs: self.outputs,
             host,
-            options: crate::signature::Options { jvp: asked.jvp, vjp: asked.vjp },
+            options: asked.options(),
         }
     }
 }

@@ -10,7 +10,33 @@ use quote::ToTokens;
 
 impl Lower {
     pub fn builtin(&mut self, name: &str, args: Vec<Value>, at: &dyn ToTokens) -> Value {
+        if let ("constant", [value]) = (name, &args[..]) {
+            return self.constant(value, at);
+        }
         self.network(name, args, at).map_or(Value::Poison, Value::Tensor)
+    }
+
+    /// The same value, from which nothing comes back. It stays what depends on an argument: code that rustc sees cannot
+    /// name it.
+    fn constant(&mut self, value: &Value, at: &dyn ToTokens) -> Value {
+        match value {
+            Value::Tensor(t) if self.graph.dtype(t.node).is_float() => {
+                let node = self.graph.apply(Op::Constant, &[t.node]);
+                Value::Tensor(Tensor { node, ..t.clone() })
+            }
+            Value::Tuple(list) => Value::Tuple(list.iter().map(|v| self.constant(v, at)).collect()),
+            Value::Struct(fields) => {
+                let fields = fields.iter().map(|(name, v)| (name.clone(), self.constant(v, at))).collect();
+                Value::Struct(std::rc::Rc::new(fields))
+            }
+            Value::Num(_) | Value::Int(_) | Value::Host(_) | Value::Tensor(_) | Value::Poison => {
+                value.clone()
+            }
+            _ => {
+                let help = "pass a number, an array or a struct of those";
+                self.unsupported(at, "`constant` of this value", help)
+            }
+        }
     }
 
     fn network(&mut self, name: &str, args: Vec<Value>, at: &dyn ToTokens) -> Option<Tensor> {

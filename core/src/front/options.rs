@@ -4,6 +4,7 @@
 
 use crate::diag::{Errors, Kind};
 use crate::ir::Math;
+use crate::signature::Options;
 use proc_macro2::TokenStream;
 use syn::punctuated::Punctuated;
 use syn::{Ident, Meta, Token};
@@ -12,12 +13,22 @@ use syn::{Ident, Meta, Token};
 pub struct Asked {
     pub wrt: Option<Vec<Ident>>,
     pub math: Math,
-    pub jvp: bool,
-    pub vjp: bool,
+    /// The derivatives beside the gradient.
+    pub more: Options,
+    /// The arguments that the Jacobian is for, where those are not all.
+    pub columns: Option<Vec<Ident>>,
+}
+
+impl Asked {
+    /// What emission needs to know.
+    pub fn options(&self) -> Options {
+        let columns = self.columns.as_ref().map(|list| list.iter().map(Ident::to_string).collect());
+        Options { columns, ..self.more.clone() }
+    }
 }
 
 pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
-    let mut asked = Asked { wrt: None, math: Math::Real, jvp: false, vjp: false };
+    let mut asked = Asked { wrt: None, math: Math::Real, more: Options::default(), columns: None };
     let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
     let list = match syn::parse::Parser::parse2(parser, attr.clone()) {
         Ok(list) => list,
@@ -29,8 +40,11 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
     for meta in &list {
         let name = crate::diag::source(meta.path());
         match (name.as_str(), meta) {
-            ("jvp", Meta::Path(_)) => asked.jvp = true,
-            ("vjp", Meta::Path(_)) => asked.vjp = true,
+            ("jvp", Meta::Path(_)) => asked.more.jvp = true,
+            ("vjp", Meta::Path(_)) => asked.more.vjp = true,
+            ("hvp", Meta::Path(_)) => asked.more.hvp = true,
+            ("jacobian", Meta::Path(_)) => asked.more.jacobian = true,
+            ("hessian", Meta::Path(_)) => asked.more.hessian = true,
             ("wrt", Meta::List(names)) => {
                 match names.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated) {
                     Ok(names) if names.is_empty() => {
@@ -40,14 +54,19 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
                     Err(e) => errors.push(Kind::Syntax, meta, &[&format!("{e} in `wrt(…)`")]),
                 }
             }
+            ("jacobian", Meta::List(names)) => {
+                asked.more.jacobian = true;
+                match names.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated) {
+                    Ok(names) => asked.columns.get_or_insert_with(Vec::new).extend(names),
+                    Err(e) => errors.push(Kind::Syntax, meta, &[&format!("{e} in `jacobian(…)`")]),
+                }
+            }
             ("math", Meta::NameValue(value)) => match string(&value.value).as_deref() {
                 Some("strict") => asked.math = Math::Strict,
                 Some("real") => asked.math = Math::Real,
                 _ => errors.push(Kind::UnknownOption, meta, &[&crate::diag::source(meta)]),
             },
-            ("jacobian" | "hessian" | "hvp", Meta::Path(_)) => {
-                errors.push(Kind::PlannedOption, meta, &[&name])
-            }
+            ("custom", Meta::NameValue(_)) => errors.push(Kind::PlannedOption, meta, &[&name]),
             _ => errors.push(Kind::UnknownOption, meta, &[&crate::diag::source(meta)]),
         }
     }

@@ -267,7 +267,7 @@ impl Lower {
 
     /// A place that means the same wherever it is looked at: its variable by number, its positions by value.
     pub fn frozen(&mut self, place: &Expr) -> Option<Expr> {
-        let mut hidden = |run: &mut Self, value: Value| -> Expr {
+        let hidden = |run: &mut Self, value: Value| -> Expr {
             let name = quote::format_ident!("chainrule_place_{}", run.env.bindings.len());
             run.env.bind(name.to_string(), value, None);
             syn::parse_quote!(#name)

@@ -163,7 +163,15 @@ impl Walk {
     }
 
     fn function(&mut self, path: &syn::Path) {
-        let names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
+        let mut path = path.clone();
+        let mut names: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
+        // `loss::gradient`: what is needed is the definition of `loss`
+        if names.len() > 1 && names.last().is_some_and(|n| super::nested::is_derivative(n)) {
+            names.pop();
+            path.segments.pop();
+            path.segments.pop_punct();
+        }
+        let path = &path;
         let (Some(last), Some(first)) = (names.last(), names.first()) else { return };
         // a closure, or a function of a type parameter
         let local = self.locals.contains(first);

@@ -203,6 +203,8 @@ pub struct Graph {
     pub math: Math,
     /// The user's expression that is being lowered: stamped on new nodes.
     pub span: u32,
+    /// Operations that have done their work: those that build nodes take the first operand instead.
+    pub transparent: Vec<Op>,
     names: BTreeMap<NodeId, String>,
 }
 
@@ -217,6 +219,7 @@ impl Graph {
             sizes,
             math,
             span: 0,
+            transparent: vec![],
             names: BTreeMap::new(),
         }
     }
@@ -227,6 +230,7 @@ impl Graph {
             axis_table: self.axis_table.clone(),
             inputs: self.inputs.clone(),
             scans: self.scans.iter().map(Scan::opened).collect(),
+            transparent: self.transparent.clone(),
             ..Graph::new(self.math, self.sizes.clone())
         }
     }
@@ -272,6 +276,12 @@ impl Graph {
                 AxisId(self.axis_table.len() as u32 - 1)
             }
         }
+    }
+    /// An axis of a size that nothing has yet.
+    pub fn fresh_axis(&mut self, size: &Size) -> AxisId {
+        let size = self.sizes.resolve(size);
+        let next = self.axis_table.iter().filter(|a| a.size == size).map(|a| a.occ + 1).max();
+        self.axis_of(&size, next.unwrap_or(0))
     }
     pub fn add_input(&mut self, input: Input) -> InputId {
         self.inputs.push(input);

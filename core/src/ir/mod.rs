@@ -14,6 +14,16 @@ pub mod size;
 pub mod text;
 
 pub use affine::Written;
+/// Cotangents, or tangents, of nodes: what the front asks of the differentiation for calls of derivatives. The last
+/// argument are axes that tell apart calls of one function.
+#[derive(Clone, Copy, Debug)]
+pub struct Modes {
+    pub reverse: fn(&mut Graph, &[(NodeId, NodeId)], &[NodeId], &[AxisId]) -> Vec<NodeId>,
+    pub forward: fn(&mut Graph, &[NodeId], &[(NodeId, NodeId)], &[AxisId]) -> Vec<Option<NodeId>>,
+    /// One where the positions along the first axes are those along the second ones.
+    pub one_hot: fn(&mut Graph, &[AxisId], &[AxisId], Dtype) -> NodeId,
+}
+
 pub use graph::{Array, Axis, AxisId, Dtype, Graph, Index, Input, InputId, Math, Node, NodeId, Part, RedOp};
 pub use hash::{FastMap, FastSet};
 pub use ops::Op;

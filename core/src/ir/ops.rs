@@ -218,6 +218,10 @@ table! {
     Not "not" (a) 1 on 0.1..9.0, (a == 0.0).into() => |g, y, tie| [zero];
     /// A value on its way into the branch that runs where `c` holds: nothing comes back from where it does not.
     When "when" (c, x) 1 on 0.1..9.0, when(c != 0.0, x) => |g, y, tie| [zero, select(truth(c), g, 0.0)];
+    /// A value that nothing comes back from: `chainrule::constant`. The partial is that of a constant, by definition.
+    Constant "constant" (x) 1 on 0.1..9.0, same(x, 0.0) => |g, y, tie| [zero];
+    /// An argument of a function that is differentiated inside of another one; the second operand tells it from others.
+    Mark "mark" (x, k) 1 on 0.1..9.0, same(x, k) => |g, y, tie| [g, zero];
     /// The side that is not chosen receives exactly nothing.
     Select "select" (c, a, b) 1 on 0.1..9.0, select(c != 0.0, a, b) =>
         |g, y, tie| [zero, select(truth(c), g, 0.0), select(truth(c), 0.0, g)];
@@ -369,7 +373,7 @@ mod tests {
     /// Each entry's partials against central differences, at points of its range.
     #[test]
     fn partials_match_central_differences() {
-        for op in Op::ALL.iter().filter(|op| !op.is_bool() && !matches!(op, Op::Select)) {
+        for op in Op::ALL.iter().filter(|op| !op.is_bool() && !matches!(op, Op::Select | Op::Constant)) {
             let info = op.info();
             let (lo, hi) = info.range;
             for k in 0..20 {

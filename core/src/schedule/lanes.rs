@@ -256,7 +256,7 @@ impl Plan {
                         (Array::Node(_, bound), Some(_)) => bound.iter().position(|b| *b == axis) > Some(0),
                         _ => false,
                     };
-                    if hidden || index.iter().any(moves) {
+                    if hidden || dtype == Dtype::Bool || index.iter().any(moves) {
                         return false;
                     }
                 }

@@ -157,11 +157,16 @@ impl<'a> Body<'a> {
                 (quote!(#v::splat(#x.lane(0) as #ty)), 3)
             }
             Node::Apply(op, args) if op.is_bool() && self.plan.graph.dtype(args[0]) == Dtype::Int => {
-                let parts: Vec<TokenStream> =
-                    args.iter().map(|a| self.int_operand(*a, frame, lanes)).collect();
                 let tokens = match lanes {
-                    Lanes::One => expr::std_apply(op, &parts),
-                    _ => expr::apply(op, &parts, &v, false),
+                    Lanes::One => {
+                        let parts: Vec<TokenStream> = args.iter().map(|a| self.int(*a)).collect();
+                        expr::std_apply(op, &parts)
+                    }
+                    _ => {
+                        let parts: Vec<TokenStream> =
+                            args.iter().map(|a| self.int_operand(*a, frame, lanes)).collect();
+                        expr::apply(op, &parts, &v, false)
+                    }
                 };
                 (tokens, 3)
             }

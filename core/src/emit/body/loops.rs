@@ -125,9 +125,14 @@ impl<'a> Body<'a> {
                 }
                 Work::Store(k) => Some(place::of_target(self.plan, *k)),
             };
+            let stored = written.is_some();
             if written.is_some_and(|(_, at)| {
                 !at.coefficient(axis).is_one() || at.gathers.iter().any(|(i, ..)| moves(i))
             }) {
+                return false;
+            }
+            // truth values are stored one by one
+            if stored && work.node().is_some_and(|n| graph.dtype(n) == Dtype::Bool) {
                 return false;
             }
             let mut stack = self.plan.expression(work);
@@ -151,7 +156,7 @@ impl<'a> Body<'a> {
                         return false;
                     }
                     Node::Load { index, .. } => {
-                        if graph.dtype(id) == Dtype::Int || index.iter().any(moves) {
+                        if !graph.dtype(id).is_float() || index.iter().any(moves) {
                             return false;
                         }
                     }

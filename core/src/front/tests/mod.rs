@@ -59,7 +59,7 @@ pub fn definitions(items: &[(&str, &str)]) -> Definitions {
 }
 
 pub fn lowered(attr: &str, source: &str, defs: &Definitions) -> Result<Primal, Errors> {
-    lower(tokens(attr), tokens(source), defs).map_err(|failure| failure.errors)
+    lower(tokens(attr), tokens(source), defs, crate::derive::MODES).map_err(|failure| failure.errors)
 }
 
 /// The function, which must be accepted.

@@ -50,6 +50,9 @@ pub fn share(g: f64, tie: f64) -> f64 {
 pub fn when<T>(_: bool, x: T) -> T {
     x
 }
+pub fn same<T, U>(x: T, _: U) -> T {
+    x
+}
 pub fn select<T>(c: bool, a: T, b: T) -> T {
     if c {
         a
