@@ -11,13 +11,6 @@ fn f(x: f64) -> f64 {
 }
 
 #[differentiable]
-fn g(x: f64) -> f64 {
-    match x {
-        y => y * y,
-    }
-}
-
-#[differentiable]
 fn h(x: f64) -> f64 {
     let y = loop {
         break x;

@@ -24,7 +24,10 @@ impl Lower {
         let known = matches!(
             (name.as_str(), args.len()),
             ("swap", 2)
-                | ("fill" | "copy_from_slice" | "clone_from_slice" | "push" | "extend_from_slice" | "assign", 1)
+                | (
+                    "fill" | "copy_from_slice" | "clone_from_slice" | "push" | "extend_from_slice" | "assign",
+                    1
+                )
         );
         if !known || !place(&m.receiver) {
             return None;
@@ -232,7 +235,8 @@ impl Lower {
                     }
                     let span = end.plus(&back);
                     if !span.terms.is_empty() {
-                        let help = "write `a[start..][..len]` with a length that is the same for all positions";
+                        let help =
+                            "write `a[start..][..len]` with a length that is the same for all positions";
                         self.unsupported(at, "a part whose length depends on a position", help);
                         return None;
                     }
@@ -304,7 +308,8 @@ impl Lower {
         let once = direct_pushes(body, name) == 1 && all_pushes(body, name) == 1;
         if !once || leaves || iter.mask.is_some() || matches!(value, Value::Growing(..)) {
             let what = format!("`{name}.push(…)` here");
-            let help = "push once in each iteration, in the loop's own block, and leave the loop at its end only";
+            let help =
+                "push once in each iteration, in the loop's own block, and leave the loop at its end only";
             self.errors.push(Kind::Unsupported, at, &[&what, help]);
             self.env.assign(k, Value::Poison);
             return;

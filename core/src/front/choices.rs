@@ -79,13 +79,7 @@ impl Lower {
     }
 
     /// The pattern takes the value, and the guard holds.
-    fn arm_guard(
-        &mut self,
-        cond: Option<NodeId>,
-        guard: &Expr,
-        pat: &Pat,
-        value: &Value,
-    ) -> Option<NodeId> {
+    fn arm_guard(&mut self, cond: Option<NodeId>, guard: &Expr, pat: &Pat, value: &Value) -> Option<NodeId> {
         let (mark, level) = (self.env.bindings.len(), self.env.guards.len());
         self.env.guards.extend(cond);
         self.bind(pat, value.clone(), &[]);

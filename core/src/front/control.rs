@@ -245,7 +245,11 @@ impl Lower {
                 let (Value::Struct(x), Value::Struct(y)) = (a, b) else { return Value::Poison };
                 if x.len() != y.len() || x.iter().zip(y.iter()).any(|(x, y)| x.0 != y.0) {
                     let help = "both sides of a branch are one struct with the same fields";
-                    self.errors.push(Kind::Unsupported, at, &["a choice of one among different structs", help]);
+                    self.errors.push(
+                        Kind::Unsupported,
+                        at,
+                        &["a choice of one among different structs", help],
+                    );
                     return Value::Poison;
                 }
                 let one = |(x, y): (&(String, Value), &(String, Value))| {
@@ -354,7 +358,8 @@ impl Lower {
     pub fn leave_label(&mut self, label: &syn::Lifetime, goes_on: bool, at: &dyn ToTokens) -> Value {
         let name = label.ident.to_string();
         let inside = self.frames.iter().rposition(|f| !f.is_loop).map_or(0, |k| k + 1);
-        let found = self.frames.iter().rposition(|f| f.label.as_ref() == Some(&name)).filter(|k| *k >= inside);
+        let found =
+            self.frames.iter().rposition(|f| f.label.as_ref() == Some(&name)).filter(|k| *k >= inside);
         match found {
             Some(k) => self.leave(Way::Outer(k, goes_on), Value::Unit, at),
             None => self.unsupported(at, "this label", "leave a `for` loop by its label"),
@@ -366,7 +371,13 @@ impl Lower {
         let found = self.frames.iter().rposition(|f| way == Way::Return || f.is_loop);
         let way = match way {
             // the loop that is meant is the innermost one by now
-            Way::Outer(k, goes_on) if Some(k) == found => if goes_on { Way::Continue } else { Way::Break },
+            Way::Outer(k, goes_on) if Some(k) == found => {
+                if goes_on {
+                    Way::Continue
+                } else {
+                    Way::Break
+                }
+            }
             way => way,
         };
         let Some(base) = found.and_then(|k| self.frames.get(k)).map(|f| f.base) else {

@@ -4,6 +4,7 @@
 
 use super::control::Way;
 use super::env::{Closure, Num, Tensor, Value};
+use super::literals::{float_constant, literal, numbers, single};
 use super::place::{assigns, changes_nothing};
 use super::types::scalar_type;
 use super::{Lower, MAX_DEPTH};
@@ -12,7 +13,7 @@ use crate::ir::{Dtype, Op, Size};
 use crate::signature::Form;
 use quote::ToTokens;
 use std::rc::Rc;
-use syn::{BinOp, Expr, Lit, Member, UnOp};
+use syn::{BinOp, Expr, Member, UnOp};
 
 impl Lower {
     pub fn expr(&mut self, e: &Expr) -> Value {
@@ -92,7 +93,9 @@ impl Lower {
                 self.leave(Way::Return, value, r)
             }
             Expr::Break(b) if b.label.is_none() && b.expr.is_none() => self.leave(Way::Break, Value::Unit, b),
-            Expr::Break(syn::ExprBreak { label: Some(label), expr: None, .. }) => self.leave_label(label, false, e),
+            Expr::Break(syn::ExprBreak { label: Some(label), expr: None, .. }) => {
+                self.leave_label(label, false, e)
+            }
             Expr::Continue(syn::ExprContinue { label: Some(label), .. }) => self.leave_label(label, true, e),
             Expr::Continue(c) if c.label.is_none() => self.leave(Way::Continue, Value::Unit, c),
             Expr::Repeat(r) => self.repeated(&r.expr, &r.len, e),
@@ -363,7 +366,9 @@ impl Lower {
                     let name = format!("({x}) {sign} ({y})");
                     match (y.parse::<i64>(), name.parse::<proc_macro2::TokenStream>()) {
                         // nothing is divided by where the branch does not run
-                        (Err(_), Ok(tokens)) if !self.env.guards.is_empty() => Value::Int(self.rigid(&tokens)),
+                        (Err(_), Ok(tokens)) if !self.env.guards.is_empty() => {
+                            Value::Int(self.rigid(&tokens))
+                        }
                         _ => Value::Int(Size::sym(self.symbol(&name, true))),
                     }
                 }
@@ -475,61 +480,6 @@ impl Lower {
         };
         self.errors.push(Kind::MissingType, at, &[&text, &name]);
     }
-}
-
-/// Both precisions of an operation on literals.
-pub fn numbers(op: Op, args: &[Num]) -> Num {
-    let v64: Vec<f64> = args.iter().map(|n| n.v64).collect();
-    let v32: Vec<f32> = args.iter().map(|n| n.v32).collect();
-    Num { v64: (op.info().eval64)(&v64), v32: (op.info().eval32)(&v32) }
-}
-
-/// A literal with the suffix `f32`.
-fn single(lit: &Lit) -> bool {
-    match lit {
-        Lit::Float(f) => f.suffix() == "f32",
-        Lit::Int(i) => i.suffix() == "f32",
-        _ => false,
-    }
-}
-
-fn literal(lit: &Lit) -> Option<Value> {
-    let digits = match lit {
-        Lit::Float(f) => f.base10_digits(),
-        Lit::Int(i) if i.suffix().starts_with('f') => i.base10_digits(),
-        Lit::Int(i) => return Some(Value::Int(Size::constant(i.base10_parse().ok()?))),
-        _ => return None,
-    };
-    Some(Value::Num(Num { v64: digits.parse().ok()?, v32: digits.parse().ok()? }))
-}
-
-/// `f64::consts::PI`, `std::f32::EPSILON`, `f64::INFINITY`.
-fn float_constant(segments: &[String]) -> Option<Value> {
-    let name = segments.last()?;
-    let single = segments.iter().any(|s| s == "f32");
-    if !single && !segments.iter().any(|s| s == "f64") {
-        return None;
-    }
-    // those of `chainrule::Real`
-    match name.as_str() {
-        "ZERO" => return Some(Value::Num(Num { v64: 0.0, v32: 0.0 })),
-        "ONE" => return Some(Value::Num(Num { v64: 1.0, v32: 1.0 })),
-        _ => {}
-    }
-    macro_rules! table {
-        ($($name:ident),+ ; $($own:ident),+) => {
-            match name.as_str() {
-                $(stringify!($name) => (std::f64::consts::$name, std::f32::consts::$name),)+
-                $(stringify!($own) => (f64::$own, f32::$own),)+
-                _ => return None,
-            }
-        };
-    }
-    let (v64, v32) = table!(PI, TAU, E, FRAC_PI_2, FRAC_PI_3, FRAC_PI_4, FRAC_PI_6, FRAC_PI_8, FRAC_1_PI, FRAC_2_PI,
-        FRAC_2_SQRT_PI, SQRT_2, FRAC_1_SQRT_2, LN_2, LN_10, LOG2_E, LOG10_E, LOG2_10, LOG10_2;
-        EPSILON, MAX, MIN, MIN_POSITIVE, INFINITY, NEG_INFINITY, NAN);
-    // mixing both types is rustc's to refuse; the unused one is never read
-    Some(Value::Num(Num { v64: if single { f64::from(v32) } else { v64 }, v32 }))
 }
 
 /// The first token of a syntax tree, where printing all of it would be too deep.

@@ -42,7 +42,11 @@ impl Lower {
                     self.places(&t, &r.expr)
                 }
                 Value::Poison => Value::Poison,
-                _ => self.unsupported(&e.expr, "a loop over this value", "loop over a range and write by position"),
+                _ => self.unsupported(
+                    &e.expr,
+                    "a loop over this value",
+                    "loop over a range and write by position",
+                ),
             },
             items => self.expr(items),
         };
@@ -103,7 +107,11 @@ impl Lower {
         self.env.guards.truncate(base);
         let returns = exits.iter().any(|e| matches!(e.way, Way::Return | Way::Outer(..)));
         if returns {
-            self.unsupported(at, "a way out of this loop that leaves more than it", "leave the loop with `break`");
+            self.unsupported(
+                at,
+                "a way out of this loop that leaves more than it",
+                "leave the loop with `break`",
+            );
         }
         let ended = std::mem::take(&mut self.dead);
         self.join(exits, ended, mark, at);

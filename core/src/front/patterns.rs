@@ -140,13 +140,7 @@ impl Lower {
 
     /// Host code about a value: whether the pattern takes it, or what a name of the pattern is where it does. `sure`
     /// says that it takes every value.
-    pub fn about(
-        &mut self,
-        value: &Value,
-        pat: &Pat,
-        name: Option<&str>,
-        sure: bool,
-    ) -> Option<TokenStream> {
+    pub fn about(&mut self, value: &Value, pat: &Pat, name: Option<&str>, sure: bool) -> Option<TokenStream> {
         let Value::Host(tokens) = value else { return None };
         let subject = format_ident!("{SUBJECT}");
         let mut inner = pat.clone();
@@ -204,7 +198,11 @@ impl Lower {
             (Pat::Or(p), _) => {
                 if !named(pat).is_empty() {
                     let help = "write an arm for each alternative";
-                    self.errors.push(Kind::Unsupported, pat, &["a name in one of several alternatives", help]);
+                    self.errors.push(
+                        Kind::Unsupported,
+                        pat,
+                        &["a name in one of several alternatives", help],
+                    );
                     return Taken::Mistake;
                 }
                 self.joint(Op::Or, p.cases.iter().map(|c| (c.clone(), value.clone())).collect())
@@ -213,11 +211,10 @@ impl Lower {
                 Some(parts) => self.joint(Op::And, p.elems.iter().cloned().zip(parts).collect()),
                 None => self.untaken(pat),
             },
-            (Pat::Struct(syn::PatStruct { path, .. }) | Pat::TupleStruct(syn::PatTupleStruct { path, .. }), _)
-                if !self.same_struct(path, value, pat) =>
-            {
-                Taken::Mistake
-            }
+            (
+                Pat::Struct(syn::PatStruct { path, .. }) | Pat::TupleStruct(syn::PatTupleStruct { path, .. }),
+                _,
+            ) if !self.same_struct(path, value, pat) => Taken::Mistake,
             (Pat::Struct(p), Value::Struct(_)) => {
                 let parts = p.fields.iter().map(|f| {
                     let name = f.member.to_token_stream().to_string();
@@ -362,7 +359,11 @@ impl Lower {
                 let count = self.int(elems.len() as i64);
                 if !self.graph.sizes.unify(len, &count) {
                     let (a, b) = (self.graph.sizes.show(len), self.graph.sizes.show(&count));
-                    self.errors.push(Kind::Shape, elems, &["this pattern", &a, &b, "name each element, or write `..`"]);
+                    self.errors.push(
+                        Kind::Shape,
+                        elems,
+                        &["this pattern", &a, &b, "name each element, or write `..`"],
+                    );
                 }
             }
         }

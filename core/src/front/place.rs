@@ -217,7 +217,13 @@ impl Lower {
     }
 
     /// The array with one element, or one subarray, changed.
-    pub fn written(&mut self, t: &Tensor, index: Vec<Value>, value: Value, at: &dyn ToTokens) -> Option<Tensor> {
+    pub fn written(
+        &mut self,
+        t: &Tensor,
+        index: Vec<Value>,
+        value: Value,
+        at: &dyn ToTokens,
+    ) -> Option<Tensor> {
         if index.len() > t.rank() || (t.nd && index.len() < t.rank()) {
             let text = format!("{} positions", t.rank());
             self.errors.push(Kind::Argument, at, &["this index", &text, ""]);
@@ -261,7 +267,7 @@ impl Lower {
 
     /// A place that means the same wherever it is looked at: its variable by number, its positions by value.
     pub fn frozen(&mut self, place: &Expr) -> Option<Expr> {
-        let mut hidden = |run: &mut Self, value: Value| -> Expr {
+        let hidden = |run: &mut Self, value: Value| -> Expr {
             let name = quote::format_ident!("chainrule_place_{}", run.env.bindings.len());
             run.env.bind(name.to_string(), value, None);
             syn::parse_quote!(#name)
@@ -275,7 +281,9 @@ impl Lower {
                 }
             }
             Expr::Paren(p) => self.frozen(&p.expr)?,
-            Expr::Field(f) => Expr::Field(syn::ExprField { base: Box::new(self.frozen(&f.base)?), ..f.clone() }),
+            Expr::Field(f) => {
+                Expr::Field(syn::ExprField { base: Box::new(self.frozen(&f.base)?), ..f.clone() })
+            }
             Expr::Index(i) => {
                 if matches!(super::index::strip(&i.index), Expr::Range(_)) {
                     return None;

@@ -21,10 +21,7 @@ impl Lower {
     /// A macro that stops the function; none for another one.
     pub fn stops(&mut self, mac: &syn::Macro) -> Option<Value> {
         let name = mac.path.segments.last()?.ident.to_string();
-        let check = matches!(
-            name.trim_start_matches("debug_"),
-            "assert" | "assert_eq" | "assert_ne"
-        );
+        let check = matches!(name.trim_start_matches("debug_"), "assert" | "assert_eq" | "assert_ne");
         let end = matches!(name.as_str(), "panic" | "unreachable" | "todo" | "unimplemented");
         if !check && !end {
             return None;
@@ -146,8 +143,13 @@ impl Lower {
             return tokens.clone();
         }
         let text = source(tokens);
-        let conds: Vec<TokenStream> =
-            self.env.guards.iter().filter_map(|g| self.on_entry(*g, 0)).filter(|c| source(c) != text).collect();
+        let conds: Vec<TokenStream> = self
+            .env
+            .guards
+            .iter()
+            .filter_map(|g| self.on_entry(*g, 0))
+            .filter(|c| source(c) != text)
+            .collect();
         match conds.is_empty() {
             true => tokens.clone(),
             false => quote!((if #(#conds)&&* { #tokens } else { ::core::default::Default::default() })),
@@ -162,7 +164,9 @@ fn may_panic(tokens: &TokenStream) -> bool {
         TokenTree::Group(g) => {
             let before = k.checked_sub(1).and_then(|k| list.get(k));
             let called = match before {
-                Some(TokenTree::Ident(i)) => !matches!(i.to_string().as_str(), "len" | "is_empty" | "nrows" | "ncols" | "as"),
+                Some(TokenTree::Ident(i)) => {
+                    !matches!(i.to_string().as_str(), "len" | "is_empty" | "nrows" | "ncols" | "as")
+                }
                 _ => false,
             };
             g.delimiter() == Delimiter::Bracket

@@ -42,8 +42,11 @@ impl Lower {
     pub fn tuple_struct(&mut self, path: &syn::Path, args: &[Value]) -> Option<Value> {
         let name = path.segments.last()?.ident.to_string();
         let owner = path.segments.iter().rev().nth(1).map(|s| s.ident.to_string());
-        let known = matches!(name.as_str(), "Some" | "Ok" | "Err" | "Box" | "Rc" | "Arc" | "Wrapping" | "Reverse" | "Axis")
-            || owner.is_some_and(|o| matches!(o.as_str(), "Option" | "Result" | "std" | "core" | "ndarray"));
+        let known = matches!(
+            name.as_str(),
+            "Some" | "Ok" | "Err" | "Box" | "Rc" | "Arc" | "Wrapping" | "Reverse" | "Axis"
+        ) || owner
+            .is_some_and(|o| matches!(o.as_str(), "Option" | "Result" | "std" | "core" | "ndarray"));
         let function = name.chars().next().is_none_or(|c| !c.is_uppercase());
         let constant = name.len() > 1 && name.chars().all(|c| c.is_uppercase() || c == '_');
         if known || function || constant || !args.iter().any(Value::active) {
@@ -92,7 +95,11 @@ impl Lower {
             return true;
         }
         let help = "choose with a condition, or keep the values in a struct";
-        self.errors.push(Kind::Unsupported, at, &["a choice among variants that hold differentiated values", help]);
+        self.errors.push(
+            Kind::Unsupported,
+            at,
+            &["a choice among variants that hold differentiated values", help],
+        );
         false
     }
 

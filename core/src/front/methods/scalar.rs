@@ -3,7 +3,7 @@
 //! Invariant: each gives the value that std's method gives, NaN and infinities included.
 
 use crate::front::env::{Num, Tensor, Value};
-use crate::front::expr::numbers;
+use crate::front::literals::numbers;
 use crate::front::Lower;
 use crate::ir::{Dtype, Op};
 use quote::ToTokens;

@@ -58,7 +58,11 @@ impl Lower {
         let n = t.dims[0].clone();
         let Value::Iter(i) = self.counted(&self.int(0), &n) else { return Value::Poison };
         let Some(base) = self.frozen(base) else {
-            return self.unsupported(base, "a loop that changes these elements", "loop over a range and write by position");
+            return self.unsupported(
+                base,
+                "a loop that changes these elements",
+                "loop over a range and write by position",
+            );
         };
         let item = Value::Place(Rc::new(base), Rc::new(i.item.clone()));
         Value::Iter(Rc::new(Iter { item, ..(*i).clone() }))
@@ -175,7 +179,9 @@ impl Lower {
     pub fn iter_method(&mut self, i: &Iter, name: &str, m: &ExprMethodCall) -> Value {
         let args: Vec<&Expr> = m.args.iter().collect();
         let again = |item: Value| Value::Iter(Rc::new(Iter { item, ..i.clone() }));
-        if i.mask.is_some() && !matches!(name, "map" | "filter" | "sum" | "iter" | "into_iter" | "copied" | "cloned") {
+        if i.mask.is_some()
+            && !matches!(name, "map" | "filter" | "sum" | "iter" | "into_iter" | "copied" | "cloned")
+        {
             let help = "write the loop out with `for`";
             let what = format!("`{name}` on a range whose bounds move, or after `filter`");
             return self.unsupported(m, &what, help);

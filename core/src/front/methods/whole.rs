@@ -159,7 +159,15 @@ impl Lower {
         }
         let method = syn::parse_str::<syn::Ident>(name).ok()?;
         let recv = self.in_isize(recv)?;
-        let unsigned = matches!(name, "trailing_ones" | "next_power_of_two" | "is_power_of_two" | "isqrt" | "div_ceil" | "is_multiple_of");
+        let unsigned = matches!(
+            name,
+            "trailing_ones"
+                | "next_power_of_two"
+                | "is_power_of_two"
+                | "isqrt"
+                | "div_ceil"
+                | "is_multiple_of"
+        );
         let recv = if unsigned { quote!((#recv as usize)) } else { recv };
         let mut list = Vec::new();
         for arg in args {
