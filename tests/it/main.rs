@@ -8,6 +8,7 @@ mod fixture;
 mod errors;
 mod gradients;
 mod kinks;
+mod language;
 mod oracle;
 mod probes;
 mod second;

@@ -1,7 +1,7 @@
 //! Fixtures as tokens: what the macro is given, with the definitions that it would ask for.
 
 use chainrule_core::expand_function;
-use chainrule_core::front::{requests, struct_requests, Definition, Definitions};
+use chainrule_core::front::{is_template, requests, struct_requests, Definition, Definitions};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::path::PathBuf;
@@ -40,7 +40,10 @@ pub fn fixture(name: &str) -> Item {
 
 /// The function `name` of a file's text.
 pub fn item(text: &str, name: &str) -> Item {
-    let file: syn::File = syn::parse_str(text).expect("a file of Rust");
+    item_of(&syn::parse_str(text).expect("a file of Rust"), name)
+}
+
+fn item_of(file: &syn::File, name: &str) -> Item {
     let found = file.items.iter().find_map(|i| match i {
         syn::Item::Fn(f) if f.sig.ident == name => Some(f.clone()),
         _ => None,
@@ -54,7 +57,7 @@ pub fn item(text: &str, name: &str) -> Item {
     f.attrs.clear();
     let item = f.to_token_stream();
     let paths = requests(&item, &attr);
-    Item { attr, definitions: resolve(&file, paths), item }
+    Item { attr, definitions: resolve(file, paths), item }
 }
 
 /// What the macros of these paths would tell.
@@ -76,6 +79,14 @@ fn definition(file: &syn::File, name: &str) -> Definition {
                 let item = s.to_token_stream();
                 let paths = struct_requests(&item);
                 return Definition::Struct { item, defs: resolve(file, paths) };
+            }
+            syn::Item::Fn(f) if f.sig.ident == name => {
+                let Item { attr, item, definitions } = item_of(file, name);
+                let surroundings = match is_template(&item, &attr) {
+                    true => vec![],
+                    false => expand_function(attr.clone(), item.clone(), &definitions).surroundings,
+                };
+                return Definition::Function { attr, item, defs: definitions, surroundings };
             }
             syn::Item::Use(u) => {
                 // `use super::other::{name, …}` comes from the fixture `other`

@@ -28,7 +28,10 @@ fn every_fixture_has_its_twin() {
     };
     let mut modules = String::new();
     for name in names() {
-        same(format!("tests/fixtures/f32/{name}.rs"), text(&name).replace("f64", "f32"));
+        same(
+            format!("tests/fixtures/f32/{name}.rs"),
+            text(&name).replace("f64", "f32").replace("from_f32", "from_f64"),
+        );
         modules.push_str(&format!("pub mod {name};\n"));
     }
     let single = "//! The fixtures over `f32`: written from their twins by `UPDATE=1 cargo test twins`.\n\n";

@@ -106,7 +106,7 @@ pub fn template(item: &ItemFn) -> bool {
         },
         FnArg::Receiver(_) => false,
     });
-    let all = type_params().all(|t| real(t) || super::call::callable_bound(generics, t));
+    let all = type_params().all(|t| real(t) || super::instances::callable_bound(generics, t));
     let changes = item.sig.inputs.iter().any(|a| match a {
         FnArg::Typed(t) => matches!(&*t.ty, Type::Reference(r) if r.mutability.is_some()),
         FnArg::Receiver(_) => false,

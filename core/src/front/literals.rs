@@ -1,6 +1,6 @@
-//! Numbers that the source text holds: literals, constants of the float types, and what is computed of them.
+//! Numbers that the source writes out: literals and named constants.
 //!
-//! Invariant: a number whose type is open is kept in both precisions, so that none is rounded twice.
+//! Invariant: a number is read in both precisions, so that none is rounded twice.
 
 use super::env::{Num, Value};
 use crate::ir::{Op, Size};
@@ -14,7 +14,6 @@ pub fn numbers(op: Op, args: &[Num]) -> Num {
 }
 
 /// A literal with the suffix `f32`.
-/// The literal says that it is an `f32`.
 pub fn single(lit: &Lit) -> bool {
     match lit {
         Lit::Float(f) => f.suffix() == "f32",
@@ -23,7 +22,6 @@ pub fn single(lit: &Lit) -> bool {
     }
 }
 
-/// The number that a literal is.
 pub fn literal(lit: &Lit) -> Option<Value> {
     let digits = match lit {
         Lit::Float(f) => f.base10_digits(),

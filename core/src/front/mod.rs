@@ -16,6 +16,7 @@ mod expr;
 mod function;
 mod host;
 mod index;
+mod instances;
 mod item;
 mod join;
 mod list;

@@ -72,6 +72,12 @@ impl Lower {
             }
             Value::Struct(_) if name == "clone" => recv,
             Value::Growing(t, len) => self.growing_method(&t, &len, &name, m),
+            Value::Struct(_) => {
+                let text = source(&m.receiver);
+                let what = format!("the method `{name}` of a struct");
+                let help = format!("the macro does not see `impl` blocks: write `#[differentiable] fn {name}(…)` outside, and call `{name}(&{text}, …)`");
+                self.unsupported(m, &what, &help)
+            }
             Value::List(list) => self.list_method(&list, &name, m),
             _ => self.unknown_method(&name, "this value", m),
         }
