@@ -6,7 +6,7 @@
 //! statement in lanes reads and writes other points than its own nowhere.
 
 use super::{arrange, cost, Gemm, Plan, Step, Work};
-use crate::ir::{Array, AxisId, Dtype, Graph, Node, NodeId};
+use crate::ir::{Array, AxisId, Dtype, Graph, Math, Node, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewer points than this never are lanes.
@@ -17,6 +17,10 @@ const GAIN: f64 = 0.75;
 
 /// The plan, or a cheaper one with some axis in lanes.
 pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
+    // lanes would add in another order
+    if plan.graph.math == Math::Strict {
+        return plan;
+    }
     let mut least = GAIN * cost::of(&plan);
     let mut found = None;
     for axis in candidates(&plan) {
