@@ -40,6 +40,20 @@ mod view2;
 
 use ndarray::{Array1, Array2};
 
+#[chainrule::differentiable(hvp, hessian)]
+fn chain(x: &[f64]) -> f64 {
+    let mut y = x[0];
+    for i in 1..x.len() {
+        y = (y * x[i]).sin() + y;
+    }
+    y * y
+}
+
+#[chainrule::differentiable(jacobian)]
+fn pair(x: &[f64; 2]) -> [f64; 2] {
+    [x[0] * x[1], x[0]]
+}
+
 /// How often a call allocates after the first one.
 fn count(mut call: impl FnMut()) -> usize {
     call();
@@ -115,6 +129,19 @@ fn nothing_is_allocated_in_steady_state() {
             mlp::mlp::value_and_gradient_into(&net, x.view(), &labels, &mut g, &mut w);
         }),
     ));
+
+    // products and matrices; a Jacobian of fixed size has no memory to keep
+    let (x, mut w) = (vec![0.5; 33], chain::Workspace::default());
+    let (_, mut g, mut product) = chain::hvp(&x, &x);
+    let mut hessian = chain::hessian(&x[..2]);
+    found.push((
+        "hvp and hessian",
+        count(|| {
+            chain::hvp_into(&x, &x, &mut g, &mut product, &mut w);
+            chain::hessian_into(&x, &mut hessian, &mut w);
+        }),
+    ));
+    found.push(("jacobian", count(|| assert_eq!(pair::jacobian(&[2.0, 3.0]), [[3.0, 2.0], [1.0, 0.0]]))));
 
     // lists, of which some elements are not read
     let layer = |rows| vec_struct::Layer {

@@ -6,7 +6,10 @@ use super::*;
 fn options() {
     check_error("wrt(z)", "fn f(x: f64) -> f64 { x }", "names `z`");
     check_error("fast", "fn f(x: f64) -> f64 { x }", "unknown option `fast`");
-    check_error("hessian", "fn f(x: f64) -> f64 { x }", "planned");
+    check_error("custom = g", "fn f(x: f64) -> f64 { x }", "planned");
+    check_error("hessian", "fn f(x: f64) -> (f64, f64) { (x, x) }", "more than one number");
+    check_error("jacobian(z)", "fn f(x: f64) -> f64 { x }", "differentiated arguments: x");
+    check_error("jacobian", "fn f(x: &[Vec<f64>]) -> f64 { x[0][0] }", "more than one array");
     check_error("", "fn f(n: usize) -> f64 { 1.0 }", "no differentiable argument");
     check_error("", "fn f(x: f64) -> (f64, f64) { (x, x) }", "more than one number");
 }
