@@ -100,7 +100,7 @@ pub fn transposed(graph: &Graph, needed: &[bool], lanes: Lanes) -> BTreeSet<Node
         Node::Load { array: Array::Input(_), index, .. } => {
             graph.dtype(id).is_float()
                 && graph.axes(id).contains(&axis)
-                && index.last().is_some_and(|i| i.terms.iter().all(|t| t.0 != axis))
+                && index.last().is_some_and(|i| i.terms.iter().all(|t| t.0 != axis || !t.1.is_one()))
         }
         _ => false,
     };
@@ -159,10 +159,32 @@ fn copy(graph: &Graph, work: &Work) -> Option<NodeId> {
     }
 }
 
-/// Moves copies of inputs to before the first statement that reads them, whose loop they then share.
+/// Statements over the points next to each other: what needs none of them comes before, what needs them after.
+fn gather(plan: &mut Plan, axis: AxisId) {
+    // odd levels are over the points, each after what it needs
+    let mut levels: BTreeMap<NodeId, usize> = BTreeMap::new();
+    let mut of_statement = Vec::new();
+    for (s, statement) in plan.statements.iter().enumerate() {
+        let own = statement.work.node();
+        let mut level = own.and_then(|n| levels.get(&n)).copied().unwrap_or(0);
+        for read in plan.accesses(s) {
+            level = level.max(levels.get(&read.node).copied().unwrap_or(0));
+        }
+        level += usize::from((level % 2 == 1) != statement.loops.contains(&axis));
+        own.map(|n| levels.insert(n, level));
+        of_statement.push(level);
+    }
+    let mut order: Vec<usize> = (0..plan.statements.len()).collect();
+    order.sort_by_key(|s| of_statement[*s]);
+    plan.statements = order.iter().map(|s| plan.statements[*s].clone()).collect();
+}
+
+/// Gathers the statements over the points, and moves copies of inputs to before the first statement that reads them,
+/// whose loop they then share.
 pub fn delay(plan: &mut Plan) {
-    if plan.lanes.is_none() {
-        return;
+    let Some(axis) = plan.lanes else { return };
+    if plan.last.is_empty() {
+        gather(plan, axis);
     }
     let mut first: BTreeMap<NodeId, usize> = BTreeMap::new();
     for s in 0..plan.statements.len() {
