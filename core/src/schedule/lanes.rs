@@ -5,8 +5,8 @@
 //! has accumulators that are vectors. Inner loops, however short, cost no more than their operations. Invariant: a
 //! statement in lanes reads and writes other points than its own nowhere.
 
-use super::{arrange, cost, Gemm, Place, Plan, Step, Work};
-use crate::ir::{Array, AxisId, Dtype, Graph, Math, Node, NodeId, Size};
+use super::{arrange, cost, Gemm, Place, Plan, Statement, Step, Work};
+use crate::ir::{Array, AxisId, Dtype, Graph, Math, Node, NodeId, ScanId, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewer points than this never are lanes.
@@ -49,7 +49,7 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
         if !outside.is_empty() {
             other = without(&outside);
         }
-        if other.in_lanes().is_empty() {
+        if other.in_lanes().is_empty() || other.tangles() {
             continue;
         }
         let part = cost::of(&other, axis) / cost::of(&plan, axis);
@@ -73,14 +73,14 @@ fn is_small(graph: &Graph, gemm: &Gemm, axis: AxisId) -> bool {
     }
 }
 
-/// Axes of loops with loops in them.
+/// Axes of loops with loops in them. Around a scan there could be more: it keeps its own loop outside.
 fn candidates(plan: &Plan) -> BTreeSet<AxisId> {
     let many = |a: AxisId| plan.graph.axis_size(a).as_const().is_none_or(|n| n >= FEW);
     let mut out = BTreeSet::new();
     let mut stack: Vec<&Step> = plan.steps.iter().collect();
     while let Some(step) = stack.pop() {
         let Step::Loop { axis, body } = step else { continue };
-        if nested(body) && many(*axis) {
+        if (nested(body) || !plan.last.is_empty()) && many(*axis) {
             out.insert(*axis);
         }
         stack.extend(body);
@@ -160,7 +160,8 @@ fn copy(graph: &Graph, work: &Work) -> Option<NodeId> {
 }
 
 /// Statements over the points next to each other: what needs none of them comes before, what needs them after.
-fn gather(plan: &mut Plan, axis: AxisId) {
+fn gather(plan: &mut Plan) {
+    plan.find_fitting();
     // odd levels are over the points, each after what it needs
     let mut levels: BTreeMap<NodeId, usize> = BTreeMap::new();
     let mut of_statement = Vec::new();
@@ -170,7 +171,7 @@ fn gather(plan: &mut Plan, axis: AxisId) {
         for read in plan.accesses(s) {
             level = level.max(levels.get(&read.node).copied().unwrap_or(0));
         }
-        level += usize::from((level % 2 == 1) != statement.loops.contains(&axis));
+        level += usize::from((level % 2 == 1) != plan.fits(s));
         own.map(|n| levels.insert(n, level));
         of_statement.push(level);
     }
@@ -182,10 +183,10 @@ fn gather(plan: &mut Plan, axis: AxisId) {
 /// Gathers the statements over the points, and moves copies of inputs to before the first statement that reads them,
 /// whose loop they then share.
 pub fn delay(plan: &mut Plan) {
-    let Some(axis) = plan.lanes else { return };
-    if plan.last.is_empty() {
-        gather(plan, axis);
+    if plan.lanes.is_none() {
+        return;
     }
+    gather(plan);
     let mut first: BTreeMap<NodeId, usize> = BTreeMap::new();
     for s in 0..plan.statements.len() {
         for read in plan.accesses(s) {
@@ -225,21 +226,77 @@ impl Plan {
     /// Finds out what [`Plan::fits`].
     pub(super) fn find_fitting(&mut self) {
         self.fitting = (0..self.statements.len()).map(|s| self.could_be_in_lanes(s)).collect();
+        let scans = |s: usize| self.scans_around(s);
+        let all = 0..self.statements.len();
+        let apart: BTreeSet<ScanId> = all.filter(|s| !self.fitting[*s] || self.joins(*s)).flat_map(scans).collect();
+        // the points go through all of a scan, or through none of it
+        self.fitting = (0..self.statements.len())
+            .map(|s| self.fitting[s] && !scans(s).iter().any(|c| apart.contains(c)))
+            .collect();
+        for s in self.hurried() {
+            self.fitting[s] = false;
+        }
+    }
+
+    /// Single values of each point that something outside of lanes needs, which lanes need in turn: computed before, they
+    /// leave the loop in lanes in one piece.
+    fn hurried(&self) -> Vec<usize> {
+        let Some(axis) = self.lanes else { return vec![] };
+        let mut producers: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
+        for (s, statement) in self.statements.iter().enumerate() {
+            statement.work.node().map(|n| producers.entry(n).or_default().push(s));
+        }
+        let over = |s: usize| self.statements[s].loops.contains(&axis);
+        let mut early = vec![false; self.statements.len()];
+        let mut readers: Vec<Vec<usize>> = vec![vec![]; self.statements.len()];
+        for s in (0..early.len()).filter(|s| over(*s)) {
+            let reads = self.accesses(s);
+            let from = reads.iter().filter_map(|r| producers.get(&r.node)).flatten().filter(|p| over(**p));
+            let from: Vec<usize> = from.copied().collect();
+            early[s] = self.statements[s].loops.len() == 1 && from.iter().all(|p| early[*p]) && !self.joins(s);
+            from.iter().for_each(|p| readers[*p].push(s));
+        }
+        let mut out = vec![false; early.len()];
+        for s in (0..early.len()).rev().filter(|s| early[*s] && self.fitting[*s]) {
+            let apart = |r: &usize| out[*r] || !self.fitting[*r] && readers[*r].iter().any(|q| self.fitting[*q]);
+            out[s] = readers[s].iter().any(apart);
+        }
+        (0..out.len()).filter(|s| out[*s]).collect()
+    }
+
+    /// A scan would have to hand on from point to point, and from iteration to iteration.
+    fn tangles(&self) -> bool {
+        let over = |s: &Statement| self.lanes.is_some_and(|axis| s.loops.contains(&axis));
+        let mut statements = self.statements.iter().zip(&self.fitting).enumerate();
+        statements.any(|(s, (statement, fits))| over(statement) && !fits && !self.scans_around(s).is_empty())
+    }
+
+    /// The scans that a statement belongs to, or starts.
+    fn scans_around(&self, s: usize) -> Vec<ScanId> {
+        let statement = &self.statements[s];
+        match statement.work {
+            Work::Start { carry, .. } => match self.graph.node(carry) {
+                Node::Carry { scan, .. } => vec![*scan],
+                _ => vec![],
+            },
+            _ => statement.scans.clone(),
+        }
+    }
+
+    /// A reduction over the points.
+    fn joins(&self, s: usize) -> bool {
+        let over = |axis| match self.statements[s].work {
+            Work::Reduce(n) => matches!(self.graph.node(n), Node::Reduce(_, over, _) if over.contains(&axis)),
+            _ => false,
+        };
+        self.lanes.is_some_and(over)
     }
 
     fn could_be_in_lanes(&self, statement: usize) -> bool {
         let graph = &self.graph;
         let Some(axis) = self.lanes else { return false };
         let work = &self.statements[statement].work;
-        let other = matches!(
-            work,
-            Work::Gemm(_)
-                | Work::Part(..)
-                | Work::Write(..)
-                | Work::Carry(_)
-                | Work::Next { .. }
-                | Work::Start { .. }
-        );
+        let other = matches!(work, Work::Gemm(_) | Work::Part(..) | Work::Write(..));
         if other || !self.statements[statement].loops.contains(&axis) {
             return false;
         }
@@ -274,7 +331,9 @@ impl Plan {
                         (Array::Node(_, bound), Some(_)) => bound.iter().position(|b| *b == axis) > Some(0),
                         _ => false,
                     };
-                    if hidden || index.iter().any(moves) {
+                    // a function gives one value at a time, and truth is no vector in memory
+                    let single = matches!(array, Array::Input(i) if graph.input(*i).computed) || dtype == Dtype::Bool;
+                    if hidden || single || index.iter().any(moves) {
                         return false;
                     }
                 }
