@@ -5,7 +5,7 @@
 //! has accumulators that are vectors. Inner loops, however short, cost no more than their operations. Invariant: a
 //! statement in lanes reads and writes other points than its own nowhere.
 
-use super::{arrange, cost, Gemm, Place, Plan, Statement, Step, Work};
+use super::{arrange, cost, Gemm, Place, Plan, Step, Work};
 use crate::ir::{Array, AxisId, Dtype, Graph, Math, Node, NodeId, ScanId, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,9 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
     let mut found = None;
     let mut least = f64::INFINITY;
     for axis in candidates(&plan) {
+        if plan.tangles(axis) {
+            continue;
+        }
         let over = |g: &Gemm| plan.graph.axes(g.node).contains(&axis) || g.summed == axis;
         let (own, rest): (Vec<Gemm>, Vec<Gemm>) = gemms.iter().cloned().partition(over);
         if !own.iter().all(|g| is_small(&plan.graph, g, axis)) {
@@ -49,7 +52,7 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
         if !outside.is_empty() {
             other = without(&outside);
         }
-        if other.in_lanes().is_empty() || other.tangles() {
+        if other.in_lanes().is_empty() || other.tangles(axis) {
             continue;
         }
         let part = cost::of(&other, axis) / cost::of(&plan, axis);
@@ -228,7 +231,8 @@ impl Plan {
         self.fitting = (0..self.statements.len()).map(|s| self.could_be_in_lanes(s)).collect();
         let scans = |s: usize| self.scans_around(s);
         let all = 0..self.statements.len();
-        let apart: BTreeSet<ScanId> = all.filter(|s| !self.fitting[*s] || self.joins(*s)).flat_map(scans).collect();
+        let apart: BTreeSet<ScanId> =
+            all.filter(|s| !self.fitting[*s] || self.joins(*s)).flat_map(scans).collect();
         // the points go through all of a scan, or through none of it
         self.fitting = (0..self.statements.len())
             .map(|s| self.fitting[s] && !scans(s).iter().any(|c| apart.contains(c)))
@@ -253,22 +257,32 @@ impl Plan {
             let reads = self.accesses(s);
             let from = reads.iter().filter_map(|r| producers.get(&r.node)).flatten().filter(|p| over(**p));
             let from: Vec<usize> = from.copied().collect();
-            early[s] = self.statements[s].loops.len() == 1 && from.iter().all(|p| early[*p]) && !self.joins(s);
+            early[s] =
+                self.statements[s].loops.len() == 1 && from.iter().all(|p| early[*p]) && !self.joins(s);
             from.iter().for_each(|p| readers[*p].push(s));
         }
         let mut out = vec![false; early.len()];
         for s in (0..early.len()).rev().filter(|s| early[*s] && self.fitting[*s]) {
-            let apart = |r: &usize| out[*r] || !self.fitting[*r] && readers[*r].iter().any(|q| self.fitting[*q]);
+            let apart =
+                |r: &usize| out[*r] || !self.fitting[*r] && readers[*r].iter().any(|q| self.fitting[*q]);
             out[s] = readers[s].iter().any(apart);
         }
         (0..out.len()).filter(|s| out[*s]).collect()
     }
 
-    /// A scan would have to hand on from point to point, and from iteration to iteration.
-    fn tangles(&self) -> bool {
-        let over = |s: &Statement| self.lanes.is_some_and(|axis| s.loops.contains(&axis));
-        let mut statements = self.statements.iter().zip(&self.fitting).enumerate();
-        statements.any(|(s, (statement, fits))| over(statement) && !fits && !self.scans_around(s).is_empty())
+    /// Some of a scan's statements run over the axis, and some do not: its loop cannot stand inside of the axis's.
+    fn tangles(&self, axis: AxisId) -> bool {
+        let mut over: BTreeMap<ScanId, bool> = BTreeMap::new();
+        for (s, statement) in self.statements.iter().enumerate() {
+            let own = statement.loops.contains(&axis);
+            let fits = self.lanes.is_none() || self.fitting[s];
+            for scan in self.scans_around(s).into_iter().filter(|c| self.graph.scan(*c).axis != axis) {
+                if *over.entry(scan).or_insert(own) != own || (own && !fits) {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// The scans that a statement belongs to, or starts.
@@ -297,7 +311,9 @@ impl Plan {
         let Some(axis) = self.lanes else { return false };
         let work = &self.statements[statement].work;
         let other = matches!(work, Work::Gemm(_) | Work::Part(..) | Work::Write(..));
-        if other || !self.statements[statement].loops.contains(&axis) {
+        // from one position of the axis to the next
+        let along = self.scans_around(statement).iter().any(|c| graph.scan(*c).axis == axis);
+        if other || along || !self.statements[statement].loops.contains(&axis) {
             return false;
         }
         let mut float = None;
@@ -332,7 +348,8 @@ impl Plan {
                         _ => false,
                     };
                     // a function gives one value at a time, and truth is no vector in memory
-                    let single = matches!(array, Array::Input(i) if graph.input(*i).computed) || dtype == Dtype::Bool;
+                    let single =
+                        matches!(array, Array::Input(i) if graph.input(*i).computed) || dtype == Dtype::Bool;
                     if hidden || single || index.iter().any(moves) {
                         return false;
                     }

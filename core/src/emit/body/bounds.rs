@@ -106,7 +106,9 @@ impl<'a> Body<'a> {
             _ => return None,
         };
         let entered = |a: &AxisId| self.frames.iter().any(|f| f.axis == Some(*a) && f.var.is_some());
-        if !graph.axes(other).iter().all(entered) || self.plan.lanes.is_some_and(|p| graph.axes(other).contains(&p)) {
+        if !graph.axes(other).iter().all(entered)
+            || self.plan.lanes.is_some_and(|p| graph.axes(other).contains(&p))
+        {
             return None;
         }
         let n = self.size(&self.plan.graph.axis_size(axis).clone());

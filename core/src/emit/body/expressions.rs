@@ -166,7 +166,9 @@ impl<'a> Body<'a> {
                 };
                 (tokens, 3)
             }
-            Node::Apply(Op::Select, args) if self.holds(args[0]) => (self.operand_as(args[1], frame, lanes), 0),
+            Node::Apply(Op::Select, args) if self.holds(args[0]) => {
+                (self.operand_as(args[1], frame, lanes), 0)
+            }
             Node::Apply(Op::Powi, args) => {
                 let x = self.operand_as(args[0], frame, lanes);
                 let n = self.int(args[1]);
