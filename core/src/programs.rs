@@ -53,7 +53,8 @@ pub fn vjp(primal: &Primal) -> Program {
 fn like(graph: &mut Graph, output: &Output, name: &Ident) -> (NodeId, Leaf) {
     let dtype = graph.dtype(output.node);
     let dims: Vec<_> = output.dims.iter().map(|a| graph.axis_size(*a).clone()).collect();
-    let input = graph.add_input(Input { name: name.to_string(), dtype, dims, active: false });
+    let input =
+        graph.add_input(Input { name: name.to_string(), dtype, dims, active: false, computed: false });
     let index = output.dims.iter().map(|a| Index::axis(*a)).collect();
     let node = graph.load(Array::Input(input), None, index);
     let form = match output.dims.len() {

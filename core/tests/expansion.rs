@@ -10,6 +10,15 @@ use quote::ToTokens;
 use std::time::Instant;
 
 const WORKLOADS: &str = include_str!("../../benches/workloads/functions.rs");
+/// The functions of GradBench whose gradients are generated.
+const GRADBENCH: [&str; 6] = [
+    include_str!("../../gradbench/src/lse.rs"),
+    include_str!("../../gradbench/src/llsq.rs"),
+    include_str!("../../gradbench/src/kmeans.rs"),
+    include_str!("../../gradbench/src/gmm.rs"),
+    include_str!("../../gradbench/src/lstm.rs"),
+    include_str!("../../gradbench/src/ode.rs"),
+];
 
 /// A function with `#[differentiable]`.
 struct Function {
@@ -36,7 +45,7 @@ impl Function {
     }
 }
 
-/// The differentiable functions of a file; each knows the structs and functions above it.
+/// The differentiable functions of a file; each knows the structs, and the functions that it may call.
 fn functions(source: &str) -> Vec<Function> {
     let mut definitions = Definitions::default();
     for name in ["relu", "cross_entropy", "mse", "logsumexp"] {
@@ -44,7 +53,17 @@ fn functions(source: &str) -> Vec<Function> {
         definitions.insert(path, Definition::Builtin(name.into()));
     }
     let mut out = Vec::new();
-    for item in syn::parse_file(source).expect("a file of Rust").items {
+    let mut items = syn::parse_file(source).expect("a file of Rust").items;
+    // helpers stand below what calls them
+    let called = |item: &syn::Item| match item {
+        syn::Item::Fn(f) => ["sigmoid", "log_likelihood", "log_prior", "rate", "ahead", "solution"]
+            .iter()
+            .position(|name| f.sig.ident == name)
+            .unwrap_or(usize::MAX),
+        _ => 0,
+    };
+    items.sort_by_key(called);
+    for item in items {
         match item {
             syn::Item::Struct(mut item) => {
                 item.attrs.clear();
@@ -85,7 +104,8 @@ fn chain(lines: usize) -> Function {
 
 #[test]
 fn everything_expands() {
-    for f in functions(WORKLOADS).iter().chain([&chain(8)]) {
+    let gradbench = GRADBENCH.iter().flat_map(|source| functions(source));
+    for f in functions(WORKLOADS).into_iter().chain(gradbench).chain([chain(8)]) {
         let text = f.compile().tokens.to_string();
         assert!(!text.contains("compile_error"), "{}: {text}", f.name);
     }
@@ -94,7 +114,7 @@ fn everything_expands() {
 #[test]
 #[ignore = "prints times"]
 fn milliseconds() {
-    for f in functions(WORKLOADS) {
+    for f in [WORKLOADS].iter().chain(&GRADBENCH).flat_map(|source| functions(source)) {
         println!("| {} | {:.1} ms |", f.name, f.time(5));
     }
     for lines in [8, 16, 32, 64, 128] {

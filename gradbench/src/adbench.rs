@@ -70,10 +70,18 @@ impl Problem {
     /// The generated gradient or Jacobian, if there is one yet: see [`evals::FUNCTIONS`].
     pub fn derivative(&self) -> Option<Derivative> {
         let module = match self {
-            Problem::Gmm(_) => "gmm",
+            Problem::Gmm(a) => {
+                let mixture::adbench_objective::Gradient { alpha, mu, q, l } =
+                    mixture::adbench_objective::gradient(&a.alpha, &a.mu, &a.q, &a.l, &a.x, a.d, a.wishart);
+                return Some(Derivative::Gmm { alpha, mu, q, l });
+            }
+            Problem::Lstm(a) => {
+                let network::objective::Gradient { main, extra } =
+                    network::objective::gradient(&a.main, &a.extra, &a.state, &a.sequence, a.b);
+                return Some(Derivative::Lstm { main, extra });
+            }
             Problem::Ba(_) => "ba",
             Problem::Hand(_) => "ht",
-            Problem::Lstm(_) => "lstm",
         };
         assert!(evals::is_pending(module, "jacobian"), "{module} has a derivative: compute it here");
         None

@@ -4,6 +4,7 @@
 //! triangular: its diagonal is exp(q), and what lies below it is `l`, column by column.
 
 use crate::lse::logsumexp;
+use chainrule::differentiable;
 use std::f64::consts::PI;
 
 /// The parameters of Wishart's distribution.
@@ -15,6 +16,7 @@ pub struct Wishart {
 }
 
 /// The logarithm of the posterior density of the parameters, as GradBench has it.
+#[differentiable(wrt(alpha, mu, q, l))]
 pub fn objective(
     alpha: &[f64],
     mu: &[f64],
@@ -28,6 +30,7 @@ pub fn objective(
 }
 
 /// The same with the sign that ADBench gives to the prior.
+#[differentiable(wrt(alpha, mu, q, l))]
 pub fn adbench_objective(
     alpha: &[f64],
     mu: &[f64],
@@ -41,6 +44,7 @@ pub fn adbench_objective(
 }
 
 /// The logarithm of the likelihood of the points `x`, rows of `d`.
+#[differentiable(wrt(alpha, mu, q, l))]
 pub fn log_likelihood(alpha: &[f64], mu: &[f64], q: &[f64], l: &[f64], x: &[f64], d: usize) -> f64 {
     let (k, n) = (alpha.len(), x.len() / d);
     let diagonal: Vec<f64> = q.iter().map(|q| q.exp()).collect();
@@ -67,6 +71,7 @@ pub fn log_likelihood(alpha: &[f64], mu: &[f64], q: &[f64], l: &[f64], x: &[f64]
 }
 
 /// The logarithm of Wishart's density for the inverse covariances.
+#[differentiable(wrt(q, l))]
 pub fn log_prior(q: &[f64], l: &[f64], d: usize, wishart: Wishart) -> f64 {
     let diagonal = q.iter().map(|q| (2.0 * q).exp()).sum::<f64>();
     let below = l.iter().map(|l| l * l).sum::<f64>();

@@ -1,6 +1,9 @@
 //! A polynomial fitted to the sign function by least squares.
 
+use chainrule::differentiable;
+
 /// ½ Σ (sign tᵢ - Σ xⱼ tᵢʲ)² over n points tᵢ that divide [-1, 1] evenly.
+#[differentiable]
 pub fn residual(x: &[f64], n: usize) -> f64 {
     let mut total = 0.0;
     for i in 0..n {

@@ -1,10 +1,13 @@
 //! A network of long short-term memory, in which all products are element by element.
 
+use chainrule::differentiable;
+
 /// The mean negative logarithm of the likelihood of a sequence of rows of `b` bits.
 ///
 /// `main` has, for each layer, four rows of weights and four of biases, for forget, in and out gate and the change.
 /// `extra` has the weights of the input, the weights of the output and its bias. `state` has, for each layer, the hidden
 /// row and the cell at the beginning.
+#[differentiable(wrt(main, extra))]
 pub fn objective(main: &[f64], extra: &[f64], state: &[f64], sequence: &[f64], b: usize) -> f64 {
     let (layers, steps) = (main.len() / (8 * b), sequence.len() / b - 1);
     let mut state = state.to_vec();
@@ -41,6 +44,7 @@ pub fn objective(main: &[f64], extra: &[f64], state: &[f64], sequence: &[f64], b
     -total / (steps * b) as f64
 }
 
+#[differentiable]
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }

@@ -242,7 +242,13 @@ impl Lower {
             Some(k) => crate::ir::InputId(k as u32),
             None => {
                 self.leaves.push(crate::signature::Leaf { arg: None, place, form: Form::Computed(dtype) });
-                self.graph.add_input(crate::ir::Input { name, dtype, dims: bounds, active: false })
+                self.graph.add_input(crate::ir::Input {
+                    name,
+                    dtype,
+                    dims: bounds,
+                    active: false,
+                    computed: true,
+                })
             }
         };
         let node = self.graph.load(crate::ir::Array::Input(id), None, index);

@@ -465,7 +465,7 @@ impl Lower {
             None => {
                 let dims = dims.iter().map(|d| self.graph.sizes.resolve(d)).collect();
                 self.leaves.push(Leaf { arg, place: place.clone(), form });
-                self.graph.add_input(Input { name, dtype, dims, active })
+                self.graph.add_input(Input { name, dtype, dims, active, computed: false })
             }
         };
         let dims = self.graph.input(id).dims.clone();

@@ -155,15 +155,26 @@ impl Graph {
             _ => stride.clone(),
         };
         let one = Size::constant(1);
-        all.iter().any(|(_, base, _, _)| {
-            all.iter().all(|(s, offset, reach, r)| {
+        if !all.iter().all(|(s, _, _, r)| s == stride && r == rest) {
+            return false;
+        }
+        let one_window = all.iter().any(|(_, base, _, _)| {
+            all.iter().all(|(_, offset, reach, _)| {
                 let start = offset.sub(base);
-                s == stride
-                    && r == rest
-                    && self.sure(&start)
-                    && self.sure(&width.sub(&one).sub(&start).sub(reach))
+                self.sure(&start) && self.sure(&width.sub(&one).sub(&start).sub(reach))
             })
-        })
+        });
+        // or two writes in windows that all lie before those of the other one
+        let last = width.mul(&self.axis_size(axis).sub(&one));
+        let behind = |a: &Size, reach: &Size, b: &Size| {
+            self.sure(&self.sizes.resolve(&b.sub(a).sub(&last).sub(reach).sub(&one)))
+        };
+        let apart = |k: usize, j: usize| {
+            let ((_, a, p, _), (_, b, q, _)) = (&all[k], &all[j]);
+            let own = k == j && self.sure(&width.sub(&one).sub(p));
+            own || behind(a, p, b) || behind(b, q, a)
+        };
+        one_window || (0..all.len()).all(|k| (0..=k).all(|j| apart(k, j)))
     }
 
     /// Two positions that differ by this are never the same, given that some axes have a position at all.

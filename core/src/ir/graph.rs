@@ -68,6 +68,8 @@ pub struct Input {
     pub dims: Vec<Size>,
     /// Differentiated.
     pub active: bool,
+    /// A function of positions rather than memory.
+    pub computed: bool,
 }
 
 /// What a [`Node::Load`] reads.

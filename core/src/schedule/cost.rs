@@ -207,7 +207,9 @@ fn statement(plan: &Costed, s: usize, path: &[Loop], lanes: bool, seen: &mut BTr
                 let along = path.iter().find(|l| l.together > 1.0 && graph.axes(id).contains(&l.axis));
                 let last = index.last();
                 match along {
-                    Some(l) if last.is_some_and(|i| i.terms.iter().all(|t| t.0 != l.axis)) => {
+                    Some(l)
+                        if last.is_some_and(|i| i.terms.iter().all(|t| t.0 != l.axis || !t.1.is_one())) =>
+                    {
                         PICK * l.together
                     }
                     _ => MOVE,

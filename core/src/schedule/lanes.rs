@@ -6,7 +6,7 @@
 //! statement in lanes reads and writes other points than its own nowhere.
 
 use super::{arrange, cost, Gemm, Place, Plan, Step, Work};
-use crate::ir::{Array, AxisId, Dtype, Graph, Math, Node, NodeId, Size};
+use crate::ir::{Array, AxisId, Dtype, Graph, Math, Node, NodeId, ScanId, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewer points than this never are lanes.
@@ -36,6 +36,9 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
     let mut found = None;
     let mut least = f64::INFINITY;
     for axis in candidates(&plan) {
+        if plan.tangles(axis) {
+            continue;
+        }
         let over = |g: &Gemm| plan.graph.axes(g.node).contains(&axis) || g.summed == axis;
         let (own, rest): (Vec<Gemm>, Vec<Gemm>) = gemms.iter().cloned().partition(over);
         if !own.iter().all(|g| is_small(&plan.graph, g, axis)) {
@@ -49,7 +52,7 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
         if !outside.is_empty() {
             other = without(&outside);
         }
-        if other.in_lanes().is_empty() {
+        if other.in_lanes().is_empty() || other.tangles(axis) {
             continue;
         }
         let part = cost::of(&other, axis) / cost::of(&plan, axis);
@@ -73,7 +76,7 @@ fn is_small(graph: &Graph, gemm: &Gemm, axis: AxisId) -> bool {
     }
 }
 
-/// Axes of loops with loops in them.
+/// Axes of loops with loops in them. Around a scan there could be more: it keeps its own loop outside.
 fn candidates(plan: &Plan) -> BTreeSet<AxisId> {
     let many = |a: AxisId| {
         let size = plan.graph.axis_size(a);
@@ -83,7 +86,7 @@ fn candidates(plan: &Plan) -> BTreeSet<AxisId> {
     let mut stack: Vec<&Step> = plan.steps.iter().collect();
     while let Some(step) = stack.pop() {
         let Step::Loop { axis, body } = step else { continue };
-        if nested(body) && many(*axis) {
+        if (nested(body) || !plan.last.is_empty()) && many(*axis) {
             out.insert(*axis);
         }
         stack.extend(body);
@@ -103,7 +106,7 @@ pub fn transposed(graph: &Graph, needed: &[bool], lanes: Lanes) -> BTreeSet<Node
         Node::Load { array: Array::Input(_), index, .. } => {
             graph.dtype(id).is_float()
                 && graph.axes(id).contains(&axis)
-                && index.last().is_some_and(|i| i.terms.iter().all(|t| t.0 != axis))
+                && index.last().is_some_and(|i| i.terms.iter().all(|t| t.0 != axis || !t.1.is_one()))
         }
         _ => false,
     };
@@ -162,11 +165,34 @@ fn copy(graph: &Graph, work: &Work) -> Option<NodeId> {
     }
 }
 
-/// Moves copies of inputs to before the first statement that reads them, whose loop they then share.
+/// Statements over the points next to each other: what needs none of them comes before, what needs them after.
+fn gather(plan: &mut Plan) {
+    plan.find_fitting();
+    // odd levels are over the points, each after what it needs
+    let mut levels: BTreeMap<NodeId, usize> = BTreeMap::new();
+    let mut of_statement = Vec::new();
+    for (s, statement) in plan.statements.iter().enumerate() {
+        let own = statement.work.node();
+        let mut level = own.and_then(|n| levels.get(&n)).copied().unwrap_or(0);
+        for read in plan.accesses(s) {
+            level = level.max(levels.get(&read.node).copied().unwrap_or(0));
+        }
+        level += usize::from((level % 2 == 1) != plan.fits(s));
+        own.map(|n| levels.insert(n, level));
+        of_statement.push(level);
+    }
+    let mut order: Vec<usize> = (0..plan.statements.len()).collect();
+    order.sort_by_key(|s| of_statement[*s]);
+    plan.statements = order.iter().map(|s| plan.statements[*s].clone()).collect();
+}
+
+/// Gathers the statements over the points, and moves copies of inputs to before the first statement that reads them,
+/// whose loop they then share.
 pub fn delay(plan: &mut Plan) {
     if plan.lanes.is_none() {
         return;
     }
+    gather(plan);
     let mut first: BTreeMap<NodeId, usize> = BTreeMap::new();
     for s in 0..plan.statements.len() {
         for read in plan.accesses(s) {
@@ -206,23 +232,91 @@ impl Plan {
     /// Finds out what [`Plan::fits`].
     pub(super) fn find_fitting(&mut self) {
         self.fitting = (0..self.statements.len()).map(|s| self.could_be_in_lanes(s)).collect();
+        let scans = |s: usize| self.scans_around(s);
+        let all = 0..self.statements.len();
+        let apart: BTreeSet<ScanId> =
+            all.filter(|s| !self.fitting[*s] || self.joins(*s)).flat_map(scans).collect();
+        // the points go through all of a scan, or through none of it
+        self.fitting = (0..self.statements.len())
+            .map(|s| self.fitting[s] && !scans(s).iter().any(|c| apart.contains(c)))
+            .collect();
+        for s in self.hurried() {
+            self.fitting[s] = false;
+        }
+    }
+
+    /// Single values of each point that something outside of lanes needs, which lanes need in turn: computed before, they
+    /// leave the loop in lanes in one piece.
+    fn hurried(&self) -> Vec<usize> {
+        let Some(axis) = self.lanes else { return vec![] };
+        let mut producers: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
+        for (s, statement) in self.statements.iter().enumerate() {
+            statement.work.node().map(|n| producers.entry(n).or_default().push(s));
+        }
+        let over = |s: usize| self.statements[s].loops.contains(&axis);
+        let mut early = vec![false; self.statements.len()];
+        let mut readers: Vec<Vec<usize>> = vec![vec![]; self.statements.len()];
+        for s in (0..early.len()).filter(|s| over(*s)) {
+            let reads = self.accesses(s);
+            let from = reads.iter().filter_map(|r| producers.get(&r.node)).flatten().filter(|p| over(**p));
+            let from: Vec<usize> = from.copied().collect();
+            early[s] =
+                self.statements[s].loops.len() == 1 && from.iter().all(|p| early[*p]) && !self.joins(s);
+            from.iter().for_each(|p| readers[*p].push(s));
+        }
+        let mut out = vec![false; early.len()];
+        for s in (0..early.len()).rev().filter(|s| early[*s] && self.fitting[*s]) {
+            let apart =
+                |r: &usize| out[*r] || !self.fitting[*r] && readers[*r].iter().any(|q| self.fitting[*q]);
+            out[s] = readers[s].iter().any(apart);
+        }
+        (0..out.len()).filter(|s| out[*s]).collect()
+    }
+
+    /// Some of a scan's statements run over the axis, and some do not: its loop cannot stand inside of the axis's.
+    fn tangles(&self, axis: AxisId) -> bool {
+        let mut over: BTreeMap<ScanId, bool> = BTreeMap::new();
+        for (s, statement) in self.statements.iter().enumerate() {
+            let own = statement.loops.contains(&axis);
+            let fits = self.lanes.is_none() || self.fitting[s];
+            for scan in self.scans_around(s).into_iter().filter(|c| self.graph.scan(*c).axis != axis) {
+                if *over.entry(scan).or_insert(own) != own || (own && !fits) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// The scans that a statement belongs to, or starts.
+    fn scans_around(&self, s: usize) -> Vec<ScanId> {
+        let statement = &self.statements[s];
+        match statement.work {
+            Work::Start { carry, .. } => match self.graph.node(carry) {
+                Node::Carry { scan, .. } => vec![*scan],
+                _ => vec![],
+            },
+            _ => statement.scans.clone(),
+        }
+    }
+
+    /// A reduction over the points.
+    fn joins(&self, s: usize) -> bool {
+        let over = |axis| match self.statements[s].work {
+            Work::Reduce(n) => matches!(self.graph.node(n), Node::Reduce(_, over, _) if over.contains(&axis)),
+            _ => false,
+        };
+        self.lanes.is_some_and(over)
     }
 
     fn could_be_in_lanes(&self, statement: usize) -> bool {
         let graph = &self.graph;
         let Some(axis) = self.lanes else { return false };
         let work = &self.statements[statement].work;
-        let other = matches!(
-            work,
-            Work::Gemm(_)
-                | Work::Part(..)
-                | Work::Write(..)
-                | Work::Carry(_)
-                | Work::Next { .. }
-                | Work::Start { .. }
-                | Work::Go(_)
-        );
-        if other || !self.statements[statement].loops.contains(&axis) {
+        let other = matches!(work, Work::Gemm(_) | Work::Part(..) | Work::Write(..) | Work::Go(_));
+        // from one position of the axis to the next
+        let along = self.scans_around(statement).iter().any(|c| graph.scan(*c).axis == axis);
+        if other || along || !self.statements[statement].loops.contains(&axis) {
             return false;
         }
         let mut float = None;
@@ -256,7 +350,10 @@ impl Plan {
                         (Array::Node(_, bound), Some(_)) => bound.iter().position(|b| *b == axis) > Some(0),
                         _ => false,
                     };
-                    if hidden || dtype == Dtype::Bool || index.iter().any(moves) {
+                    // a function gives one value at a time, and truth is no vector in memory
+                    let single =
+                        matches!(array, Array::Input(i) if graph.input(*i).computed) || dtype == Dtype::Bool;
+                    if hidden || single || index.iter().any(moves) {
                         return false;
                     }
                 }

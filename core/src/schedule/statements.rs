@@ -246,8 +246,16 @@ fn axis_order(graph: &Graph, targets: &[Target], needed: &[bool]) -> Vec<usize> 
     }
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         if let Node::Load { array: Array::Input(_), index, .. } = graph.node(id) {
-            let dims: Vec<Option<AxisId>> = index.iter().map(|i| i.terms.last().map(|t| t.0)).collect();
-            note(&dims);
+            // in one dimension of several loops, those of longer strides are further left
+            let dims = index.iter().flat_map(|i| match &i.terms[..] {
+                [] => vec![None],
+                terms => {
+                    let mut terms: Vec<(bool, AxisId)> = terms.iter().map(|t| (t.1.is_one(), t.0)).collect();
+                    terms.sort();
+                    terms.into_iter().map(|t| Some(t.1)).collect()
+                }
+            });
+            note(&dims.collect::<Vec<_>>());
         }
     }
     let mut axes: Vec<usize> = (0..score.len()).collect();

@@ -33,7 +33,8 @@ impl Build {
     pub fn input(&self, name: &str, axes: &[AxisId]) -> Ex<'_> {
         let mut g = self.0.borrow_mut();
         let dims = axes.iter().map(|a| g.axis_size(*a).clone()).collect();
-        let input = g.add_input(Input { name: name.into(), dtype: Dtype::F64, dims, active: true });
+        let input =
+            g.add_input(Input { name: name.into(), dtype: Dtype::F64, dims, active: true, computed: false });
         let id = g.load(Array::Input(input), None, axes.iter().map(|a| Index::axis(*a)).collect());
         drop(g);
         self.ex(id)

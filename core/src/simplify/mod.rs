@@ -26,7 +26,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::ir::{Graph, Math, NodeId};
+use crate::ir::{Graph, Math, Node, NodeId, Op};
+use std::collections::BTreeMap;
 
 /// What simplification did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,7 +52,8 @@ fn cost_of(graph: &Rooted) -> u64 {
 
 /// An equal graph that costs no more, with the roots in it.
 pub fn simplify(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>, Report) {
-    let mut best = through(graph, roots, expand::expand);
+    let (graph, roots) = through(graph, roots, reached);
+    let mut best = through(&graph, &roots, expand::expand);
     let (ops_before, cost_before) = cost::total(&best.0, &best.1);
     let mut report = Report { ops_before, cost_before, ..Report::default() };
     keep_cheaper(&mut best, |g, r| Some(inline::inline(g, r)), true);
@@ -87,6 +89,22 @@ pub fn simplify(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>, Report)
     report.fired.dedup();
     (report.ops_after, report.cost_after) = cost::total(&best.0, &best.1);
     (best.0, best.1, report)
+}
+
+/// A number that counts only under a condition is that number, once its derivative is there. A position keeps its
+/// condition: the element may not be.
+fn reached(graph: &Graph, roots: &[NodeId]) -> Rooted {
+    let (needed, mut out, mut map) = (graph.reachable(roots), graph.emptied(), BTreeMap::new());
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        let new = match graph.node(id) {
+            Node::Apply(Op::When, args) if graph.dtype(id).is_float() => map.get(&args[1]).copied(),
+            _ => None,
+        };
+        let new = new.unwrap_or_else(|| out.copy_node(graph, id, &map));
+        map.insert(id, new);
+    }
+    let roots = roots.iter().filter_map(|r| map.get(r).copied()).collect();
+    (out, roots)
 }
 
 /// Takes what the pass gives where it costs less, or no more where `ties` are welcome; whether it did.

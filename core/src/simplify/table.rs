@@ -274,6 +274,7 @@ rules! { RULES:
     // not out of a contraction: scaling an operand is free, scaling the result is one more pass over memory
     Real "sum-factor" |x, c| sum(c * x) => c * sum(x), if c.fixed() && x.alone();
     Exact "sum-neg" |x| sum(-x) => -sum(x);
+    Exact "sum-select" |c, x| sum(select(c, x, 0.0)) => select(c, sum(x), 0.0), if c.fixed();
     Real "sum-divisor" |x, c| sum(x / c) => sum(x) / c, if c.fixed() && x.alone();
     Real "sum-shared-factor" |a, b, c| sum(a * b) + sum(a * c) => sum(a * (b + c));
     Finite "max-shift" |x, c| maximum(x + c) => maximum(x) + c, if c.fixed();

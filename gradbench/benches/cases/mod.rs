@@ -77,20 +77,32 @@ pub fn adbench(directory: &Path, name: &str) -> Option<Case> {
     Some(match read(directory, name, &expected[name]).expect("a file that can be read") {
         Problem::Gmm(a) => {
             let mut g = by_hand::Gmm::default();
+            let mut generated =
+                gmm::adbench_objective::Gradient { alpha: vec![], mu: vec![], q: vec![], l: vec![] };
+            let mut workspace = gmm::adbench_objective::Workspace::default();
             Case {
                 objective: evaluate(&a, |a| {
                     gmm::adbench_objective(&a.alpha, &a.mu, &a.q, &a.l, &a.x, a.d, a.wishart)
                 }),
                 by_hand: Some(evaluate(&a, move |a| g.gradient(a, -1.0))),
-                generated: None,
+                generated: Some(evaluate(&a, move |a| {
+                    let Mixture { d, alpha, mu, q, l, x, wishart } = a;
+                    let (g, w) = (&mut generated, &mut workspace);
+                    gmm::adbench_objective::value_and_gradient_into(alpha, mu, q, l, x, *d, *wishart, g, w)
+                })),
             }
         }
         Problem::Lstm(a) => {
             let mut g = by_hand::Lstm::default();
+            let mut generated = lstm::objective::Gradient { main: vec![], extra: vec![] };
+            let mut workspace = lstm::objective::Workspace::default();
             Case {
                 objective: evaluate(&a, |a| lstm::objective(&a.main, &a.extra, &a.state, &a.sequence, a.b)),
                 by_hand: Some(evaluate(&a, move |a| g.gradient(a))),
-                generated: None,
+                generated: Some(evaluate(&a, move |a| {
+                    let (main, extra, g, w) = (&a.main, &a.extra, &mut generated, &mut workspace);
+                    lstm::objective::value_and_gradient_into(main, extra, &a.state, &a.sequence, a.b, g, w)
+                })),
             }
         }
         Problem::Ba(a) => {
@@ -126,10 +138,16 @@ fn mixture(d: usize, k: usize) -> Case {
         wishart: Wishart { gamma: 1.0, m: 0.0 },
     };
     let mut g = by_hand::Gmm::default();
+    let mut generated = gmm::objective::Gradient { alpha: vec![], mu: vec![], q: vec![], l: vec![] };
+    let mut workspace = gmm::objective::Workspace::default();
     Case {
         objective: evaluate(&a, |a| gmm::objective(&a.alpha, &a.mu, &a.q, &a.l, &a.x, a.d, a.wishart)),
         by_hand: Some(evaluate(&a, move |a| g.gradient(a, 1.0))),
-        generated: None,
+        generated: Some(evaluate(&a, move |a| {
+            let Mixture { d, alpha, mu, q, l, x, wishart } = a;
+            let (g, w) = (&mut generated, &mut workspace);
+            gmm::objective::value_and_gradient_into(alpha, mu, q, l, x, *d, *wishart, g, w)
+        })),
     }
 }
 
@@ -138,20 +156,27 @@ fn clusters(k: usize, n: usize, d: usize) -> Case {
     let centroids = points[(n - k) * d..].to_vec();
     let (mut g, mut space) = (centroids.clone(), by_hand::Kmeans::default());
     let a = (centroids, points);
+    let (mut generated, mut workspace) = (a.0.clone(), kmeans::cost::Workspace::default());
     Case {
         objective: evaluate(&a, move |a| kmeans::cost(&a.0, &a.1, d)),
         by_hand: Some(evaluate(&a, move |a| space.direction(&a.0, &a.1, d, &mut g))),
-        generated: None,
+        // the gradient alone
+        generated: Some(evaluate(&a, move |a| {
+            kmeans::cost::value_and_gradient_into(&a.0, &a.1, d, &mut generated, &mut workspace)
+        })),
     }
 }
 
 fn squares(m: usize, n: usize) -> Case {
     let x = Numbers(31337).take(m);
     let (mut g, mut space) = (x.clone(), by_hand::Llsq::default());
+    let (mut generated, mut workspace) = (x.clone(), llsq::residual::Workspace::default());
     Case {
         objective: evaluate(&x, move |x| llsq::residual(x, n)),
         by_hand: Some(evaluate(&x, move |x| space.gradient(x, n, &mut g))),
-        generated: None,
+        generated: Some(evaluate(&x, move |x| {
+            llsq::residual::value_and_gradient_into(x, n, &mut generated, &mut workspace)
+        })),
     }
 }
 
@@ -171,10 +196,13 @@ fn exponentials(n: usize) -> Case {
 fn chain(n: usize, steps: usize) -> Case {
     let x = Numbers(31337).take(n);
     let (mut g, mut space) = (x.clone(), by_hand::Ode::default());
+    let (mut generated, mut workspace) = (x.clone(), ode::last::Workspace::default());
     Case {
         objective: evaluate(&x, move |x| ode::solution(x, steps)),
         by_hand: Some(evaluate(&x, move |x| space.gradient(x, steps, &mut g))),
-        generated: None,
+        generated: Some(evaluate(&x, move |x| {
+            ode::last::value_and_gradient_into(x, steps, &mut generated, &mut workspace)
+        })),
     }
 }
 

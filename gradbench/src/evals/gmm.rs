@@ -1,9 +1,10 @@
 //! `gmm`: points, and the parameters of a mixture.
 
-use super::run::{length, matrix, read, require, run};
+use super::run::{length, matrix, read, require, rows_of, run, run_into};
 use super::Outcome;
 use crate::gmm::{self, Wishart};
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
@@ -51,4 +52,19 @@ fn arguments(input: &RawValue) -> Result<Arguments, String> {
 pub fn objective(input: &RawValue) -> Outcome {
     let objective = |a: &Arguments| gmm::objective(&a.alpha, &a.mu, &a.q, &a.l, &a.x, a.d, a.wishart);
     run(input, arguments(input)?, objective, |value| value)
+}
+
+pub fn jacobian(input: &RawValue) -> Outcome {
+    let a = arguments(input)?;
+    let (k, d) = (a.alpha.len(), a.d);
+    let gradient = gmm::objective::Gradient { alpha: vec![], mu: vec![], q: vec![], l: vec![] };
+    let memory = (gradient, gmm::objective::Workspace::default());
+    let function = |a: &Arguments, (gradient, workspace): &mut _| {
+        let Arguments { d, alpha, mu, q, l, x, wishart } = a;
+        gmm::objective::value_and_gradient_into(alpha, mu, q, l, x, *d, *wishart, gradient, workspace);
+    };
+    run_into(input, a, memory, function, |(g, _)| {
+        let (mu, q, l) = (rows_of(&g.mu, k, d), rows_of(&g.q, k, d), rows_of(&g.l, k, gmm::below(d)));
+        json!({"alpha": g.alpha, "mu": mu, "q": q, "l": l})
+    })
 }

@@ -1,6 +1,6 @@
 //! `lstm`: the parameters and the state of a network, and a sequence of bits.
 
-use super::run::{matrix, read, require, run};
+use super::run::{matrix, read, require, run, run_into};
 use super::Outcome;
 use crate::lstm;
 use serde::Deserialize;
@@ -45,4 +45,14 @@ fn arguments(input: &RawValue) -> Result<Arguments, String> {
 pub fn objective(input: &RawValue) -> Outcome {
     let objective = |a: &Arguments| lstm::objective(&a.main, &a.extra, &a.state, &a.sequence, a.b);
     run(input, arguments(input)?, objective, |value| value)
+}
+
+pub fn jacobian(input: &RawValue) -> Outcome {
+    let gradient = lstm::objective::Gradient { main: vec![], extra: vec![] };
+    let memory = (gradient, lstm::objective::Workspace::default());
+    let function = |a: &Arguments, (gradient, workspace): &mut _| {
+        let Arguments { main, extra, state, sequence, b } = a;
+        lstm::objective::value_and_gradient_into(main, extra, state, sequence, *b, gradient, workspace);
+    };
+    run_into(input, arguments(input)?, memory, function, |(g, _)| [g.main, g.extra].concat())
 }

@@ -1,8 +1,8 @@
 //! `ode`: the rates of the equations, and the number of steps.
 
-use super::run::{read, require, run};
+use super::run::{read, require, run, run_into};
 use super::Outcome;
-use crate::ode::solution;
+use crate::ode::{last, solution};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -21,4 +21,12 @@ fn arguments(input: &RawValue) -> Result<Input, String> {
 
 pub fn primal(input: &RawValue) -> Outcome {
     run(input, arguments(input)?, |a| solution(&a.x, a.s), |value| value)
+}
+
+pub fn gradient(input: &RawValue) -> Outcome {
+    let memory = (vec![], last::Workspace::default());
+    let function = |a: &Input, (gradient, workspace): &mut _| {
+        last::value_and_gradient_into(&a.x, a.s, gradient, workspace);
+    };
+    run_into(input, arguments(input)?, memory, function, |(gradient, _)| gradient)
 }

@@ -109,6 +109,11 @@ pub fn matrix(name: &str, rows: Vec<Vec<f64>>, height: usize, width: usize) -> R
     Ok(rows.concat())
 }
 
+/// The rows of a matrix of `width` columns; for no columns, `height` empty ones.
+pub fn rows_of(values: &[f64], height: usize, width: usize) -> Vec<&[f64]> {
+    (0..height).map(|k| &values[k * width..][..width]).collect()
+}
+
 /// That an index points into a list.
 pub fn within(name: &str, index: usize, length: usize) -> Result<(), String> {
     require(index < length, || format!("{index} in `{name}` is out of range: there are {length}"))

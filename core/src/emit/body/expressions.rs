@@ -24,6 +24,7 @@ impl<'a> Body<'a> {
             match self.plan.graph.node(id) {
                 // the array behind a load is memory; only gathered positions are expressions
                 Node::Load { index, .. } => stack.extend(index.iter().filter_map(|i| i.gather)),
+                Node::Apply(Op::Select, args) if self.holds(args[0]) => stack.push(args[1]),
                 _ => stack.extend(self.plan.graph.operands(id)),
             }
         }
@@ -169,6 +170,9 @@ impl<'a> Body<'a> {
                     }
                 };
                 (tokens, 3)
+            }
+            Node::Apply(Op::Select, args) if self.holds(args[0]) => {
+                (self.operand_as(args[1], frame, lanes), 0)
             }
             Node::Apply(Op::Powi, args) => {
                 let x = self.operand_as(args[0], frame, lanes);

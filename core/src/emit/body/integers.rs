@@ -68,6 +68,9 @@ impl<'a> Body<'a> {
                 None => quote!(0),
             },
             // a position that counts only under a condition
+            Node::Apply(crate::ir::Op::When | crate::ir::Op::Select, args) if self.holds(args[0]) => {
+                self.int(args[1])
+            }
             Node::Apply(op @ (crate::ir::Op::When | crate::ir::Op::Select), args) => {
                 let c = self.truth(args[0]);
                 let x = self.int(args[1]);

@@ -53,7 +53,9 @@ impl<'a> Body<'a> {
         } else {
             let hint = ["i", "j", "k", "l", "m", "n"].get(depth).copied().unwrap_or("i");
             let var = self.names.fresh(hint);
+            let bounds = if variables.is_empty() { self.bounds(axis, &inside, depth) } else { None };
             let mut frame = Frame::new(Some(axis), Some(var.clone()), Lanes::One);
+            frame.truth = bounds.as_ref().map(|b| b.truth);
             if let Some(top) = self.frames.last().filter(|f| f.lanes.blocks()) {
                 (frame.lanes, frame.rest) = (top.lanes, top.rest.clone());
             }
@@ -61,10 +63,12 @@ impl<'a> Body<'a> {
             self.steps(body);
             let out = self.frames.pop().map(|f| f.out).unwrap_or_default();
             let n = self.size(&self.plan.graph.axis_size(axis).clone());
+            let (start, end) = bounds.map_or((None, None), |b| (b.start, b.end));
+            let (start, end) = (start.unwrap_or(quote!(0)), end.unwrap_or(n));
             match (self.counts_turns(axis, &inside), reversed) {
                 (true, _) => self.counted_loop(axis, &var, out),
-                (false, true) => self.push(quote!(for #var in (0..#n).rev() { #out })),
-                (false, false) => self.push(quote!(for #var in 0..#n { #out })),
+                (false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),
+                (false, false) => self.push(quote!(for #var in #start..#end { #out })),
             }
             for (carry, last) in variables {
                 self.remains(carry, last);

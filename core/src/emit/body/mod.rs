@@ -5,6 +5,7 @@
 //! their users, in the order of node numbers, without recursion over expressions.
 
 mod blocks;
+mod bounds;
 mod expressions;
 mod integers;
 mod loops;
@@ -69,6 +70,8 @@ struct Frame {
     rest: TokenStream,
     /// Where the sums over points go that each element of an array is.
     sums: BTreeMap<usize, Ident>,
+    /// A condition that holds wherever the loop runs.
+    truth: Option<NodeId>,
     /// What is kept for the next positions of a loop.
     kept: BTreeMap<usize, neighbours::Kept>,
 }
@@ -88,6 +91,7 @@ impl Frame {
             turn: None,
             rest: TokenStream::new(),
             sums: BTreeMap::new(),
+            truth: None,
             kept: BTreeMap::new(),
         }
     }

@@ -151,6 +151,7 @@ impl<'a> Body<'a> {
 
     pub(super) fn reduce(&mut self, s: usize, node: NodeId, frame: usize) {
         let Node::Reduce(op, _, x) = self.plan.graph.node(node).clone() else { return };
+        let x = self.chosen(x);
         self.prepare(&[x]);
         let Some((_, start, _)) = self.reduction(&self.plan.statements[s]) else { return };
         let dtype = self.plan.graph.dtype(node);

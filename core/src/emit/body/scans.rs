@@ -33,7 +33,11 @@ impl<'a> Body<'a> {
         if number {
             self.prepare(&[init]);
             let frame = self.frames.len() - 1;
-            let value = self.value(init, frame);
+            // as many lanes as the variable has
+            let value = match self.plan.graph.dtype(init) {
+                Dtype::Int => self.int(init),
+                _ => self.operand_as(init, frame, self.lanes_of(carry, frame)),
+            };
             let name = self.node_name(carry, "s");
             self.push(quote!(let mut #name = #value;));
             self.states.insert(carry, name);

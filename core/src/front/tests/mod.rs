@@ -143,7 +143,13 @@ pub fn gradient_holds(
     for (k, out) in p.outputs.clone().iter().enumerate() {
         let dims: Vec<_> = out.dims.iter().map(|a| p.graph.axis_size(*a).clone()).collect();
         let dtype = p.graph.dtype(out.node);
-        let id = p.graph.add_input(crate::ir::Input { name: format!("seed{k}"), dtype, dims, active: false });
+        let id = p.graph.add_input(crate::ir::Input {
+            name: format!("seed{k}"),
+            dtype,
+            dims,
+            active: false,
+            computed: false,
+        });
         let index = out.dims.iter().map(|a| crate::ir::Index::axis(*a)).collect();
         let seed = p.graph.load(crate::ir::Array::Input(id), None, index);
         let count = values(&primal, &at, k).len();
