@@ -42,7 +42,11 @@ pub fn reverse(graph: &mut Graph, seeds: &[(NodeId, NodeId)], wrt: &[InputId]) -
     for (output, seed) in seeds {
         received[output.0 as usize].plain.push(*seed);
     }
-    let mut scans = Scans::new(graph, &active);
+    // variables that were replaced while the graph was built are no part of it
+    let outputs: Vec<NodeId> = seeds.iter().map(|s| s.0).collect();
+    let needed = graph.reachable(&outputs);
+    let live: Vec<bool> = active.iter().zip(&needed).map(|(a, n)| *a && *n).collect();
+    let mut scans = Scans::new(graph, &live);
     for id in (0..active.len() as u32).rev().map(NodeId) {
         if active[id.0 as usize] {
             graph.span = graph.span_of(id);
