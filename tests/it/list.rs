@@ -348,7 +348,7 @@ pub fn all() -> Vec<Fixture> {
         fixture!(points_in_scan |n| { t = vec![0.0 as F; n] => -1.0..1.0; c = [0.0 as F; 7] => -1.0..1.0; } (&t, &c) wrt [t c] sizes [0, 1, 17, 150],
             gradient (), vjp (w => w), jvp [t_dot: t, c_dot: c] (&t_dot, &c_dot)),
         fixture!(rows_of_state |n| { x = vec![0.0 as F; n] => -1.0..1.0; w = [0.0 as F; 9] => -1.0..1.0; } (&x, &w) wrt [x w] sizes [0, 1, 2, 9],
-            gradient (), vjp (w => w), jvp [x_dot: x, w_dot: w] (&x_dot, &w_dot)),
+            gradient (), vjp (v => v), jvp [x_dot: x, w_dot: w] (&x_dot, &w_dot)),
         fixture!(points_rows |n| { x = Array2::<F>::zeros((n, 3)) => -2.0..2.0; y = Array1::<F>::zeros(n) => -1.0..1.0; } (x.view(), y.view()) wrt [x y] sizes [0, 1, 17, 150], vjp (w => &w), jvp [x_dot: x, y_dot: y] (x_dot.view(), y_dot.view())),
         fixture!(points_columns |n| { x = Array2::<F>::zeros((n, 3)) => -2.0..2.0; } (x.view()) wrt [x] sizes [1, 17, 150], vjp (w => &w), jvp [x_dot: x] (x_dot.view())),
         fixture!(layer_norm |n| { x = Array1::<F>::zeros(n) => -2.0..2.0; } (x.view()) wrt [x] sizes [2, 3, 17], vjp (w => &w), jvp [x_dot: x] (x_dot.view())),

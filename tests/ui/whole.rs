@@ -3,7 +3,7 @@ use chainrule::differentiable;
 
 #[differentiable]
 fn f(x: &[f64]) -> f64 {
-    let mut k = 3;
+    let mut k = 3_usize;
     let mut s = 0.0;
     for i in 0..x.len() {
         s += x[k.saturating_sub(i)] * x[i];

@@ -93,7 +93,11 @@ fn walk(
         let seed = onto(graph, *seed, *output, along);
         received[output.0 as usize].plain.push(seed);
     }
-    let mut scans = Scans::new(graph, &active, along);
+    // variables that were replaced while the graph was built are no part of it
+    let outputs: Vec<NodeId> = seeds.iter().map(|s| s.0).collect();
+    let needed = graph.reachable(&outputs);
+    let live: Vec<bool> = active.iter().zip(&needed).map(|(a, n)| *a && *n).collect();
+    let mut scans = Scans::new(graph, &live, along);
     for id in (0..active.len() as u32).rev().map(NodeId) {
         if let Some(k) = nodes.and_then(|n| n.iter().position(|n| *n == id)) {
             targets[k] = std::mem::take(&mut received[id.0 as usize]);

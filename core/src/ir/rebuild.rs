@@ -81,6 +81,14 @@ impl Graph {
                 map.insert(id, new);
             }
         }
+        // the variables of scans inside go on with what was rebuilt
+        for scan in &mut self.scans {
+            for next in scan.next.iter_mut().flatten() {
+                if let Some(new) = map.get(next) {
+                    *next = *new;
+                }
+            }
+        }
         roots.iter().map(|r| map.get(r).copied().unwrap_or(*r)).collect()
     }
 }

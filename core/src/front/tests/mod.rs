@@ -2,6 +2,7 @@
 
 mod arrays;
 mod errors;
+mod fuzz;
 mod gradients;
 mod graphs;
 mod loops;
