@@ -5,7 +5,7 @@
 use super::super::{expr, place};
 use super::{Body, Frame, Lanes};
 use crate::ir::{AxisId, Dtype, Math, Node, Op, RedOp};
-use crate::schedule::{Step, Work};
+use crate::schedule::{Statement, Step, Work};
 use proc_macro2::TokenStream;
 use quote::quote;
 use std::collections::BTreeSet;
@@ -23,6 +23,16 @@ impl<'a> Body<'a> {
         out
     }
 
+    /// The elements that a statement accumulates into inside of its first `outer` loops do not lie next to each other,
+    /// and each turn of these loops has its own.
+    fn across(&self, statement: &Statement, outer: usize) -> bool {
+        let layout = statement.work.node().and_then(|n| self.plan.storage.get(&n)).map(|s| &s.layout);
+        let (Some(layout), Some(entered)) = (layout, statement.loops.get(..outer)) else { return false };
+        let first = layout.iter().take_while(|a| entered.contains(a)).count();
+        let apart = layout[first..].iter().any(|a| entered.contains(a));
+        apart && statement.scans.is_empty() && entered.iter().all(|a| layout.contains(a))
+    }
+
     pub(super) fn looped(&mut self, axis: AxisId, body: &[Step]) {
         let depth = self.frames.len() - 1;
         let inside = self.statements(body);
@@ -34,7 +44,9 @@ impl<'a> Body<'a> {
         for s in &inside {
             let statement = &self.plan.statements[*s];
             if let Some((op, start, outer)) = self.reduction(statement) {
-                if outer == Some(depth) {
+                // where its elements lie across the loops, the whole array is set at once
+                let at = outer.map(|outer| if self.across(statement, outer) { 0 } else { outer });
+                if at == Some(depth) {
                     self.fill(*s, expr::initial(op));
                 }
                 if start == depth {
