@@ -249,7 +249,7 @@ pub fn generated(primal: &Primal, program: &Program, matrix: &Matrix) -> Generat
             slice: quote!(::chainrule::rt::room(&mut #workspace.#field, #shape.iter().product())),
             after: quote! {
                 let count: usize = #shape.iter().product();
-                ::chainrule::rt::nest(&mut #place, &#shape, &#workspace.#field[..count]);
+                ::chainrule::rt::nest(&mut #place, &#shape, ::chainrule::rt::room(&mut #workspace.#field, count));
             },
             buffers: vec![(field, dtype)],
         }
