@@ -383,6 +383,8 @@ pub fn all() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(if_let |n| { x = vec![0.0 as F; n] => -1.0..1.0; } (&x) wrt [x] sizes [1, 2, 3, 9],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
+        fixture!(turns_counted |n| { x = 0.0 as F => 0.5..3.0; } (x) wrt [x] sizes [1, 2, 3],
+            gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
         fixture!(let_else |n| { x = vec![0.0 as F; n] => -1.0..1.0; } (&x) wrt [x] sizes [1, 2, 3, 9],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(bits |size| { x = vec![0.0 as F; size] => -1.0..1.0; n = Whole(0usize) => 0.0..6.0; } (&x, *n) wrt [x] sizes [1, 2, 3, 9],

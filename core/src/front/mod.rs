@@ -29,6 +29,7 @@ mod options;
 mod patterns;
 mod place;
 mod requests;
+mod returns;
 mod scope;
 mod stmt;
 mod stops;
