@@ -13,7 +13,7 @@ pub(super) type Block<V> = Wide<V, BLOCK>;
 /// The points that are left behind the last block, a vector at a time.
 pub(super) type Tail<V> = Wide<V, 1>;
 
-/// Lanes of a [`Block`] at the widest level.
+/// Lanes of a `Block` at the widest level.
 pub const fn block_len<T>() -> usize {
     BLOCK * MAX_LEN * size_of::<f32>() / size_of::<T>()
 }
