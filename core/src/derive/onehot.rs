@@ -158,28 +158,7 @@ fn positioned(graph: &mut Graph, position: NodeId, bound: &[AxisId], index: &[In
         _ => None,
     };
     match at.and_then(|k| index.get(k)) {
-        Some(index) => number(graph, index),
+        Some(index) => graph.position_node(index),
         None => graph.load(Array::Node(position, bound.to_vec()), None, index.to_vec()),
     }
-}
-
-/// A position as an integer.
-fn number(graph: &mut Graph, index: &Index) -> NodeId {
-    let mut parts = vec![];
-    for (axis, coefficient) in &index.terms {
-        let position = graph.position(*axis, Dtype::Int);
-        parts.push(match coefficient.is_one() {
-            true => position,
-            false => {
-                let coefficient = graph.size(coefficient, Dtype::Int);
-                graph.apply(Op::Mul, &[position, coefficient])
-            }
-        });
-    }
-    parts.extend(index.gather);
-    if index.offset != Size::default() || parts.is_empty() {
-        parts.push(graph.size(&index.offset, Dtype::Int));
-    }
-    let first = parts[0];
-    parts[1..].iter().fold(first, |sum, part| graph.apply(Op::Add, &[sum, *part]))
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a callee sees its own definitions and names, never its caller's.
 
-use super::definitions::{path_key, Definition};
+use super::definitions::{path_key, Definition, Definitions};
 use super::env::{Closure, Env, Value};
 use super::function::arg_ident;
 use super::instances::open_type;
@@ -100,13 +100,7 @@ impl Lower {
         match defs.entry(&key) {
             Some((_, Definition::Builtin(name))) => return self.builtin(name, args, at),
             Some((path, Definition::Function { item, defs, surroundings, .. })) => {
-                let scope = Scope {
-                    path: path.clone(),
-                    surroundings: surroundings.clone(),
-                    outer: self.env.scope.clone(),
-                };
-                let scope = Some(Rc::new(scope));
-                let env = Env { defs: Rc::new(defs.clone()), scope, ..Env::default() };
+                let env = self.callee(path, defs, surroundings);
                 return self.inline(item.clone(), env, args, c, at, None);
             }
             Some((_, Definition::Struct { .. })) => {
@@ -116,13 +110,7 @@ impl Lower {
         }
         if let Some((owner, what)) = key.rsplit_once("::").filter(|k| super::nested::is_derivative(k.1)) {
             if let Some((path, Definition::Function { attr, item, defs, surroundings })) = defs.entry(owner) {
-                let scope = Scope {
-                    path: path.clone(),
-                    surroundings: surroundings.clone(),
-                    outer: self.env.scope.clone(),
-                };
-                let scope = Some(Rc::new(scope));
-                let env = Env { defs: Rc::new(defs.clone()), scope, ..Env::default() };
+                let env = self.callee(path, defs, surroundings);
                 return self.derivative(what, (attr.clone(), item.clone()), env, args, c, at);
             }
         }
@@ -144,6 +132,13 @@ impl Lower {
             false => self.errors.push(Kind::UnknownFunction, path, &[&key]),
         }
         Value::Poison
+    }
+
+    /// The environment that a function of the definitions is lowered in, before its arguments are bound.
+    fn callee(&self, path: &TokenStream, defs: &Definitions, surroundings: &[TokenStream]) -> Env {
+        let (path, surroundings, outer) = (path.clone(), surroundings.to_vec(), self.env.scope.clone());
+        let scope = Some(Rc::new(Scope { path, surroundings, outer }));
+        Env { defs: Rc::new(defs.clone()), scope, ..Env::default() }
     }
 
     fn float_function(&mut self, dtype: Dtype, method: &str, args: Vec<Value>, at: &dyn ToTokens) -> Value {
