@@ -125,8 +125,8 @@ impl Lower {
                 // an array may lie along an axis that a guard means as a loop's position
                 let t = self.canonical(&t);
                 let mut node = t.node;
-                for guard in self.env.guards[level..].to_vec() {
-                    node = self.graph.apply(Op::When, &[guard, node]);
+                for guard in &self.env.guards[level..] {
+                    node = self.graph.apply(Op::When, &[*guard, node]);
                 }
                 Value::Tensor(Tensor { node, ..t })
             }

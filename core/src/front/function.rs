@@ -3,6 +3,7 @@
 //! Invariant: arguments are bound in the order of the signature, so inputs are numbered by it.
 
 use super::env::Value;
+use super::instances::{bounds, callable_bound};
 use super::options::Asked;
 use super::scope::moved;
 use super::types::{strip, Known};
@@ -90,14 +91,7 @@ pub fn template(item: &ItemFn) -> bool {
             _ => None,
         })
     };
-    let real = |t: &syn::TypeParam| {
-        let own = t.bounds.iter();
-        let wheres = generics.where_clause.iter().flat_map(|w| &w.predicates).filter_map(|p| match p {
-            syn::WherePredicate::Type(p) if source(&p.bounded_ty) == t.ident.to_string() => Some(&p.bounds),
-            _ => None,
-        });
-        own.chain(wheres.flatten()).any(|b| source(b).rsplit("::").next() == Some("Real"))
-    };
+    let real = |t| bounds(generics, t).any(|b| source(b).rsplit("::").next() == Some("Real"));
     let functions = item.sig.inputs.iter().any(|a| match a {
         FnArg::Typed(t) => match strip(&t.ty).0 {
             Type::ImplTrait(i) => i.bounds.iter().all(|b| source(b).contains("Fn")),
@@ -106,7 +100,7 @@ pub fn template(item: &ItemFn) -> bool {
         },
         FnArg::Receiver(_) => false,
     });
-    let all = type_params().all(|t| real(t) || super::instances::callable_bound(generics, t));
+    let all = type_params().all(|t| real(t) || callable_bound(generics, t));
     let changes = item.sig.inputs.iter().any(|a| match a {
         FnArg::Typed(t) => matches!(&*t.ty, Type::Reference(r) if r.mutability.is_some()),
         FnArg::Receiver(_) => false,

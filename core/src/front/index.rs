@@ -103,10 +103,7 @@ impl Lower {
         let moving = first.is_some();
         let mut bounds = [None, None];
         for (slot, bound) in bounds.iter_mut().zip([&r.start, &r.end]) {
-            *slot = match bound {
-                Some(bound) => Some(self.expr(bound)),
-                None => None,
-            };
+            *slot = bound.as_ref().map(|bound| self.expr(bound));
         }
         let moves = |v: &Option<Value>| matches!(v, Some(Value::Tensor(_)));
         if !moving && !bounds.iter().any(moves) {

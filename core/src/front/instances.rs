@@ -16,9 +16,8 @@ impl Lower {
     pub fn instance(&self, item: ItemFn, args: &[Value], c: Option<&ExprCall>) -> syn::Result<ItemFn> {
         let said: Vec<&syn::GenericArgument> = c.map_or(vec![], type_arguments);
         let mut given: Vec<(String, TokenStream)> = Vec::new();
-        let mut params = item.sig.generics.params.iter();
         let mut k = 0;
-        while let Some(param) = params.next() {
+        for param in &item.sig.generics.params {
             if matches!(param, GenericParam::Lifetime(_)) {
                 continue;
             }
@@ -135,21 +134,29 @@ fn mentions(ty: &syn::Type, name: &str) -> bool {
     found
 }
 
+/// What a type parameter is bound by, where it is named and in `where`.
+pub fn bounds<'a>(
+    generics: &'a syn::Generics,
+    t: &'a syn::TypeParam,
+) -> impl Iterator<Item = &'a syn::TypeParamBound> {
+    let predicates = generics.where_clause.iter().flat_map(|w| &w.predicates);
+    let wheres = predicates.filter_map(|p| match p {
+        syn::WherePredicate::Type(p) if source(&p.bounded_ty) == source(&t.ident) => Some(&p.bounds),
+        _ => None,
+    });
+    t.bounds.iter().chain(wheres.flatten())
+}
+
 /// The type parameter is that of a function: `F: Fn(f64) -> f64`.
 pub fn callable_bound(generics: &syn::Generics, t: &syn::TypeParam) -> bool {
-    let is_fn = |bound: &syn::TypeParamBound| match bound {
+    bounds(generics, t).any(|bound| match bound {
         syn::TypeParamBound::Trait(b) => b
             .path
             .segments
             .last()
             .is_some_and(|s| matches!(s.ident.to_string().as_str(), "Fn" | "FnMut" | "FnOnce")),
         _ => false,
-    };
-    let wheres = generics.where_clause.iter().flat_map(|w| &w.predicates).filter_map(|p| match p {
-        syn::WherePredicate::Type(p) if source(&p.bounded_ty) == t.ident.to_string() => Some(&p.bounds),
-        _ => None,
-    });
-    t.bounds.iter().chain(wheres.flatten()).any(is_fn)
+    })
 }
 
 /// Numbers alone, or shifted ones: their type is open.

@@ -238,13 +238,13 @@ impl Lower {
         }
         let rest = places.len();
         if value.rank() != t.rank() - rest {
-            let (a, b) = (self.shape_text(&t.dims[rest..].to_vec()), self.shape_text(&value.dims));
+            let (a, b) = (self.shape_text(&t.dims[rest..]), self.shape_text(&value.dims));
             self.errors.push(Kind::Shape, at, &["`=`", &a, &b, "both sides have one shape"]);
             return None;
         }
         for (a, b) in t.dims[rest..].iter().zip(&value.dims) {
             if !self.graph.sizes.unify(a, b) {
-                let (a, b) = (self.shape_text(&t.dims[rest..].to_vec()), self.shape_text(&value.dims));
+                let (a, b) = (self.shape_text(&t.dims[rest..]), self.shape_text(&value.dims));
                 self.errors.push(Kind::Shape, at, &["`=`", &a, &b, "both sides have one shape"]);
                 return None;
             }

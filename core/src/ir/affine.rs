@@ -92,8 +92,8 @@ impl Graph {
                 None => return false,
             }
         }
-        let sure = |size: Size| self.sizes.resolve(&size).terms().iter().all(|(_, c)| *c >= 0);
-        index.gather.is_none() && sure(low) && sure(len.sub(&Size::constant(1)).sub(&high))
+        let room = len.sub(&Size::constant(1)).sub(&high);
+        index.gather.is_none() && self.sure(&low) && self.sure(&room)
     }
 
     /// An affine position as an integer expression.
