@@ -3,7 +3,6 @@
 //! They run behind the same dispatch and call the same mathematics as generated code does: what is compared is the
 //! arrangement. No answer of the program comes from here.
 
-#![allow(dead_code)]
 // several lists are walked by one index
 #![allow(clippy::needless_range_loop)]
 

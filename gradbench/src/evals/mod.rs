@@ -25,7 +25,7 @@ pub type Outcome = Result<Answer, String>;
 #[derive(Clone, Copy)]
 pub enum Function {
     Ready(fn(&RawValue) -> Outcome),
-    /// `chainrule` cannot yet derive it, for want of what the text says.
+    /// It is not derived here yet, for want of what the text says: of `chainrule`, or of a driver that calls it.
     Pending(&'static str),
 }
 
@@ -42,23 +42,23 @@ pub const FUNCTIONS: &[(&str, &str, Function)] = &[
     ("det", "primal", Ready(det::primal)),
     ("det", "gradient", Pending("recursion")),
     ("kmeans", "cost", Ready(kmeans::cost)),
-    ("kmeans", "dir", Pending("second derivatives")),
+    ("kmeans", "dir", Pending("a driver for its second derivatives")),
     ("gmm", "objective", Ready(gmm::objective)),
     ("gmm", "jacobian", Ready(gmm::jacobian)),
     ("lstm", "objective", Ready(lstm::objective)),
     ("lstm", "jacobian", Ready(lstm::jacobian)),
     ("ba", "objective", Ready(ba::objective)),
-    ("ba", "jacobian", Pending("`if` on differentiated values, and Jacobians")),
+    ("ba", "jacobian", Pending("a driver for its Jacobian")),
     ("ht", "objective", Ready(ht::objective)),
-    ("ht", "jacobian", Pending("`for` loops over arrays that change, and Jacobians")),
-    ("particle", "rr", Pending("`loop`, and derivatives of derivatives")),
-    ("particle", "ff", Pending("`loop`, and derivatives of derivatives")),
-    ("particle", "fr", Pending("`loop`, and derivatives of derivatives")),
-    ("particle", "rf", Pending("`loop`, and derivatives of derivatives")),
-    ("saddle", "rr", Pending("`while`, and derivatives of derivatives")),
-    ("saddle", "ff", Pending("`while`, and derivatives of derivatives")),
-    ("saddle", "fr", Pending("`while`, and derivatives of derivatives")),
-    ("saddle", "rf", Pending("`while`, and derivatives of derivatives")),
+    ("ht", "jacobian", Pending("a driver for its Jacobian")),
+    ("particle", "rr", Pending("a driver for derivatives of derivatives")),
+    ("particle", "ff", Pending("a driver for derivatives of derivatives")),
+    ("particle", "fr", Pending("a driver for derivatives of derivatives")),
+    ("particle", "rf", Pending("a driver for derivatives of derivatives")),
+    ("saddle", "rr", Pending("`while` inside of a loop")),
+    ("saddle", "ff", Pending("`while` inside of a loop")),
+    ("saddle", "fr", Pending("`while` inside of a loop")),
+    ("saddle", "rf", Pending("`while` inside of a loop")),
 ];
 
 /// Whether there is such a module.
@@ -70,7 +70,7 @@ pub fn has(module: &str) -> bool {
 pub fn function(module: &str, name: &str) -> Result<fn(&RawValue) -> Outcome, String> {
     match FUNCTIONS.iter().find(|f| f.0 == module && f.1 == name) {
         Some((_, _, Ready(function))) => Ok(*function),
-        Some((_, _, Pending(lack))) => Err(format!("`{module}::{name}` is pending: chainrule lacks {lack}")),
+        Some((_, _, Pending(lack))) => Err(format!("`{module}::{name}` is pending for want of {lack}")),
         None => Err(format!("there is no function `{name}` in a module `{module}`")),
     }
 }
