@@ -5,7 +5,7 @@
 //! before it in the tree.
 
 use super::{Plan, Step, Work};
-use crate::ir::{Array, AxisId, Node, NodeId};
+use crate::ir::{Array, AxisId, Node, NodeId, ScanId};
 use std::collections::BTreeSet;
 
 pub fn fuse(plan: &Plan) -> Vec<Step> {
@@ -104,6 +104,18 @@ fn statements_in(step: &Step, out: &mut Vec<usize>) {
     }
 }
 
+/// The scans whose loop over the axis a step is.
+fn scans_in(plan: &Plan, step: &Step, axis: AxisId) -> BTreeSet<ScanId> {
+    match step {
+        Step::Loop { axis: a, .. } if *a == axis => {
+            let mut inside = Vec::new();
+            statements_in(step, &mut inside);
+            plan.scans_of(axis, &inside)
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
 fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[Access]) {
     let loops = &plan.statements[s].loops;
     let Some(axis) = loops.get(depth).copied() else {
@@ -112,23 +124,24 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
     };
     let innermost = depth + 1 == loops.len() && !matches!(plan.statements[s].work, Work::Gemm(_));
     let own = plan.statements[s].scans.iter().copied().find(|c| plan.graph.scan(*c).axis == axis);
-    let mut candidate = None;
-    for k in (0..steps.len()).rev() {
+    // all of a scan's statements stand in its loop
+    let home = own.and_then(|own| steps.iter().rposition(|step| scans_in(plan, step, axis).contains(&own)));
+    // so the first one brings the others along, and what they read has to be there by then
+    let together: Vec<Access> = match own.filter(|_| home.is_none()) {
+        Some(own) => {
+            let members = (0..plan.statements.len()).filter(|t| plan.statements[*t].scans.contains(&own));
+            members.flat_map(|t| plan.accesses(t)).collect()
+        }
+        None => reads.to_vec(),
+    };
+    let mut candidate = home;
+    for k in (0..steps.len()).rev().take_while(|_| home.is_none()) {
         // what runs only if there is another turn stays behind the question
         if matches!(steps[k], Step::Run(g) if matches!(plan.statements[g].work, Work::Go(_))) {
             break;
         }
         let mut inside = Vec::new();
         statements_in(&steps[k], &mut inside);
-        let scans = match &steps[k] {
-            Step::Loop { axis: a, .. } if *a == axis => plan.scans_of(axis, &inside),
-            _ => BTreeSet::new(),
-        };
-        // all of a scan's statements stand in its loop
-        if own.is_some_and(|own| scans.contains(&own)) {
-            candidate = Some(k);
-            break;
-        }
         // the parts of an array are written in their order: each in loops of its own
         let earlier_part = match plan.statements[s].work {
             Work::Part(n, _) | Work::Write(n, _) => inside
@@ -137,10 +150,10 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
             _ => false,
         };
         // a loop that is a scan takes no other scan
-        if earlier_part || (own.is_some() && !scans.is_empty()) {
+        if earlier_part || (own.is_some() && !scans_in(plan, &steps[k], axis).is_empty()) {
             break;
         }
-        let needed: Vec<&Access> = reads
+        let needed: Vec<&Access> = together
             .iter()
             .filter(|r| inside.iter().any(|i| plan.statements[*i].work.node() == Some(r.node)))
             .collect();
