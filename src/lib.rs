@@ -30,7 +30,7 @@
 //! | `f::Workspace` | memory for intermediate values, made by `Workspace::default()` |
 //! | `f::SOURCE` | the generated code, formatted, for reading and for snapshot tests |
 //! | `f::jvp(args…, tangents…) -> (T, T)` | on request: the value, and the derivative along the tangents |
-//! | `f::vjp(args…, cotangents…) -> (T, Gradient)` | on request: the value, and the gradient of its inner product with the cotangent (one for each component of a tuple) |
+//! | `f::vjp(args…, cotangents…) -> (T, Gradient)` | on request: the value, and the gradient of its inner product with the cotangent (one for each component of a tuple, and for each argument that `f` changes) |
 //! | `f::jacobian(args…)`, `f::value_and_jacobian(args…)`, `f::value_and_jacobian_into(args…, &mut Jacobian, &mut Workspace)` | on request: the result with each number replaced by its partial derivatives. `Jacobian` is that type, or a struct of one for each of several differentiated arguments. Arrays of `ndarray` join their dimensions |
 //! | `f::hvp(args…, tangents…) -> (T, Gradient, Gradient)`, `f::hvp_into(…)` | on request: value, gradient, and the derivative of the gradient along the tangents |
 //! | `f::hessian(args…)`, `f::hessian_into(args…, &mut Hessian, &mut Workspace)` | on request: the Jacobian of the gradient |
@@ -88,8 +88,10 @@
 //!   `hessian`. They are differentiated in turn. [`constant`](fn@constant) holds a value fixed.
 //! - *Anything at all* that does not depend on a differentiated argument.
 //!
-//! Not yet: `if`, `match`, loops and mutation over differentiated values, recursion, functions generic over types. What is not supported is a compile error at the smallest expression that is not, with what to write instead; it is
-//! never a zero gradient:
+//! - *Control flow and assignments*: `if`, `match`, `for`, `while`, `loop`, early exits; variables, elements, rows and fields that change.
+//!
+//! `docs/language.md` in the repository lists all of it, with what is refused and what is planned. What is not supported is a compile
+//! error at the smallest expression that is not, with what to write instead; it is never a zero gradient:
 //!
 //! ```compile_fail
 //! #[chainrule::differentiable]
@@ -98,6 +100,35 @@
 //! }
 //! # fn main() {}
 //! ```
+//!
+//! # Arguments that the function changes
+//!
+//! `&mut f64`, `&mut [f64]`, `&mut [f64; N]`, `&mut Vec<f64>`, `&mut Array2<f64>`, `ArrayViewMut1<f64>`: what such an argument holds after the
+//! call is a result, and what it held before is an input. The derivatives take it by `&` (or as a view) and write to no argument. The value is what the
+//! function returns, followed by the changed arguments in their order; `vjp` takes a cotangent for each (`y_bar`), `jvp` and `jacobian` give
+//! a part for each. `gradient` differentiates the number that is returned.
+//!
+//! ```
+//! use chainrule::differentiable;
+//!
+//! /// One step of `y' = -rate y`.
+//! #[differentiable(vjp)]
+//! fn step(y: &mut [f64], rate: &[f64], h: f64) {
+//!     for (y, rate) in y.iter_mut().zip(rate) {
+//!         *y -= h * rate * *y;
+//!     }
+//! }
+//!
+//! fn main() {
+//!     let (y, rate) = ([1.0, 2.0], [0.5, 0.25]);
+//!     let (after, gradient) = step::vjp(&y, &rate, 0.5, &[1.0, 1.0]);
+//!     assert_eq!((after, y), (vec![0.75, 1.75], [1.0, 2.0]));
+//!     assert_eq!(gradient.y, [0.75, 0.875]); // with respect to `y` before the step
+//!     assert_eq!((gradient.rate, gradient.h), (vec![-0.5, -1.0], -1.0));
+//! }
+//! ```
+//!
+//! A function with such arguments and no options is a helper: it is inlined where it is called, and has no derivatives of its own.
 //!
 //! # Parameters in a struct
 //!

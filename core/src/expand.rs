@@ -87,7 +87,7 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
 fn template(item: &TokenStream) -> TokenStream {
     let Some(name) = front::item_name(item) else { return TokenStream::new() };
     let doc = format!(
-        "`{name}` is generic over a function or a float type, or changes an argument: it is inlined where it is called. Differentiate its callers."
+        "`{name}` is generic over a function or a float type, or changes an argument: it is inlined where it is called. Differentiate its callers, or ask for its own derivatives by `vjp`, `jvp`, `jacobian` or `wrt` where it is no generic one."
     );
     let vis: TokenStream =
         item.clone().into_iter().take_while(|t| !matches!(t, TokenTree::Ident(i) if i == "fn")).collect();

@@ -16,16 +16,13 @@ fn wrt(primal: &Primal) -> Vec<InputId> {
 
 /// The value and the gradient of a scalar function.
 pub fn gradient(primal: &Primal) -> Option<Program> {
-    let [output] = &primal.outputs[..] else { return None };
-    if !output.dims.is_empty() {
-        return None;
-    }
+    let output = primal.outputs.first().filter(|o| primal.signature.returned == 1 && o.dims.is_empty())?;
     let mut graph = primal.graph.clone();
     let one = graph.constant(1.0, graph.dtype(output.node));
     let gradients = derive::reverse(&mut graph, &[(output.node, one)], &wrt(primal));
     Some(Program {
         graph,
-        outputs: primal.outputs.clone(),
+        outputs: vec![output.clone()],
         gradients,
         more: vec![],
         extra: vec![],

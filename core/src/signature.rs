@@ -63,8 +63,11 @@ pub struct Signature {
     pub args: Vec<Arg>,
     /// The result type as written.
     pub output: TokenStream,
-    /// How the numbers of the result lie: one for a plain result, one for each component of a tuple.
+    /// How the numbers of the results lie: one for a plain result, one for each component of a tuple, and one for each
+    /// argument that the function changes.
     pub results: Vec<Form>,
+    /// How many of them the function returns.
+    pub returned: usize,
     /// The user's names that generated code repeats.
     pub names: BTreeMap<String, Name>,
 }
@@ -121,24 +124,33 @@ impl Signature {
             .collect()
     }
 
-    /// What holds the cotangents of the result's components.
+    /// What holds the cotangents of the result's components, and of the arguments that the function changes.
     pub fn cotangents(&self) -> Vec<Ident> {
-        match self.results.len() {
+        let returned: Vec<Ident> = match self.returned {
             1 => vec![self.local("cotangent")],
             n => (0..n).map(|k| self.local(&format!("cotangent_{k}"))).collect(),
-        }
+        };
+        let bar = |a: &Arg| self.local(&format_ident!("{}_bar", a.ident).to_string());
+        returned.into_iter().chain(self.changed().map(bar)).collect()
+    }
+
+    /// The arguments that the function changes.
+    pub fn changed(&self) -> impl Iterator<Item = &Arg> {
+        self.args.iter().filter(|a| a.changed)
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct Arg {
     pub ident: Ident,
-    /// The type as written.
+    /// The type as written, behind a shared reference where the function's own is `&mut`.
     pub ty: TokenStream,
     pub form: Form,
-    /// Behind a shared reference.
+    /// Behind a reference.
     pub by_ref: bool,
     pub differentiated: bool,
+    /// Behind `&mut`, or a view that can be written to: what it holds after the call is a result.
+    pub changed: bool,
 }
 
 /// How numbers lie in a Rust type.

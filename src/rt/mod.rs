@@ -20,10 +20,11 @@ pub use lists::{clear, like};
 pub use nests::{nest, Nest};
 pub use simd::{block_len, dispatch, parts, Kernel, Points, Simd, Sums, Vector};
 
-/// The arrays of `ndarray` that gradients are made of.
+/// The arrays of `ndarray` that gradients are made of, and the views that derivatives take.
 #[cfg(feature = "ndarray")]
 pub mod nd {
     pub use ndarray::{Array1, Array2, Array3, Array4, Array5, Array6};
+    pub use ndarray::{ArrayView1, ArrayView2, ArrayView3, ArrayView4, ArrayView5, ArrayView6};
 }
 
 /// Bytes of a cache line, and of the widest vector.

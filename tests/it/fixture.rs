@@ -229,6 +229,17 @@ macro_rules! bind {
     };
 }
 
+/// What the primal gives: its result, or what an argument holds that it changes.
+macro_rules! primal {
+    ($f:path, $pass:tt, []) => {
+        call!($f, $pass)
+    };
+    ($f:path, $pass:tt, [$changed:ident]) => {{
+        call!($f, $pass);
+        $changed
+    }};
+}
+
 macro_rules! call {
     ($f:path, ($($pass:expr),*) $(, $extra:expr)*) => { $f($($pass,)* $($extra),*) };
 }
@@ -261,8 +272,12 @@ macro_rules! describe {
 
 /// `fixture!(name |n| { x = a value of the argument's shape => a range; } (&x) wrt [x], …)`
 macro_rules! fixture {
+    ($name:ident |$n:ident| $args:tt $pass:tt wrt $wrt:tt sizes $sizes:expr, changes $changed:ident $($rest:tt)*) => {
+        fixture!(@ [$changed] $name |$n| $args $pass wrt $wrt sizes $sizes $($rest)*)
+    };
+    ($name:ident $($rest:tt)*) => { fixture!(@ [] $name $($rest)*) };
     (
-        $name:ident |$n:ident| $args:tt $pass:tt wrt $wrt:tt sizes $sizes:expr
+        @ $changed:tt $name:ident |$n:ident| $args:tt $pass:tt wrt $wrt:tt sizes $sizes:expr
         $(, gradient $g:tt)?
         $(, vjp ($w:pat => $($cot:expr),+))?
         $(, jvp [$($d:ident: $of:ident),+] ($($tan:expr),+))?
@@ -308,9 +323,10 @@ macro_rules! fixture {
             let _ = vjp;
             let vjp: Option<fn(usize, &$crate::fixture::Point, &[f64]) -> (Vec<f64>, Vec<f64>)> = Some(|$n, point, w| {
                 bind!(point $args);
-                let mut cotangent = call!(module, $pass);
+                let mut cotangent = primal!(module, $pass, $changed);
                 $crate::fixture::Flat::write(&mut cotangent, w);
                 let $w = cotangent;
+                bind!(point $args);
                 let (value, g) = call!(module::vjp, $pass, $($cot),+);
                 ($crate::fixture::Flat::read(&value), flat_gradient!(g, $wrt))
             });
@@ -344,7 +360,7 @@ macro_rules! fixture {
             primal: |$n, point| {
                 let _ = $n;
                 bind!(point $args);
-                $crate::fixture::Flat::read(&call!(module, $pass))
+                $crate::fixture::Flat::read(&primal!(module, $pass, $changed))
             },
             gradient, into, vjp, jvp, strict, given,
             source: module::SOURCE,

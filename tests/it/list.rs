@@ -417,6 +417,8 @@ pub fn all() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(out_argument |n| { x = [0.0 as F; 4] => -1.0..1.0; } (&x) wrt [x] sizes [1, 2],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
+        fixture!(changed_arguments |n| { x = vec![0.0 as F; n] => -1.0..1.0; y = vec![0.0 as F; n] => -1.0..1.0; } (&x, &mut y) wrt [x y] sizes [0, 1, 2, 9], changes y,
+            vjp (w => &w), jvp [x_dot: x, y_dot: y] (&x_dot, &y_dot)),
         fixture!(iterators |n| { x = [0.0 as F; 6] => -1.0..1.0; } (&x) wrt [x] sizes [1, 2],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(filtered |n| { x = vec![0.0 as F; n] => -1.0..1.0; } (&x) wrt [x] sizes [1, 2, 3, 9],

@@ -32,7 +32,7 @@ kinds! {
         help "the options are: wrt(a, b), math = \"strict\" | \"real\", jvp, vjp, hvp, jacobian, hessian";
     PlannedOption "planned-option" "the option `{0}` is planned and not there yet" help "the options are: wrt(a, b), math = \"strict\" | \"real\", jvp, vjp, hvp, jacobian, hessian";
     Function "function" "{0} cannot be differentiated" help "{1}";
-    NonScalar "non-scalar" "`{0}` returns more than one number, so it has no gradient"
+    NonScalar "non-scalar" "`{0}` returns {1}, so it has no gradient"
         help "ask for `#[differentiable(vjp)]`, `jvp` or `jacobian` instead, or return a scalar";
     Matrix "matrix" "the {0} with respect to `{1}` would be {2}" help "{3}";
     Type "type" "the type `{0}` cannot be differentiated" help "{1}";

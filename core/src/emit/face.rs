@@ -94,7 +94,9 @@ pub fn stub(primal: &Primal) -> Module {
     let heads = Heads::new(primal);
     let options = &primal.options;
     // what the function would have had without its mistakes
-    let scalar = matches!(primal.signature.results[..], [] | [Form::Scalar(_)]);
+    let signature = &primal.signature;
+    let number = matches!(signature.results[..signature.returned], [Form::Scalar(_)]);
+    let scalar = number || signature.results.is_empty();
     let gradient = scalar || !(options.vjp || options.jvp || options.jacobian);
     let mut all = vec![];
     if gradient {

@@ -14,8 +14,10 @@ pub struct Heads<'a> {
     pub active: Vec<&'a Arg>,
     /// `Gradient` with its generics applied.
     pub gradient: TokenStream,
-    /// The owned type of the primal's result.
+    /// The owned type of the primal's results, with what the arguments hold that it changes.
     pub value: TokenStream,
+    /// The owned type of what the primal returns.
+    pub number: TokenStream,
 }
 
 impl<'a> Heads<'a> {
@@ -25,14 +27,18 @@ impl<'a> Heads<'a> {
             [one] => mentioned(&owned(&one.form, &primal.graph.sizes), primal),
             _ => primal.signature.generic_args.clone(),
         };
-        let value = match &primal.signature.results[..] {
+        let owned_by = |forms: &[Form]| match forms {
             [one] => owned(one, &primal.graph.sizes),
             many => {
                 let types = many.iter().map(|f| owned(f, &primal.graph.sizes));
                 quote!((#(#types),*))
             }
         };
-        Heads { primal, active, gradient: quote!(Gradient<#(#applied),*>), value }
+        let (value, number) = (
+            owned_by(&primal.signature.results),
+            owned_by(&primal.signature.results[..primal.signature.returned]),
+        );
+        Heads { primal, active, gradient: quote!(Gradient<#(#applied),*>), value, number }
     }
 
     /// `Gradient`: an alias of the owned type of the only differentiated argument, or a struct.
@@ -121,11 +127,24 @@ impl<'a> Heads<'a> {
         self.function(docs, "value_and_gradient_into", &memory, self.primal.signature.output.clone())
     }
 
+    /// What the documentation says of arguments that the function changes.
+    fn changes(&self) -> String {
+        let names: Vec<String> = self.primal.signature.changed().map(|a| format!("`{}`", a.ident)).collect();
+        match &names[..] {
+            [] => String::new(),
+            names => format!(
+                "\n\nThe value holds what is returned, and then what is left in {}. Nothing is written to the arguments.",
+                names.join(", ")
+            ),
+        }
+    }
+
     pub fn vjp(&self) -> TokenStream {
         let docs = format!(
             "The value of [`{0}`](fn@super::{0}) and its vector-Jacobian product: the gradient of the\n\
-             result's inner product with the given cotangent.",
-            self.ident()
+             result's inner product with the given cotangent.{1}",
+            self.ident(),
+            self.changes()
         );
         let signature = &self.primal.signature;
         let parameter = |(name, form): (Ident, &Form)| {
@@ -144,8 +163,9 @@ impl<'a> Heads<'a> {
     pub fn jvp(&self) -> TokenStream {
         let docs = format!(
             "The value of [`{0}`](fn@super::{0}) and its Jacobian-vector product: the derivative along the\n\
-             given tangents of the differentiated arguments.",
-            self.ident()
+             given tangents of the differentiated arguments.{1}",
+            self.ident(),
+            self.changes()
         );
         let value = &self.value;
         self.function(&docs, "jvp", &self.tangents(), quote!((#value, #value)))
@@ -157,7 +177,7 @@ impl<'a> Heads<'a> {
              gradient along the given tangents of the differentiated arguments.",
             self.ident()
         );
-        let (value, gradient) = (&self.value, &self.gradient);
+        let (value, gradient) = (&self.number, &self.gradient);
         self.function(&docs, "hvp", &self.tangents(), quote!((#value, #gradient, #gradient)))
     }
 
@@ -173,7 +193,7 @@ impl<'a> Heads<'a> {
             quote!(#product: &mut #ty),
             quote!(#workspace: &mut Workspace),
         ]);
-        self.function(docs, "hvp_into", &more, self.value.clone())
+        self.function(docs, "hvp_into", &more, self.number.clone())
     }
 
     /// A tangent for each differentiated argument, of the argument's type.

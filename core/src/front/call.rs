@@ -72,6 +72,7 @@ impl Lower {
             args.push(match a {
                 // its new value comes back from the callee
                 Expr::Reference(r) if r.mutability.is_some() && defined => self.expr(&r.expr),
+                Expr::MethodCall(m) if defined && view_mut(m) => self.expr(&m.receiver),
                 a => self.expr(a),
             });
         }
@@ -317,7 +318,7 @@ impl Lower {
     ) -> Value {
         let source = item.clone();
         let parsed = syn::parse2(item).and_then(|item| self.instance(item, &args, c));
-        let item: ItemFn = match parsed {
+        let mut item: ItemFn = match parsed {
             Ok(item) => item,
             Err(e) => {
                 self.errors.push(Kind::Syntax, at, &[&e.to_string()]);
@@ -325,6 +326,10 @@ impl Lower {
             }
         };
         let name = item.sig.ident.to_string();
+        if let Some(moved) = super::borrows::written_out(&mut item).first() {
+            let what = format!("`{name}`, which gives its argument `{moved}` another name,");
+            return self.unsupported(at, &what, super::borrows::HELP);
+        }
         let again =
             self.calls.iter().any(|(n, tokens)| *n == name && body_text(tokens) == body_text(&source));
         if again || self.calls.len() > MAX_DEPTH {
@@ -363,7 +368,7 @@ impl Lower {
                 Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
             })
             .collect();
-        let changed = self.out_parameters(&item, &params, c, at);
+        let changed = self.out_parameters(&params, c, at);
         let given = self.turbofish(c);
         let inside = Env {
             bindings: vec![],
@@ -403,16 +408,16 @@ impl Lower {
                 false => self.env.bind(name, value, host),
             }
         }
-        let value = self.framed(|run| run.block(&item.block), at);
+        let places = changed.iter().filter_map(|(name, _)| self.env.position(name)).collect();
+        let (value, after) = self.framed_with(|run| run.block(&item.block), places, at);
         let value = match &item.sig.output {
             ReturnType::Type(_, ty) => self.returned(value, ty, at),
             ReturnType::Default => value,
         };
         self.calls.pop();
-        let inside = std::mem::replace(&mut self.env, outside);
-        for (name, place) in changed {
-            let after = inside.bindings.iter().find(|b| b.name == name).map(|b| b.value.clone());
-            self.assign(&place, after.unwrap_or(Value::Poison), at);
+        self.env = outside;
+        for ((_, place), after) in changed.iter().zip(after) {
+            self.assign(place, after, at);
         }
         // the user's own tokens are the call; the callee was checked on its own
         let start = self.errors.list.get(before).cloned();
@@ -479,6 +484,11 @@ impl Lower {
             (value, _) => value,
         }
     }
+}
+
+/// `a.view_mut()`
+pub fn view_mut(m: &syn::ExprMethodCall) -> bool {
+    m.method == "view_mut" && m.args.is_empty()
 }
 
 /// What tells one function from another of the same name: its tokens from `fn` on, without attributes.

@@ -332,6 +332,20 @@ impl Lower {
 
     /// Lowers the body of a function or closure: its early returns become part of its value.
     pub fn framed(&mut self, run: impl FnOnce(&mut Self) -> Value, at: &dyn ToTokens) -> Value {
+        self.framed_with(run, vec![], at).0
+    }
+
+    /// The same, and what some variables hold when the function is left.
+    pub fn framed_with(
+        &mut self,
+        run: impl FnOnce(&mut Self) -> Value,
+        places: Vec<usize>,
+        at: &dyn ToTokens,
+    ) -> (Value, Vec<Value>) {
+        let after = |env: &Env| -> Vec<Value> {
+            let value = |k: &usize| env.bindings.get(*k).map_or(Value::Poison, |b| b.value.clone());
+            places.iter().map(value).collect()
+        };
         let base = self.env.guards.len();
         self.frames.push(Frame { is_loop: false, label: None, base, exits: vec![] });
         let was_dead = std::mem::take(&mut self.dead);
@@ -339,16 +353,22 @@ impl Lower {
         let ended = std::mem::replace(&mut self.dead, was_dead);
         self.env.guards.truncate(base);
         let mut exits = self.frames.pop().map_or(vec![], |f| f.exits);
+        let mut held = after(&self.env);
         if ended {
-            value = exits.pop().map_or(Value::Unit, |e| e.value);
+            (value, held) = exits.pop().map_or((Value::Unit, held), |e| (e.value, after(&e.env)));
         }
         for exit in exits.into_iter().rev() {
-            value = match exit.cond {
-                Some(cond) => self.choose(cond, exit.value, value, at),
-                None => exit.value,
+            let there = after(&exit.env);
+            (value, held) = match exit.cond {
+                Some(cond) => {
+                    let both = there.into_iter().zip(held);
+                    let held = both.map(|(a, b)| self.choose(cond, a, b, at)).collect();
+                    (self.choose(cond, exit.value, value, at), held)
+                }
+                None => (exit.value, there),
             };
         }
-        value
+        (value, held)
     }
 
     /// `break 'outer`, `continue 'outer`

@@ -2,6 +2,7 @@
 //!
 //! Invariant: arguments are bound in the order of the signature, so inputs are numbered by it.
 
+use super::borrows;
 use super::env::Value;
 use super::instances::{bounds, callable_bound};
 use super::options::Asked;
@@ -57,12 +58,6 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
                 let help = "write the type itself: f64, &[f64], ArrayView2<f32>, …";
                 errors.push(Kind::Function, ty, &["a function with `impl Trait` arguments", help]);
             }
-            if let Type::Reference(r) = &*t.ty {
-                if let Some(word) = &r.mutability {
-                    let help = "take `&` and return the new value";
-                    errors.push(Kind::Function, word, &["a function with `&mut` arguments", help]);
-                }
-            }
             let simple = matches!(&*t.pat, Pat::Ident(p) if p.subpat.is_none());
             // `[x, y, z]: [f64; 3]`
             let numbers = matches!((&*t.pat, &*t.ty), (Pat::Slice(_), Type::Array(_)));
@@ -72,7 +67,7 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
             }
         }
     }
-    if matches!(sig.output, ReturnType::Default) {
+    if matches!(sig.output, ReturnType::Default) && !changes(item) {
         errors.push(
             Kind::Function,
             &sig.ident,
@@ -101,11 +96,12 @@ pub fn template(item: &ItemFn) -> bool {
         FnArg::Receiver(_) => false,
     });
     let all = type_params().all(|t| real(t) || callable_bound(generics, t));
-    let changes = item.sig.inputs.iter().any(|a| match a {
-        FnArg::Typed(t) => matches!(&*t.ty, Type::Reference(r) if r.mutability.is_some()),
-        FnArg::Receiver(_) => false,
-    });
-    all && (functions || changes || type_params().next().is_some())
+    all && (functions || changes(item) || type_params().next().is_some())
+}
+
+/// The function changes some of its arguments.
+pub fn changes(item: &ItemFn) -> bool {
+    item.sig.inputs.iter().any(|a| matches!(a, FnArg::Typed(t) if borrows::changes(&t.ty)))
 }
 
 /// The type of the result, or those of the components of a tuple.
@@ -129,9 +125,18 @@ impl Lower {
         let args = self.arguments(item, asked);
         let name = item.sig.ident.to_string();
         self.calls.push((name.clone(), tokens.clone()));
-        let value = self.framed(|run| run.block(&item.block), &item.block);
-        if let ReturnType::Type(_, ty) = &item.sig.output {
-            self.outputs = self.results(ty, value, &item.block, &name, asked);
+        let changed: Vec<usize> = (0..args.len()).filter(|k| args[*k].changed).collect();
+        let places = changed.iter().filter_map(|k| self.env.position(&args[*k].ident.to_string())).collect();
+        let (value, after) = self.framed_with(|run| run.block(&item.block), places, &item.block);
+        if matches!(item.sig.output, ReturnType::Type(..)) || !changed.is_empty() {
+            self.outputs = match &item.sig.output {
+                ReturnType::Type(_, ty) => self.results(ty, value, &item.block, &name, asked),
+                ReturnType::Default => self.nothing(item, asked),
+            };
+            for (k, value) in changed.into_iter().zip(after) {
+                let output = self.after(&args[k], value);
+                self.outputs.extend(output);
+            }
             if self.outputs.is_empty() && self.errors.is_empty() {
                 // a value that came of a mistake, without the mistake: not silently nothing
                 let help = "write it as arithmetic, methods of numbers and arrays, and calls";
@@ -139,6 +144,9 @@ impl Lower {
             }
         }
         let signature = self.signature(item, args);
+        if self.outputs.len() != signature.results.len() && self.errors.is_empty() {
+            self.errors.push(Kind::Unsupported, &item.sig.ident, &["a part of this function", ""]);
+        }
         self.matrices(&signature, asked);
         signature
     }
@@ -187,15 +195,18 @@ impl Lower {
             ReturnType::Default => (quote!(()), vec![]),
             ReturnType::Type(_, ty) => (moved(ty.to_token_stream()), components(ty)),
         };
+        let results: Vec<Form> = results.iter().map(|t| self.form(t)).collect();
+        let changed = args.iter().filter(|a| a.changed).map(|a| a.form.clone());
         Signature {
             vis: item.vis.to_token_stream(),
             ident: sig.ident.clone(),
             generics: if generics.is_empty() { TokenStream::new() } else { quote!(<#generics>) },
             generic_args: generics.iter().filter_map(const_generic).collect(),
             where_clause: sig.generics.where_clause.to_token_stream(),
+            returned: results.len(),
+            results: results.into_iter().chain(changed).collect(),
             args,
             output,
-            results: results.iter().map(|t| self.form(t)).collect(),
             names: Default::default(),
         }
     }
@@ -276,11 +287,26 @@ impl Lower {
             }
             let (stripped, by_ref) = strip(&t.ty);
             let form = self.form(stripped);
-            args.push(Arg { ident, ty: moved(t.ty.to_token_stream()), form, by_ref, differentiated });
+            let changed = borrows::changes(&t.ty);
+            if changed && !matches!(self.known(&t.ty), Known::Numbers(_, d) if d.is_float()) {
+                let help =
+                    "take `&` and return the new value; `&mut` is for numbers, arrays and slices of them";
+                self.errors.push(
+                    Kind::Function,
+                    &t.ty,
+                    &["a function that changes an argument of this type", help],
+                );
+            }
+            let ty = moved(borrows::shared(&t.ty));
+            args.push(Arg { ident, ty, form, by_ref, differentiated, changed });
         }
         self.arg_spans.extend(args.iter().map(|a| (a.ident.to_string(), a.ident.span())));
         for (named, pat, ident, value) in bound {
             match named {
+                // host code would read what it was before, or write to it
+                Some(_) if args.iter().any(|a| a.changed && a.ident == ident) => {
+                    self.env.bind(ident.to_string(), value, None)
+                }
                 Some(_) => self.env.bind(ident.to_string(), value, Some(ident.to_token_stream())),
                 None => self.bind(pat, value, &[]),
             }
@@ -327,7 +353,7 @@ impl Lower {
         }
         let more = &asked.more;
         if !scalar && (more.hvp || more.hessian || !(more.jvp || more.vjp || more.jacobian)) {
-            self.errors.push(Kind::NonScalar, ty, &[name]);
+            self.errors.push(Kind::NonScalar, ty, &[name, "more than one number"]);
         }
         let values = match value {
             Value::Tuple(list) if plural => list,
@@ -343,10 +369,40 @@ impl Lower {
         types.iter().zip(values).filter_map(|(t, v)| self.result(t, v, &at)).collect()
     }
 
+    /// A function without a result has no gradient.
+    fn nothing(&mut self, item: &ItemFn, asked: &Asked) -> Vec<Output> {
+        let (more, name) = (&asked.more, &item.sig.ident);
+        if more.hvp || more.hessian || !(more.jvp || more.vjp || more.jacobian) {
+            self.errors.push(Kind::NonScalar, name, &[&name.to_string(), "no number"]);
+        }
+        vec![]
+    }
+
+    /// What an argument that the function changes holds at its end, in the shape that it came with.
+    fn after(&mut self, arg: &Arg, value: Value) -> Option<Output> {
+        let name = arg.ident.to_string();
+        let dtype = arg.form.dtype()?;
+        let t = self.tensor(value, Some(dtype), &arg.ident)?;
+        let dims = self.graph.inputs.iter().find(|i| i.name == name).map(|i| i.dims.clone())?;
+        let fits =
+            t.dims.len() == dims.len() && t.dims.iter().zip(&dims).all(|(a, b)| self.graph.sizes.unify(a, b));
+        if !fits {
+            let (a, b) = (self.shape_text(&dims), self.shape_text(&t.dims));
+            let help = "an argument keeps its shape; return the new array instead";
+            self.errors.push(Kind::Shape, &arg.ident, &[&format!("`{name}` before and after"), &a, &b, help]);
+            return None;
+        }
+        Some(self.output(t, arg.form.clone()))
+    }
+
     fn result(&mut self, ty: &Type, value: Value, at: &TokenStream) -> Option<Output> {
         let Known::Numbers(form, dtype) = self.known(ty) else { return None };
         let t = self.tensor(value, Some(dtype), at)?;
         let t = self.typed(t, &form, dtype, ty, at)?;
+        Some(self.output(t, form))
+    }
+
+    fn output(&mut self, t: super::env::Tensor, form: Form) -> Output {
         let t = self.canonical(&t);
         let mut dims = Vec::new();
         for (size, axis) in t.dims.iter().zip(&t.axes) {
@@ -358,7 +414,7 @@ impl Lower {
                 }
             });
         }
-        Some(Output { node: t.node, dims, form })
+        Output { node: t.node, dims, form }
     }
 
     /// The tensor, checked against a type that the user wrote for it.

@@ -67,28 +67,25 @@ impl Lower {
     /// The `&mut` parameters of a callee, each with the caller's place that it stands for.
     pub fn out_parameters(
         &mut self,
-        item: &ItemFn,
         params: &[&syn::PatType],
         c: Option<&ExprCall>,
         at: &dyn ToTokens,
     ) -> Vec<(String, Expr)> {
         let mut out = Vec::new();
         for (k, param) in params.iter().enumerate() {
-            if !matches!(&*param.ty, syn::Type::Reference(r) if r.mutability.is_some()) {
+            if !super::borrows::changes(&param.ty) {
                 continue;
             }
             let place = match c.and_then(|c| c.args.get(k)) {
                 Some(Expr::Reference(r)) if r.mutability.is_some() => Some((*r.expr).clone()),
                 Some(e @ Expr::Path(_)) => Some(e.clone()),
+                Some(Expr::MethodCall(m)) if super::call::view_mut(m) => Some((*m.receiver).clone()),
                 _ => None,
             };
             match (arg_ident(&param.pat), place) {
-                (Some(ident), Some(place)) if !super::place::returns(&item.block) => {
-                    out.push((ident.to_string(), place))
-                }
+                (Some(ident), Some(place)) => out.push((ident.to_string(), place)),
                 _ => {
-                    let help =
-                        "pass `&mut` of a variable, an element or a field, to a function without `return`";
+                    let help = "pass `&mut` of a variable, an element or a field";
                     self.unsupported(at, "this call of a function that changes its argument", help);
                 }
             }

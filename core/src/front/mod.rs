@@ -5,6 +5,7 @@
 //!
 //! Invariant: only this room reads `syn`; an expression that is not understood is an error, never a missing derivative.
 
+mod borrows;
 mod call;
 mod changes;
 mod choices;
@@ -81,7 +82,7 @@ pub fn lower(
         return Err(Failure { errors, primal: signature_alone(attr, item, defs, modes) });
     }
     let tokens = item.clone();
-    let item: syn::ItemFn = match syn::parse2(item) {
+    let mut item: syn::ItemFn = match syn::parse2(item) {
         Ok(item) => item,
         Err(e) => {
             errors.list.extend(syntax(&e).list);
@@ -90,6 +91,9 @@ pub fn lower(
     };
     let asked = options::parse(attr, &mut errors);
     function::check(&item, &mut errors);
+    for name in borrows::written_out(&mut item) {
+        errors.push(Kind::Mutation, &name, &[&name.to_string(), borrows::HELP]);
+    }
     if item.sig.receiver().is_some() {
         return Err(Failure { errors, primal: None });
     }

@@ -85,6 +85,10 @@ impl Lower {
         let Some(count) = syn::parse2::<syn::ItemFn>(item.clone()).ok().map(|i| i.sig.inputs.len()) else {
             return self.unsupported(at, "this call", "call a function with `#[differentiable]`");
         };
+        if syn::parse2::<syn::ItemFn>(item.clone()).is_ok_and(|i| super::function::changes(&i)) {
+            let what = "the derivative here of a function that changes its arguments";
+            return self.unsupported(at, what, "let the function return what it computes");
+        }
         let more = args.split_off(count.min(args.len()));
         let mut marked = Marked { wrt: asked.wrt, list: vec![] };
         let value = self.inline(item, env, args, c, at, Some(&mut marked));

@@ -441,20 +441,6 @@ impl<'ast> Visit<'ast> for Roots {
     }
 }
 
-/// The block may leave its function early.
-pub fn returns(block: &syn::Block) -> bool {
-    struct Returns(bool);
-    impl<'ast> Visit<'ast> for Returns {
-        fn visit_expr_return(&mut self, _: &'ast syn::ExprReturn) {
-            self.0 = true;
-        }
-        fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
-    }
-    let mut found = Returns(false);
-    found.visit_block(block);
-    found.0
-}
-
 /// The expression assigns to nothing and leaves nothing.
 pub fn changes_nothing(e: &Expr) -> bool {
     let mut roots = Roots::default();

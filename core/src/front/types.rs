@@ -79,7 +79,7 @@ pub fn scalar_type(name: &str) -> Option<Dtype> {
 
 /// `Array2` → (2, not a view); rank `None` for a dynamic one.
 fn nd_type(name: &str, args: &[&GenericArgument]) -> Option<(Option<usize>, bool)> {
-    let (view, rest) = match name.strip_prefix("ArrayView") {
+    let (view, rest) = match name.strip_prefix("ArrayViewMut").or(name.strip_prefix("ArrayView")) {
         Some(rest) => (true, rest),
         None => (false, name.strip_prefix("Array")?),
     };
@@ -96,9 +96,6 @@ fn nd_type(name: &str, args: &[&GenericArgument]) -> Option<(Option<usize>, bool
 
 /// Why an array of ndarray's that is neither `Array` nor `ArrayView` is refused.
 fn other_array(name: &str) -> Option<&'static str> {
-    if name.starts_with("ArrayViewMut") {
-        return Some("an array that can be written to; take `ArrayView1<f64>` or `&Array1<f64>`");
-    }
     let other = ["ArcArray", "CowArray", "ArrayRef"].iter().any(|n| name.starts_with(n));
     other.then_some("an array of another owner; take `ArrayView1<f64>` or `&Array1<f64>`")
 }
