@@ -13,6 +13,9 @@ use quote::{format_ident, quote};
 
 /// `#[differentiable(attr)] item`
 pub fn attribute(attr: TokenStream, item: TokenStream) -> TokenStream {
+    if front::is_block(&item) {
+        return block(&attr, &item);
+    }
     let mut requests = front::requests(&item, &attr);
     // a call of itself is refused by the front, with the other mistakes
     let own = front::item_name(&item).map(|n| n.to_string());
@@ -21,6 +24,27 @@ pub fn attribute(attr: TokenStream, item: TokenStream) -> TokenStream {
     let rest = next(quote!(fn { #attr } { #item }), requests, TokenStream::new());
     // whoever uses only the derivatives uses the function too
     quote!(#[allow(dead_code)] #primal #rest)
+}
+
+/// `#[differentiable] impl Type { … }`: each marked method as a function beside the type, with its derivatives.
+fn block(attr: &TokenStream, item: &TokenStream) -> TokenStream {
+    let front::Block { block, functions, errors } = front::block(attr, item);
+    let rest = functions.into_iter().map(|f| {
+        let (item, method, wrapper) = (f.item, f.method, f.wrapper);
+        let own = front::item_name(&item).map(|n| n.to_string());
+        let mut requests = front::requests(&item, &f.attr.clone().unwrap_or_default());
+        requests.retain(|r| Some(r.to_string()) != own);
+        let state = match f.attr {
+            Some(attr) => quote!(fn { #attr } { #item } { #method }),
+            // only its callers need it
+            None => quote!(helper { #item }),
+        };
+        let rest = next(state, requests, TokenStream::new());
+        quote!(#wrapper #rest)
+    });
+    let rest: TokenStream = rest.collect();
+    let errors = errors.into_compile_errors();
+    quote!(#errors #block #rest)
 }
 
 /// The definition macro of a struct, after the definitions of its fields' types.
@@ -63,13 +87,20 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
     let parts = groups(&parts.collect());
     match (kind.as_str(), &parts[..]) {
         ("struct", [item]) => definition_macro(front::item_name(item), quote!(struct { #item } { #found })),
-        ("fn", [attr, item]) => {
+        ("helper", [item]) => {
+            let module = template(item, "is called by methods: it is inlined there.");
+            let definition = quote!(fn {} { #item } { #found } {});
+            let definition = definition_macro(front::item_name(item), definition);
+            quote!(#module #definition)
+        }
+        ("fn", [attr, item, method @ ..]) => {
+            let method = method.first().and_then(|m| crate::signature::Method::read(&groups(m)));
             let (module, surroundings) = match front::is_template(item, attr) {
                 // its callers know what it is about
-                true => (template(item), vec![]),
+                true => (template(item, GENERIC), vec![]),
                 false => match Definitions::parse(found.clone()) {
                     Ok(definitions) => {
-                        let compiled = crate::expand_function(attr.clone(), item.clone(), &definitions);
+                        let compiled = crate::expand_function(attr.clone(), item.clone(), method, &definitions);
                         (compiled.tokens, compiled.surroundings)
                     }
                     Err(errors) => (errors.into_compile_errors(), vec![]),
@@ -83,12 +114,13 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
     }
 }
 
+/// Why a function with the attribute has no derivatives of its own.
+const GENERIC: &str = "is generic over a function or a float type, or changes an argument: it is inlined where it is called. Differentiate its callers, or ask for its own derivatives by `vjp`, `jvp`, `jacobian` or `wrt` where it is no generic one.";
+
 /// The module of a function that has derivatives only where it is called: what its callers read of its surroundings.
-fn template(item: &TokenStream) -> TokenStream {
+fn template(item: &TokenStream, why: &str) -> TokenStream {
     let Some(name) = front::item_name(item) else { return TokenStream::new() };
-    let doc = format!(
-        "`{name}` is generic over a function or a float type, or changes an argument: it is inlined where it is called. Differentiate its callers, or ask for its own derivatives by `vjp`, `jvp`, `jacobian` or `wrt` where it is no generic one."
-    );
+    let doc = format!("`{name}` {why}");
     let vis: TokenStream =
         item.clone().into_iter().take_while(|t| !matches!(t, TokenTree::Ident(i) if i == "fn")).collect();
     let vis = front::visibility(vis);

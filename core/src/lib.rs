@@ -52,30 +52,41 @@ pub struct Compiled {
 /// The straight line: a function's tokens in, the module beside it out, and what became of it on the way.
 pub fn compile(attr: TokenStream, item: TokenStream, definitions: &Definitions) -> Compiled {
     let mut stages = Stages::default();
-    let (tokens, surroundings) = line(attr, item, definitions, Some(&mut stages));
+    let (tokens, surroundings) = line(attr, item, None, definitions, Some(&mut stages));
     Compiled { tokens, surroundings, stages }
 }
 
-/// The module alone, without the text of the stages: what a macro gives.
-pub fn expand_function(attr: TokenStream, item: TokenStream, definitions: &Definitions) -> Compiled {
-    let (tokens, surroundings) = line(attr, item, definitions, None);
+/// The module alone, without the text of the stages: what a macro gives. A function that is a method has its derivatives as
+/// methods, too.
+pub fn expand_function(
+    attr: TokenStream,
+    item: TokenStream,
+    method: Option<signature::Method>,
+    definitions: &Definitions,
+) -> Compiled {
+    let (tokens, surroundings) = line(attr, item, method, definitions, None);
     Compiled { tokens, surroundings, stages: Stages::default() }
 }
 
 fn line(
     attr: TokenStream,
     item: TokenStream,
+    method: Option<signature::Method>,
     definitions: &Definitions,
     mut stages: Option<&mut Stages>,
 ) -> (TokenStream, Vec<TokenStream>) {
     let mut primal = match front::lower(attr, item, definitions, derive::MODES) {
         Ok(primal) => primal,
         Err(failure) => {
-            let stub = failure.primal.map(|primal| emit::face::stub(&primal).tokens);
+            let stub = failure.primal.map(|mut primal| {
+                primal.signature.method = method;
+                emit::face::stub(&primal).tokens
+            });
             let errors = failure.errors.into_compile_errors();
             return (quote::quote!(#errors #stub), vec![]);
         }
     };
+    primal.signature.method = method;
     if let Some(stages) = &mut stages {
         stages.graph = show_primal(&primal);
     }

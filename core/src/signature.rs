@@ -61,6 +61,8 @@ pub struct Signature {
     pub generic_args: Vec<TokenStream>,
     pub where_clause: TokenStream,
     pub args: Vec<Arg>,
+    /// The method that the function is, if it is one.
+    pub method: Option<Method>,
     /// The result type as written.
     pub output: TokenStream,
     /// How the numbers of the results lie: one for a plain result, one for each component of a tuple, and one for each
@@ -70,6 +72,37 @@ pub struct Signature {
     pub returned: usize,
     /// The user's names that generated code repeats.
     pub names: BTreeMap<String, Name>,
+}
+
+/// A method, as an `impl` block inside of the generated module says it.
+#[derive(Clone, Debug)]
+pub struct Method {
+    /// Of the `impl` block: its parameters, its type, its bounds.
+    pub block: [TokenStream; 3],
+    /// `&self`; nothing where the method takes none.
+    pub receiver: TokenStream,
+    pub name: Ident,
+    /// Its own generic parameters.
+    pub generics: TokenStream,
+    pub vis: TokenStream,
+}
+
+impl Method {
+    /// From the groups that expansions hand on.
+    pub fn read(groups: &[TokenStream]) -> Option<Method> {
+        let [generics, ty, bounds, receiver, name, own, vis] = groups else { return None };
+        let TokenTree::Ident(name) = name.clone().into_iter().next()? else { return None };
+        let block = [generics.clone(), ty.clone(), bounds.clone()];
+        Some(Method { block, receiver: receiver.clone(), name, generics: own.clone(), vis: vis.clone() })
+    }
+
+    /// The receiver's `self`.
+    pub fn own(&self) -> Option<Ident> {
+        self.receiver.clone().into_iter().find_map(|t| match t {
+            TokenTree::Ident(i) if i == "self" => Some(i),
+            _ => None,
+        })
+    }
 }
 
 /// A name of the user's.

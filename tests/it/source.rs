@@ -84,7 +84,7 @@ fn definition(file: &syn::File, name: &str) -> Definition {
                 let Item { attr, item, definitions } = item_of(file, name);
                 let surroundings = match is_template(&item, &attr) {
                     true => vec![],
-                    false => expand_function(attr.clone(), item.clone(), &definitions).surroundings,
+                    false => expand_function(attr.clone(), item.clone(), None, &definitions).surroundings,
                 };
                 return Definition::Function { attr, item, defs: definitions, surroundings };
             }
@@ -98,7 +98,7 @@ fn definition(file: &syn::File, name: &str) -> Definition {
                             let text = self::text(other);
                             if other == name {
                                 let Item { attr, item, definitions } = self::item(&text, name);
-                                let compiled = expand_function(attr.clone(), item.clone(), &definitions);
+                                let compiled = expand_function(attr.clone(), item.clone(), None, &definitions);
                                 let surroundings = compiled.surroundings;
                                 return Definition::Function { attr, item, defs: definitions, surroundings };
                             }

@@ -198,14 +198,16 @@ fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
         .collect::<String>();
     let docs = documentation(&docs);
     let body = with_traits(body);
+    let methods = heads.methods();
     let tokens = quote! {
         #docs
-        #[allow(unused_imports, unused_variables, unused_mut, unused_parens, non_snake_case, dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
+        #[allow(private_interfaces, unused_imports, unused_variables, unused_mut, unused_parens, non_snake_case, dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
         #vis mod #ident {
             use super::*;
             #body
             /// The generated code of this module.
             pub const SOURCE: &str = #source;
+            #methods
         }
     };
     Module { tokens, source, plans: vec![], bugs: vec![] }

@@ -7,6 +7,8 @@ use super::module::{const_generics, owned};
 use crate::signature::{Arg, Form, Primal};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// What the functions of one module have in common.
 pub struct Heads<'a> {
@@ -18,6 +20,8 @@ pub struct Heads<'a> {
     pub value: TokenStream,
     /// The owned type of what the primal returns.
     pub number: TokenStream,
+    /// The functions as methods, by their names, where the primal is one.
+    methods: RefCell<BTreeMap<String, TokenStream>>,
 }
 
 impl<'a> Heads<'a> {
@@ -38,7 +42,7 @@ impl<'a> Heads<'a> {
             owned_by(&primal.signature.results),
             owned_by(&primal.signature.results[..primal.signature.returned]),
         );
-        Heads { primal, active, gradient: quote!(Gradient<#(#applied),*>), value, number }
+        Heads { primal, active, gradient: quote!(Gradient<#(#applied),*>), value, number, methods: RefCell::default() }
     }
 
     /// `Gradient`: an alias of the owned type of the only differentiated argument, or a struct.
@@ -97,9 +101,49 @@ impl<'a> Heads<'a> {
         let (generics, bounds) = (&self.primal.signature.generics, &self.primal.signature.where_clause);
         let (name, params) = (format_ident!("{name}"), self.parameters());
         let params = params.iter().chain(extra);
-        let docs = documentation(docs);
         let result = (!result.is_empty()).then(|| quote!(-> #result));
+        self.method(docs, &name, extra, result.as_ref());
+        let docs = documentation(docs);
         quote!(#docs pub fn #name #generics(#(#params),*) #result #bounds)
+    }
+
+    /// Notes the function as a method: `gradient` is `loss_gradient`.
+    fn method(&self, docs: &str, function: &Ident, extra: &[TokenStream], result: Option<&TokenStream>) {
+        let signature = &self.primal.signature;
+        let Some(method) = &signature.method else { return };
+        let own = method.own();
+        let names = signature.args.iter().map(|a| &a.ident).skip(usize::from(own.is_some()));
+        let first = |parameter: &TokenStream| parameter.clone().into_iter().take(1).collect::<TokenStream>();
+        let passed = own.iter().chain(names).map(|name| quote!(#name)).chain(extra.iter().map(first));
+        let params = self.parameters().into_iter().skip(usize::from(own.is_some())).chain(extra.iter().cloned());
+        let receiver = own.is_some().then(|| method.receiver.clone());
+        let params = receiver.into_iter().chain(params);
+        let name = format_ident!("{}_{function}", method.name.to_string().trim_start_matches("r#"));
+        let (vis, generics, args) = (&method.vis, &method.generics, &signature.generic_args);
+        let generics = (!generics.is_empty()).then(|| quote!(<#generics>));
+        let turbofish = (!args.is_empty()).then(|| quote!(::<#(#args),*>));
+        let ident = &signature.ident;
+        let docs = docs.replace(&format!("[`{ident}`](fn@super::{ident})"), &format!("[`{0}`](Self::{0})", method.name));
+        let docs = documentation(&docs);
+        let tokens = quote!(#docs #vis fn #name #generics(#(#params),*) #result { #function #turbofish(#(#passed),*) });
+        self.methods.borrow_mut().insert(function.to_string(), tokens);
+    }
+
+    /// The derivatives of a method as methods beside it.
+    pub fn methods(&self) -> TokenStream {
+        let Some(method) = &self.primal.signature.method else { return TokenStream::new() };
+        let [generics, ty, bounds] = &method.block;
+        let functions = self.methods.borrow();
+        let functions = functions.values();
+        let name = method.name.to_string().trim_start_matches("r#").to_uppercase();
+        let (vis, name) = (&method.vis, format_ident!("{name}_SOURCE"));
+        quote! {
+            impl<#generics> #ty #bounds {
+                #(#functions)*
+                /// The generated code.
+                #vis const #name: &'static str = SOURCE;
+            }
+        }
     }
 
     pub fn ident(&self) -> &Ident {

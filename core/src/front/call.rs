@@ -326,6 +326,7 @@ impl Lower {
             }
         };
         let name = item.sig.ident.to_string();
+        super::receivers::as_functions(&mut item, &|path| env.defs.receiver(path));
         if let Some(moved) = super::borrows::written_out(&mut item).first() {
             let what = format!("`{name}`, which gives its argument `{moved}` another name,");
             return self.unsupported(at, &what, super::borrows::HELP);
@@ -384,8 +385,8 @@ impl Lower {
             let said = if matches!(param, GenericParam::Lifetime(_)) { None } else { given.next().flatten() };
             if let GenericParam::Const(g) = param {
                 let n = g.ident.to_string();
-                let size = said.unwrap_or_else(|| Size::sym(self.symbol(&n, false)));
-                self.env.bind(n, Value::Int(size), None);
+                let (size, host) = said.unwrap_or_else(|| (Size::sym(self.symbol(&n, false)), None));
+                self.env.bind(n, Value::Int(size), host);
             }
         }
         let before = self.errors.len();

@@ -48,6 +48,15 @@ impl Definitions {
     pub fn entry(&self, key: &str) -> Option<&(TokenStream, Definition)> {
         self.entries.iter().find(|(path, _)| path_key(path) == key)
     }
+    /// How a function with a definition takes its first argument.
+    pub fn receiver(&self, path: &syn::Path) -> Option<super::receivers::Receiver> {
+        match self.get(&path_key(&super::receivers::bare(path)))? {
+            Definition::Function { item, .. } => {
+                syn::parse2(item.clone()).ok().map(|item| super::receivers::receiver_of(&item))
+            }
+            _ => None,
+        }
+    }
     pub fn insert(&mut self, path: TokenStream, definition: Definition) {
         self.entries.push((path, definition));
     }

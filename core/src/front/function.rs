@@ -43,7 +43,7 @@ pub fn check(item: &ItemFn, errors: &mut Errors) {
         errors.push(
             Kind::Function,
             t,
-            &["a method with `self`", "write a function that takes `&Type` as its first argument"],
+            &["a method by itself", "put `#[differentiable]` on its `impl` block, too"],
         );
     }
     for param in &sig.generics.params {
@@ -206,6 +206,7 @@ impl Lower {
             returned: results.len(),
             results: results.into_iter().chain(changed).collect(),
             args,
+            method: None,
             output,
             names: Default::default(),
         }

@@ -93,8 +93,8 @@ impl Lower {
         out
     }
 
-    /// The sizes that a call writes for generic parameters: `f::<3>(x)`.
-    pub fn turbofish(&mut self, c: Option<&ExprCall>) -> Vec<Option<Size>> {
+    /// The sizes that a call writes for generic parameters, and how host code says them: `f::<3>(x)`.
+    pub fn turbofish(&mut self, c: Option<&ExprCall>) -> Vec<Option<(Size, Option<TokenStream>)>> {
         let said: Vec<syn::GenericArgument> = c.map_or(vec![], type_arguments).into_iter().cloned().collect();
         said.iter()
             .map(|arg| {
@@ -107,7 +107,7 @@ impl Lower {
                 let value = if source(&e) == "_" { Value::Unit } else { self.expr(&e) };
                 self.errors.list.truncate(before);
                 match value {
-                    Value::Int(n) => Some(n),
+                    Value::Int(n) => Some((n, self.host_tokens(&e))),
                     _ => None,
                 }
             })

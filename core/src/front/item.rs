@@ -11,13 +11,23 @@ pub fn without_attributes(item: &TokenStream) -> TokenStream {
         return item.clone();
     }
     let Ok(mut function) = syn::parse2::<syn::ItemFn>(item.clone()) else { return item.clone() };
-    for arg in &mut function.sig.inputs {
+    plain(&mut function.sig);
+    Parenthesise.visit_item_fn_mut(&mut function);
+    function.to_token_stream()
+}
+
+/// A signature without the attributes that only the macro reads.
+pub fn plain(sig: &mut syn::Signature) {
+    for arg in &mut sig.inputs {
         if let syn::FnArg::Typed(typed) = arg {
             typed.attrs.retain(|a| !a.path().is_ident("dims"));
         }
     }
-    Parenthesise.visit_item_fn_mut(&mut function);
-    function.to_token_stream()
+}
+
+/// The block with its operands as they were given.
+pub fn parenthesised(block: &mut syn::ItemImpl) {
+    Parenthesise.visit_item_impl_mut(block);
 }
 
 /// What a `macro_rules!` was given for `$x:expr` is one operand, but the compiler forgets that of a macro's output.

@@ -16,6 +16,7 @@ mod env;
 mod expr;
 mod function;
 mod host;
+mod impls;
 mod index;
 mod instances;
 mod item;
@@ -29,6 +30,7 @@ mod nn;
 mod options;
 mod patterns;
 mod place;
+mod receivers;
 mod requests;
 mod returns;
 mod scope;
@@ -42,6 +44,7 @@ mod types;
 mod tests;
 
 pub use definitions::{path_key, Definition, Definitions};
+pub use impls::{block, is_block, Block};
 pub use item::{is_template, item_name, visibility, without_attributes};
 pub use requests::{requests, struct_requests};
 
@@ -91,6 +94,7 @@ pub fn lower(
     };
     let asked = options::parse(attr, &mut errors);
     function::check(&item, &mut errors);
+    receivers::as_functions(&mut item, &|path| defs.receiver(path));
     for name in borrows::written_out(&mut item) {
         errors.push(Kind::Mutation, &name, &[&name.to_string(), borrows::HELP]);
     }

@@ -21,7 +21,8 @@ pub fn requests(item: &TokenStream, attr: &TokenStream) -> Vec<TokenStream> {
     if super::too_deep(item).is_some() {
         return vec![];
     }
-    let Ok(item) = syn::parse2::<syn::ItemFn>(item.clone()) else { return vec![] };
+    let Ok(mut item) = syn::parse2::<syn::ItemFn>(item.clone()) else { return vec![] };
+    super::receivers::as_functions(&mut item, &|_| Some(super::receivers::Receiver::Reference));
     let asked = super::options::parse(attr.clone(), &mut Errors::default());
     for param in &item.sig.generics.params {
         if let syn::GenericParam::Type(t) = param {
@@ -81,7 +82,7 @@ fn may_be_active(ty: &Type) -> bool {
 }
 
 /// Names of std and ndarray that are types, or functions that the lowering knows by name.
-fn standard(name: &str) -> bool {
+pub fn standard(name: &str) -> bool {
     scalar_type(name).is_some()
         || name.starts_with("Array")
         || matches!(

@@ -75,7 +75,7 @@ impl Lower {
             Value::Struct(_) => {
                 let text = source(&m.receiver);
                 let what = format!("the method `{name}` of a struct");
-                let help = format!("the macro does not see `impl` blocks: write `#[differentiable] fn {name}(…)` outside, and call `{name}(&{text}, …)`");
+                let help = format!("put `#[differentiable]` on the `impl` block and on the method, and call it as `Type::{name}(&{text}, …)`, or on an argument by its name");
                 self.unsupported(m, &what, &help)
             }
             Value::List(list) => self.list_method(&list, &name, m),
@@ -207,7 +207,7 @@ impl Lower {
 }
 
 /// Methods that give the same numbers in another wrapper.
-fn keeps(name: &str) -> bool {
+pub fn keeps(name: &str) -> bool {
     matches!(
         name,
         "clone"

@@ -84,7 +84,7 @@ fn values_and_shapes() {
         "`while`",
     );
     check_error("", "fn f(x: f64) -> f64 { unsafe { x } }", "`unsafe`");
-    check_error("", "fn f(x: &mut f64) -> f64 { *x }", "`&mut`");
+    check_error("", "fn f(x: f64, k: &mut usize) -> f64 { *k += 1; x }", "changes an argument of this type");
     check_error("", "fn f(x: &[f64]) -> f64 { x.iter().filter(|v| **v > 0.0).product() }", "`filter`");
     check_error("", "fn f(x: &[f64]) -> f64 { x.iter().fold(0.0, |a, v| a.sin() + v) }", "`fold`");
     check_error("", "fn f(x: &[&[f64]]) -> f64 { x.iter().map(|r| r[0]).sum() }", "`iter` of a list");
