@@ -29,6 +29,7 @@
 //! | `f::Gradient` | a struct with one public field per differentiated argument, named as it. With exactly one such argument, an alias of that argument's owned type |
 //! | `f::Workspace` | memory for intermediate values, made by `Workspace::default()` |
 //! | `f::SOURCE` | the generated code, formatted, for reading and for snapshot tests |
+//! | `f::value(args…) -> T`, `f::value_into(args…, &mut Workspace) -> T` | on request: the value by generated code. Under `math = "strict"` it is the function's to the last bit |
 //! | `f::jvp(args…, tangents…) -> (T, T)` | on request: the value, and the derivative along the tangents |
 //! | `f::vjp(args…, cotangents…) -> (T, Gradient)` | on request: the value, and the gradient of its inner product with the cotangent (one for each component of a tuple, and for each argument that `f` changes) |
 //! | `f::jacobian(args…)`, `f::value_and_jacobian(args…)`, `f::value_and_jacobian_into(args…, &mut Jacobian, &mut Workspace)` | on request: the result with each number replaced by its partial derivatives. `Jacobian` is that type, or a struct of one for each of several differentiated arguments. Arrays of `ndarray` join their dimensions |
@@ -45,7 +46,7 @@
 //! | `wrt(a, b)` | the differentiated arguments. Default: every argument of a differentiable type |
 //! | `math = "real"` | the default: rewrites that hold over the real numbers, on a domain that is proven at compile time |
 //! | `math = "strict"` | only rewrites that keep every bit of every IEEE result. Sums are taken in order, as iterators take them; `ndarray`'s own `sum` and `dot` take blocks of eight |
-//! | `jvp`, `vjp`, `jacobian` | generate these, too. A function whose result is no scalar needs one of them |
+//! | `jvp`, `vjp`, `jacobian`, `value` | generate these, too. A function whose result is no scalar needs one of them |
 //! | `jacobian(a, b)` | the Jacobian with respect to these arguments alone |
 //! | `hvp`, `hessian` | generate these, too. For functions with a scalar result |
 //! | `#[dims(B, 784)]` | on an `ndarray` argument: its dimensions. A number is a constant, an identifier is one size wherever it stands |
@@ -159,6 +160,50 @@
 //!     assert!((line.slope - 2.0).abs() < 1e-6 && (line.offset - 1.0).abs() < 1e-6);
 //! }
 //! ```
+//!
+//! # Methods
+//!
+//! The attribute stands on an `impl` block and on each of its methods that needs derivatives. They come as methods: `loss_gradient`,
+//! `loss_value_and_gradient`, … beside `loss`, and `LOSS_SOURCE`. Methods of the block that it calls (`self.at(x)`, `Self::square(x)`) need no
+//! attribute of their own. `wrt(self)` names the receiver. Where several arguments are differentiated, the receiver's field of the gradient is called `this`.
+//!
+//! ```
+//! use chainrule::{differentiable, Differentiable};
+//!
+//! #[derive(Clone, Debug, PartialEq, Differentiable)]
+//! pub struct Line {
+//!     slope: f64,
+//!     offset: f64,
+//! }
+//!
+//! #[differentiable]
+//! impl Line {
+//!     #[differentiable]
+//!     pub fn square(&self, x: f64) -> f64 {
+//!         self.at(x).powi(2)
+//!     }
+//!
+//!     fn at(&self, x: f64) -> f64 {
+//!         self.slope * x + self.offset
+//!     }
+//! }
+//!
+//! /// Methods of arguments are called by their names, those of other values by their path.
+//! #[differentiable(wrt(line))]
+//! fn sum(line: &Line, x: f64) -> f64 {
+//!     line.square(x) + Line::square(line, 2.0 * x)
+//! }
+//!
+//! fn main() {
+//!     let line = Line { slope: 1.0, offset: 2.0 };
+//!     let gradient = line.square_gradient(3.0);
+//!     assert_eq!((gradient.this.slope, gradient.this.offset, gradient.x), (30.0, 10.0, 10.0));
+//!     assert_eq!(sum::gradient(&line, 3.0).offset, 10.0 + 16.0);
+//!     let _ = line_square::Workspace::default(); // the module of the function that the method is
+//! }
+//! ```
+//!
+//! A function of another module that calls `line.square(x)` needs `use …::{line_square, Line};`, as it needs a `use` for functions.
 //!
 //! # Features
 //!

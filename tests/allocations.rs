@@ -40,7 +40,7 @@ mod view2;
 
 use ndarray::{Array1, Array2};
 
-#[chainrule::differentiable(hvp, hessian)]
+#[chainrule::differentiable(value, hvp, hessian)]
 fn chain(x: &[f64]) -> f64 {
     let mut y = x[0];
     for i in 1..x.len() {
@@ -139,6 +139,12 @@ fn nothing_is_allocated_in_steady_state() {
         count(|| {
             chain::hvp_into(&x, &x, &mut g, &mut product, &mut w);
             chain::hessian_into(&x, &mut hessian, &mut w);
+        }),
+    ));
+    found.push((
+        "value",
+        count(|| {
+            chain::value_into(&x, &mut w);
         }),
     ));
     found.push(("jacobian", count(|| assert_eq!(pair::jacobian(&[2.0, 3.0]), [[3.0, 2.0], [1.0, 0.0]]))));

@@ -210,3 +210,23 @@ fn what_is_not_written_stays() {
     assert_eq!(value, y);
     assert_eq!((g.x, g.y), (vec![2.0, 20.0], vec![0.0, 0.0, 100.0]));
 }
+
+/// Elements in another order, and some of them.
+#[differentiable(vjp)]
+fn backwards(x: &[f64; 3], y: &mut [f64; 3]) {
+    for (y, x) in y.iter_mut().rev().zip(x) {
+        *y *= x;
+    }
+    for y in y.iter_mut().skip(1) {
+        *y += x[0];
+    }
+}
+
+#[test]
+fn iterators_may_be_moved() {
+    let (x, mut y) = ([2.0, 3.0, 5.0], [7.0, 11.0, 13.0]);
+    let (value, g) = backwards::vjp(&x, &y, &[1.0, 10.0, 100.0]);
+    backwards(&x, &mut y);
+    assert_eq!(value, y);
+    assert_eq!((g.x, g.y), ([1300.0 + 110.0, 110.0, 7.0], [5.0, 30.0, 200.0]));
+}

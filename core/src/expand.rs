@@ -100,7 +100,8 @@ fn next(item: TokenStream, pending: Vec<TokenStream>, found: TokenStream) -> Tok
                 true => (template(item, GENERIC), vec![]),
                 false => match Definitions::parse(found.clone()) {
                     Ok(definitions) => {
-                        let compiled = crate::expand_function(attr.clone(), item.clone(), method, &definitions);
+                        let compiled =
+                            crate::expand_function(attr.clone(), item.clone(), method, &definitions);
                         (compiled.tokens, compiled.surroundings)
                     }
                     Err(errors) => (errors.into_compile_errors(), vec![]),

@@ -14,6 +14,12 @@ fn wrt(primal: &Primal) -> Vec<InputId> {
     (0..primal.graph.inputs.len() as u32).map(InputId).filter(|i| primal.graph.input(*i).active).collect()
 }
 
+/// The value alone.
+pub fn value(primal: &Primal) -> Program {
+    let (graph, outputs, lists) = (primal.graph.clone(), primal.outputs.clone(), primal.lists.clone());
+    Program { graph, outputs, gradients: vec![], more: vec![], extra: vec![], lists, notes: Notes::default() }
+}
+
 /// The value and the gradient of a scalar function.
 pub fn gradient(primal: &Primal) -> Option<Program> {
     let output = primal.outputs.first().filter(|o| primal.signature.returned == 1 && o.dims.is_empty())?;

@@ -42,6 +42,7 @@ pub fn accessor(k: usize) -> Ident {
 
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    pub value: bool,
     pub jvp: bool,
     pub vjp: bool,
     pub hvp: bool,

@@ -37,7 +37,8 @@ impl Function {
     fn time(&self, runs: usize) -> f64 {
         let once = || {
             let start = Instant::now();
-            let module = expand_function(self.attr.clone(), self.item.clone(), None, &self.definitions).tokens;
+            let module =
+                expand_function(self.attr.clone(), self.item.clone(), None, &self.definitions).tokens;
             std::hint::black_box(module);
             start.elapsed().as_secs_f64() * 1e3
         };

@@ -12,7 +12,10 @@ use proc_macro::TokenStream;
 /// - `wrt(…)` names the differentiated arguments; by default they are all arguments of a differentiable type.
 /// - `math = "real"`, the default, allows rewrites that hold over the real numbers, on a domain that is proven at compile time;
 ///   `math = "strict"` only those that keep every bit.
+/// - `value` generates the value alone, `jacobian`, `hessian` and `hvp` what they say.
 /// - `jvp` and `vjp` generate the products of the Jacobian with a tangent and with a cotangent.
+///
+/// On an `impl` block, the attribute takes the methods over that have it, too: `loss_gradient` stands beside `loss`.
 ///
 /// The front page of the crate `chainrule` tells what the module contains and what the body may.
 #[proc_macro_attribute]

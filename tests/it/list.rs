@@ -295,6 +295,8 @@ pub fn all() -> Vec<Fixture> {
             gradient (), given &[("model.unit", 0.5)]),
         fixture!(struct_call |n| { model = { use self::set::nested_struct::{Line, Model, Scaled}; let line = Line { slope: 0.0, offset: 0.0 }; Model { line: line.clone(), scaled: Scaled(line, 0.0), unit: 0.5 } } => -1.0..1.0; x = 0.0 as F => -1.0..1.0; } (&model, x) wrt [model] sizes [1, 2],
             gradient (), given &[("model.unit", 0.5)]),
+        fixture!(line_error |n| { this = self::set::line_error::Line { slope: 0.0, offset: 0.0 } => -1.0..1.0; x = vec![0.0 as F; n] => -1.0..1.0; y = vec![0.0 as F; n] => -1.0..1.0; } (&this, &x, &y) wrt [this x y] sizes [0, 1, 3, 17],
+            gradient (), vjp (w => w), jvp [this_dot: this, x_dot: x, y_dot: y] (&this_dot, &x_dot, &y_dot)),
         fixture!(struct_and_number |n| { p = self::set::struct_and_number::Weights { w: Array1::zeros(n), b: 0.0 } => -1.0..1.0; k = 0.0 as F => -1.0..1.0; x = Array1::<F>::zeros(n) => -2.0..2.0; } (&p, k, x.view()) wrt [p k] sizes [0, 1, 3, 17],
             gradient ()),
         fixture!(vec_struct |n| { net = { use self::set::vec_struct::{Layer, Net}; let layer = |rows, scale| Layer { w: Array2::zeros((rows, 2)), scales: vec![Array1::zeros(1), Array1::zeros(scale)], offset: 0.0 }; Net { layers: vec![layer(1, 2), layer(n, 3), layer(n, 1), layer(2, 2)], biases: vec![Array1::zeros(5), Array1::zeros(2)], table: vec![[0.0; 3]; 2], rows: [vec![0.0; 2], vec![0.0; n]], w: vec![0.0; 3] } } => -1.0..1.0; x = Array1::<F>::zeros(n) => -1.0..1.0; } (&net, x.view()) wrt [net] sizes [0, 1, 3, 17],

@@ -40,7 +40,31 @@ pub fn fixture(name: &str) -> Item {
 
 /// The function `name` of a file's text.
 pub fn item(text: &str, name: &str) -> Item {
-    item_of(&syn::parse_str(text).expect("a file of Rust"), name)
+    item_of(&parsed(text), name)
+}
+
+/// A file with the methods of its `impl` blocks as functions, those without the attribute as if they had it.
+fn parsed(text: &str) -> syn::File {
+    let mut file: syn::File = syn::parse_str(text).expect("a file of Rust");
+    let marked = |a: &syn::Attribute| a.path().is_ident("differentiable");
+    let blocks: Vec<syn::ItemImpl> = file
+        .items
+        .iter()
+        .filter_map(|i| match i {
+            syn::Item::Impl(i) if i.attrs.iter().any(marked) => Some(i.clone()),
+            _ => None,
+        })
+        .collect();
+    for mut block in blocks {
+        block.attrs.retain(|a| !marked(a));
+        for f in chainrule_core::front::block(&TokenStream::new(), &block.to_token_stream()).functions {
+            let mut function: syn::ItemFn = syn::parse2(f.item).expect("a function");
+            let attr = f.attr.unwrap_or_default();
+            function.attrs.push(syn::parse_quote!(#[differentiable(#attr)]));
+            file.items.push(syn::Item::Fn(function));
+        }
+    }
+    file
 }
 
 fn item_of(file: &syn::File, name: &str) -> Item {
@@ -98,11 +122,12 @@ fn definition(file: &syn::File, name: &str) -> Definition {
                             let text = self::text(other);
                             if other == name {
                                 let Item { attr, item, definitions } = self::item(&text, name);
-                                let compiled = expand_function(attr.clone(), item.clone(), None, &definitions);
+                                let compiled =
+                                    expand_function(attr.clone(), item.clone(), None, &definitions);
                                 let surroundings = compiled.surroundings;
                                 return Definition::Function { attr, item, defs: definitions, surroundings };
                             }
-                            return definition(&syn::parse_str(&text).expect("a file of Rust"), name);
+                            return definition(&parsed(&text), name);
                         }
                         None if text.starts_with("chainrule::nn") => return Definition::Builtin(name.into()),
                         None => {}

@@ -23,6 +23,14 @@ fn renamed(x: f64, y: &mut [f64]) {
     z[0] = x;
 }
 
+struct Held<'a>(&'a mut [f64]);
+
+#[differentiable(vjp)]
+fn held(x: f64, y: &mut [f64]) {
+    let held = Held(y);
+    held.0[0] = x;
+}
+
 #[differentiable(vjp)]
 fn other<'a>(x: f64, mut y: &'a mut [f64; 2], z: &'a mut [f64; 2]) {
     y[0] = x;

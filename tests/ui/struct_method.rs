@@ -1,4 +1,4 @@
-//! Methods of a struct: the macro does not see its `impl` blocks.
+//! Methods of a struct: the macro sees them through `impl` blocks with the attribute.
 use chainrule::{differentiable, Differentiable};
 
 #[derive(Clone, Differentiable)]
@@ -7,11 +7,18 @@ struct Line {
     b: f64,
 }
 
-impl Line {
-    fn at(&self, x: f64) -> f64 {
-        self.a * x + self.b
-    }
+#[derive(Clone, Differentiable)]
+struct Two {
+    lines: [Line; 2],
+}
 
+impl Two {
+    fn first(&self, x: f64) -> f64 {
+        self.lines[0].a * x
+    }
+}
+
+impl Line {
     #[differentiable]
     fn square(&self, x: f64) -> f64 {
         x * x
@@ -19,8 +26,27 @@ impl Line {
 }
 
 #[differentiable]
-fn loss(line: &Line, x: f64) -> f64 {
-    line.at(x).powi(2)
+impl Line {
+    #[differentiable]
+    fn at(&self, x: f64) -> f64 {
+        self.a * x + self.b
+    }
+}
+
+#[differentiable]
+fn field(two: &Two, x: f64) -> f64 {
+    two.lines[0].at(x).powi(2)
+}
+
+#[differentiable]
+fn bound_again(line: &Line, x: f64) -> f64 {
+    let line = Line { a: line.b, b: x };
+    line.at(x)
+}
+
+#[differentiable]
+fn without(two: &Two, x: f64) -> f64 {
+    two.first(x)
 }
 
 fn main() {}

@@ -23,9 +23,4 @@ fn k(x: &[Array2<f64>], i: usize) -> f64 {
     x[i].sum() + x[300].sum() + x.iter().map(|a| a.sum()).sum::<f64>()
 }
 
-#[differentiable]
-fn written(x: ndarray::ArrayViewMut1<f64>) -> f64 {
-    x.sum()
-}
-
 fn main() {}

@@ -15,6 +15,8 @@ use quote::{format_ident, quote, ToTokens};
 
 /// The programs that the module offers.
 pub struct Programs {
+    /// Values alone.
+    pub value: Option<Program>,
     /// Values and gradients of a scalar function.
     pub gradient: Option<Program>,
     /// Values and tangents.
@@ -48,6 +50,13 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
         bugs.append(&mut g.bugs);
         plans.push(g.planned);
     };
+    if let Some(program) = &programs.value {
+        let generated = generate(primal, program, "value", TokenStream::new(), &|k, dims| {
+            value_slice(primal, k, dims).into()
+        });
+        functions.extend(products::value(primal, &heads, &generated, program));
+        take(generated);
+    }
     if let Some(program) = &programs.gradient {
         let generated = reverse(primal, program, "value_and_gradient");
         functions.extend(gradient_functions(primal, &heads, &generated, program));
@@ -97,10 +106,13 @@ pub fn stub(primal: &Primal) -> Module {
     let signature = &primal.signature;
     let number = matches!(signature.results[..signature.returned], [Form::Scalar(_)]);
     let scalar = number || signature.results.is_empty();
-    let gradient = scalar || !(options.vjp || options.jvp || options.jacobian);
+    let gradient = scalar || !(options.value || options.vjp || options.jvp || options.jacobian);
     let mut all = vec![];
     if gradient {
         all.extend([heads.gradient(), heads.value_and_gradient(), heads.value_and_gradient_into()]);
+    }
+    if options.value {
+        all.extend([heads.value_alone(), heads.value_into()]);
     }
     all.extend(options.vjp.then(|| heads.vjp()));
     all.extend(options.jvp.then(|| heads.jvp()));

@@ -42,7 +42,14 @@ impl<'a> Heads<'a> {
             owned_by(&primal.signature.results),
             owned_by(&primal.signature.results[..primal.signature.returned]),
         );
-        Heads { primal, active, gradient: quote!(Gradient<#(#applied),*>), value, number, methods: RefCell::default() }
+        Heads {
+            primal,
+            active,
+            gradient: quote!(Gradient<#(#applied),*>),
+            value,
+            number,
+            methods: RefCell::default(),
+        }
     }
 
     /// `Gradient`: an alias of the owned type of the only differentiated argument, or a struct.
@@ -115,7 +122,8 @@ impl<'a> Heads<'a> {
         let names = signature.args.iter().map(|a| &a.ident).skip(usize::from(own.is_some()));
         let first = |parameter: &TokenStream| parameter.clone().into_iter().take(1).collect::<TokenStream>();
         let passed = own.iter().chain(names).map(|name| quote!(#name)).chain(extra.iter().map(first));
-        let params = self.parameters().into_iter().skip(usize::from(own.is_some())).chain(extra.iter().cloned());
+        let params =
+            self.parameters().into_iter().skip(usize::from(own.is_some())).chain(extra.iter().cloned());
         let receiver = own.is_some().then(|| method.receiver.clone());
         let params = receiver.into_iter().chain(params);
         let name = format_ident!("{}_{function}", method.name.to_string().trim_start_matches("r#"));
@@ -123,7 +131,8 @@ impl<'a> Heads<'a> {
         let generics = (!generics.is_empty()).then(|| quote!(<#generics>));
         let turbofish = (!args.is_empty()).then(|| quote!(::<#(#args),*>));
         let ident = &signature.ident;
-        let docs = docs.replace(&format!("[`{ident}`](fn@super::{ident})"), &format!("[`{0}`](Self::{0})", method.name));
+        let docs = docs
+            .replace(&format!("[`{ident}`](fn@super::{ident})"), &format!("[`{0}`](Self::{0})", method.name));
         let docs = documentation(&docs);
         let tokens = quote!(#docs #vis fn #name #generics(#(#params),*) #result { #function #turbofish(#(#passed),*) });
         self.methods.borrow_mut().insert(function.to_string(), tokens);
@@ -148,6 +157,22 @@ impl<'a> Heads<'a> {
 
     pub fn ident(&self) -> &Ident {
         &self.primal.signature.ident
+    }
+
+    pub fn value_alone(&self) -> TokenStream {
+        let docs = format!(
+            "The value of [`{0}`](fn@super::{0}) by generated code: simplified, and in vectors.{1}",
+            self.ident(),
+            self.changes()
+        );
+        self.function(&docs, "value", &[], self.value.clone())
+    }
+
+    pub fn value_into(&self) -> TokenStream {
+        let docs = "As [`value`], with memory of the caller: nothing but a value on the heap is allocated once `workspace` has\n\
+            seen these shapes.\n\n*Panics* where shapes do not fit.";
+        let workspace = self.primal.signature.local("workspace");
+        self.function(docs, "value_into", &[quote!(#workspace: &mut Workspace)], self.value.clone())
     }
 
     pub fn gradient(&self) -> TokenStream {

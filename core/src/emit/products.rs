@@ -1,6 +1,6 @@
-//! The functions that multiply with vectors: `vjp`, `jvp` and `hvp`.
+//! The functions that multiply with vectors, `vjp`, `jvp` and `hvp`, and the value alone.
 //!
-//! Invariant: results lie in memory of their own, so these functions take no workspace.
+//! Invariant: results lie in memory of their own.
 
 use super::entry::usize_literal;
 use super::face::{make_gradient, memory_name, names, scalar_gradients, scalar_results};
@@ -40,6 +40,26 @@ pub fn group(parts: &[TokenStream]) -> TokenStream {
     match parts {
         [one] => one.clone(),
         _ => quote!((#(#parts),*)),
+    }
+}
+
+/// The primal's value by the generated code.
+pub fn value(primal: &Primal, heads: &Heads, generated: &Generated, program: &Program) -> TokenStream {
+    let (call, host, names) = (&generated.call, &primal.host, names(primal));
+    let (memory, values) = (value_memory(primal, program), values(primal, program));
+    let (head, into) = (heads.value_alone(), heads.value_into());
+    let args = &primal.signature.generic_args;
+    let turbofish = (!args.is_empty()).then(|| quote!(::<#(#args),*>));
+    quote! {
+        #head {
+            value_into #turbofish(#(#names,)* &mut Workspace::default())
+        }
+        #into {
+            #memory
+            #(#host)*
+            let results = { #call };
+            #values
+        }
     }
 }
 

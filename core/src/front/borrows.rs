@@ -26,6 +26,11 @@ pub fn changes(ty: &Type) -> bool {
     }
 }
 
+/// `a.view_mut()`
+pub fn view_mut(m: &ExprMethodCall) -> bool {
+    m.method == "view_mut" && m.args.is_empty()
+}
+
 /// The type in which derivative functions take an argument: they write to none.
 pub fn shared(ty: &Type) -> TokenStream {
     match ty {
@@ -104,6 +109,15 @@ impl VisitMut for Explicit<'_> {
     }
 }
 
+/// `Pair(x, y)`
+fn constructs(c: &syn::ExprCall) -> bool {
+    let last = match &*c.func {
+        Expr::Path(p) => p.path.segments.last().map(|s| s.ident.to_string()),
+        _ => None,
+    };
+    last.is_some_and(|name| name.starts_with(char::is_uppercase))
+}
+
 /// Finds mentions of the names that move them elsewhere.
 struct Moves<'a> {
     names: &'a BTreeSet<String>,
@@ -134,7 +148,8 @@ impl<'ast> Visit<'ast> for Moves<'_> {
                 self.harmless(&b.left);
                 self.harmless(&b.right);
             }
-            Expr::Call(c) => {
+            // what a constructor is given is kept
+            Expr::Call(c) if !constructs(c) => {
                 self.visit_expr(&c.func);
                 c.args.iter().for_each(|e| self.harmless(e));
             }

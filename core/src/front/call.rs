@@ -72,7 +72,7 @@ impl Lower {
             args.push(match a {
                 // its new value comes back from the callee
                 Expr::Reference(r) if r.mutability.is_some() && defined => self.expr(&r.expr),
-                Expr::MethodCall(m) if defined && view_mut(m) => self.expr(&m.receiver),
+                Expr::MethodCall(m) if defined && super::borrows::view_mut(m) => self.expr(&m.receiver),
                 a => self.expr(a),
             });
         }
@@ -485,11 +485,6 @@ impl Lower {
             (value, _) => value,
         }
     }
-}
-
-/// `a.view_mut()`
-pub fn view_mut(m: &syn::ExprMethodCall) -> bool {
-    m.method == "view_mut" && m.args.is_empty()
 }
 
 /// What tells one function from another of the same name: its tokens from `fn` on, without attributes.

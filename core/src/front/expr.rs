@@ -213,7 +213,11 @@ impl Lower {
         let last = segments.last().cloned().unwrap_or_default();
         let constant = last.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
         match constant {
-            true => self.unsupported(p, "a constant of a type whose sizes the call does not say", "write them: `f::<3>(x)`"),
+            true => self.unsupported(
+                p,
+                "a constant of a type whose sizes the call does not say",
+                "write them: `f::<3>(x)`",
+            ),
             false => Value::Function(p.to_token_stream()),
         }
     }

@@ -288,15 +288,13 @@ impl Lower {
             }
             let (stripped, by_ref) = strip(&t.ty);
             let form = self.form(stripped);
-            let changed = borrows::changes(&t.ty);
-            if changed && !matches!(self.known(&t.ty), Known::Numbers(_, d) if d.is_float()) {
+            let numbers = matches!(self.known(&t.ty), Known::Numbers(_, d) if d.is_float());
+            let changed = borrows::changes(&t.ty) && numbers;
+            if borrows::changes(&t.ty) && !numbers {
                 let help =
                     "take `&` and return the new value; `&mut` is for numbers, arrays and slices of them";
-                self.errors.push(
-                    Kind::Function,
-                    &t.ty,
-                    &["a function that changes an argument of this type", help],
-                );
+                let what = "a function that changes an argument of this type";
+                self.errors.push(Kind::Function, &t.ty, &[what, help]);
             }
             let ty = moved(borrows::shared(&t.ty));
             args.push(Arg { ident, ty, form, by_ref, differentiated, changed });
@@ -353,7 +351,7 @@ impl Lower {
             }
         }
         let more = &asked.more;
-        if !scalar && (more.hvp || more.hessian || !(more.jvp || more.vjp || more.jacobian)) {
+        if !scalar && (more.hvp || more.hessian || !(more.value || more.jvp || more.vjp || more.jacobian)) {
             self.errors.push(Kind::NonScalar, ty, &[name, "more than one number"]);
         }
         let values = match value {
@@ -373,7 +371,7 @@ impl Lower {
     /// A function without a result has no gradient.
     fn nothing(&mut self, item: &ItemFn, asked: &Asked) -> Vec<Output> {
         let (more, name) = (&asked.more, &item.sig.ident);
-        if more.hvp || more.hessian || !(more.jvp || more.vjp || more.jacobian) {
+        if more.hvp || more.hessian || !(more.value || more.jvp || more.vjp || more.jacobian) {
             self.errors.push(Kind::NonScalar, name, &[&name.to_string(), "no number"]);
         }
         vec![]

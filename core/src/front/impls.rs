@@ -73,17 +73,37 @@ pub fn block(attr: &TokenStream, item: &TokenStream) -> Block {
         }
     }
     super::item::parenthesised(&mut cleaned);
-    let mut refuse = |at: &dyn ToTokens, what: &str, help: &str| errors.push(Kind::Function, at, &[what, help]);
+    let mut refuse =
+        |at: &dyn ToTokens, what: &str, help: &str| errors.push(Kind::Function, at, &[what, help]);
     if !attr.is_empty() {
-        refuse(attr, "a whole `impl` block with options", "give them to the methods: `#[differentiable(jvp)] fn …`");
+        refuse(
+            attr,
+            "a whole `impl` block with options",
+            "give them to the methods: `#[differentiable(jvp)] fn …`",
+        );
     }
     if let Some((_, path, _)) = &parsed.trait_ {
-        refuse(path, "the `impl` of a trait", "call a method of the type's own `impl` block from that of the trait");
+        refuse(
+            path,
+            "the `impl` of a trait",
+            "call a method of the type's own `impl` block from that of the trait",
+        );
     }
     for param in parsed.generics.type_params() {
-        refuse(param, "an `impl` block that is generic over types", "write it for f32 or for f64; generics over const sizes are fine");
+        refuse(
+            param,
+            "an `impl` block that is generic over types",
+            "write it for f32 or for f64; generics over const sizes are fine",
+        );
     }
-    let methods: Vec<&ImplItemFn> = parsed.items.iter().filter_map(|i| if let ImplItem::Fn(m) = i { Some(m) } else { None }).collect();
+    let methods: Vec<&ImplItemFn> =
+        parsed.items.iter().filter_map(|i| if let ImplItem::Fn(m) = i { Some(m) } else { None }).collect();
+    for receiver in methods.iter().filter(|m| options(&m.attrs).is_some()).filter_map(|m| m.sig.receiver()) {
+        if receiver.reference.is_some() && receiver.mutability.is_some() {
+            let help = "return the new value, or take the arrays that change as `&mut` arguments";
+            refuse(receiver, "a method with `&mut self`", help);
+        }
+    }
     if !methods.iter().any(|m| options(&m.attrs).is_some()) {
         let help = "put `#[differentiable]` on the methods that need derivatives, too";
         refuse(&parsed.impl_token, "an `impl` block without a marked method", help);
@@ -104,16 +124,25 @@ pub fn block(attr: &TokenStream, item: &TokenStream) -> Block {
 
 /// The marked methods and those that they call.
 fn functions(block: &ItemImpl, ty: &Path, methods: &[&ImplItemFn]) -> Vec<Function> {
-    let names: BTreeMap<String, &ImplItemFn> = methods.iter().map(|m| (m.sig.ident.to_string(), *m)).collect();
-    let mut wanted: Vec<&ImplItemFn> = methods.iter().filter(|m| options(&m.attrs).is_some()).copied().collect();
+    let names: BTreeMap<String, &ImplItemFn> =
+        methods.iter().map(|m| (m.sig.ident.to_string(), *m)).collect();
+    let mut wanted: Vec<&ImplItemFn> =
+        methods.iter().filter(|m| options(&m.attrs).is_some()).copied().collect();
     let mut seen: BTreeSet<String> = wanted.iter().map(|m| m.sig.ident.to_string()).collect();
     let mut out = Vec::new();
     let mut k = 0;
     while let Some(method) = wanted.get(k).copied() {
         let receiver = takes(method).unwrap_or(Receiver::Value);
-        let mut calls = Calls { ty, receiver, generics: const_arguments(block), names: &names, called: vec![] };
+        let mut calls =
+            Calls { ty, receiver, generics: const_arguments(block), names: &names, called: vec![] };
         out.push(function(block, ty, method, &mut calls));
-        wanted.extend(calls.called.iter().filter(|name| seen.insert(name.to_string())).filter_map(|name| names.get(name)));
+        wanted.extend(
+            calls
+                .called
+                .iter()
+                .filter(|name| seen.insert(name.to_string()))
+                .filter_map(|name| names.get(name)),
+        );
         k += 1;
     }
     out
@@ -129,7 +158,8 @@ fn function(block: &ItemImpl, ty: &Path, method: &ImplItemFn, calls: &mut Calls)
     let attr = options(&m.attrs);
     m.attrs.retain(|a| !is_own(a) && !a.path().is_ident("doc"));
     calls.visit_block_mut(&mut m.block);
-    let name = function_name(&ty.segments.last().map_or(m.sig.ident.clone(), |s| s.ident.clone()), &m.sig.ident);
+    let name =
+        function_name(&ty.segments.last().map_or(m.sig.ident.clone(), |s| s.ident.clone()), &m.sig.ident);
     let mut taken = BTreeSet::new();
     super::host::visit(&m.to_token_stream(), &mut |i| {
         taken.insert(i.to_string());
@@ -209,7 +239,10 @@ fn expression_path(ty: &Path) -> Path {
 }
 
 /// The parameters of a block before those of its method, lifetimes first.
-fn merged(block: &syn::Generics, own: &syn::Generics) -> syn::punctuated::Punctuated<GenericParam, syn::Token![,]> {
+fn merged(
+    block: &syn::Generics,
+    own: &syn::Generics,
+) -> syn::punctuated::Punctuated<GenericParam, syn::Token![,]> {
     let all = || block.params.iter().chain(&own.params).cloned();
     let lifetime = |p: &GenericParam| matches!(p, GenericParam::Lifetime(_));
     all().filter(lifetime).chain(all().filter(|p| !lifetime(p))).collect()
@@ -288,7 +321,8 @@ impl Calls<'_> {
         let known = self.names.get(&method.to_string())?;
         self.called.push(method.to_string());
         let name = function_name(&self.ty.segments.last()?.ident, method);
-        let own = known.sig.generics.params.iter().filter(|p| !matches!(p, GenericParam::Lifetime(_))).count();
+        let own =
+            known.sig.generics.params.iter().filter(|p| !matches!(p, GenericParam::Lifetime(_))).count();
         let given: Vec<TokenStream> = match said {
             Some(said) => said.args.iter().map(|a| a.to_token_stream()).collect(),
             None => vec![quote!(_); own],
@@ -306,7 +340,9 @@ impl VisitMut for Calls<'_> {
         if let Expr::MethodCall(m) = e {
             let own = matches!(&*m.receiver, Expr::Path(p) if p.path.is_ident("self"));
             let taken = self.names.get(&m.method.to_string()).filter(|_| own).and_then(|m| takes(m));
-            if let Some((taken, path)) = taken.and_then(|taken| Some((taken, self.path(&m.method, m.turbofish.as_ref())?))) {
+            if let Some((taken, path)) =
+                taken.and_then(|taken| Some((taken, self.path(&m.method, m.turbofish.as_ref())?)))
+            {
                 let first = passed((*m.receiver).clone(), self.receiver == Receiver::Reference, taken);
                 let args = m.args.iter();
                 *e = syn::parse_quote!(#path(#first, #(#args),*));

@@ -79,7 +79,7 @@ impl Lower {
             let place = match c.and_then(|c| c.args.get(k)) {
                 Some(Expr::Reference(r)) if r.mutability.is_some() => Some((*r.expr).clone()),
                 Some(e @ Expr::Path(_)) => Some(e.clone()),
-                Some(Expr::MethodCall(m)) if super::call::view_mut(m) => Some((*m.receiver).clone()),
+                Some(Expr::MethodCall(m)) if super::borrows::view_mut(m) => Some((*m.receiver).clone()),
                 _ => None,
             };
             match (arg_ident(&param.pat), place) {

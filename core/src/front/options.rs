@@ -40,6 +40,7 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
     for meta in &list {
         let name = crate::diag::source(meta.path());
         match (name.as_str(), meta) {
+            ("value", Meta::Path(_)) => asked.more.value = true,
             ("jvp", Meta::Path(_)) => asked.more.jvp = true,
             ("vjp", Meta::Path(_)) => asked.more.vjp = true,
             ("hvp", Meta::Path(_)) => asked.more.hvp = true,

@@ -12,7 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
-use syn::{AngleBracketedGenericArguments, Expr, ExprCall, ExprPath, FnArg, GenericArgument, Ident, ItemFn, Path, PathArguments, Type};
+use syn::{
+    AngleBracketedGenericArguments, Expr, ExprCall, ExprPath, FnArg, GenericArgument, Ident, ItemFn, Path,
+    PathArguments, Type,
+};
 
 /// The name of the function that a method is: `Mlp::loss` is `mlp_loss`.
 pub fn function_name(ty: &Ident, method: &Ident) -> Ident {
@@ -55,7 +58,9 @@ pub fn as_functions(item: &mut ItemFn, known: &dyn Fn(&Path) -> Option<Receiver>
         FnArg::Receiver(_) => None,
     });
     let structs = typed.filter_map(|(name, (ty, behind))| match ty {
-        Type::Path(p) if p.qself.is_none() && !bound.0.contains(&name) => Some((name, (p.path.clone(), behind))),
+        Type::Path(p) if p.qself.is_none() && !bound.0.contains(&name) => {
+            Some((name, (p.path.clone(), behind)))
+        }
         _ => None,
     });
     let receivers = structs.collect();
@@ -93,7 +98,13 @@ impl Functions<'_> {
         let a_type = name.chars().next().is_some_and(char::is_uppercase);
         let a_function = method.to_string().chars().next().is_some_and(|c| !c.is_uppercase());
         let kept = super::methods::keeps(&method.to_string());
-        if !a_type || !a_function || kept || name == "Self" || self.generic.contains(&name) || super::requests::standard(&name) {
+        if !a_type
+            || !a_function
+            || kept
+            || name == "Self"
+            || self.generic.contains(&name)
+            || super::requests::standard(&name)
+        {
             return None;
         }
         let mut path = ty.clone();
@@ -116,7 +127,9 @@ impl Functions<'_> {
 
     fn call(&self, m: &syn::ExprMethodCall) -> Option<ExprCall> {
         let mut receiver = &*m.receiver;
-        while let Expr::Paren(syn::ExprParen { expr, .. }) | Expr::Group(syn::ExprGroup { expr, .. }) = receiver {
+        while let Expr::Paren(syn::ExprParen { expr, .. }) | Expr::Group(syn::ExprGroup { expr, .. }) =
+            receiver
+        {
             receiver = expr;
         }
         let Expr::Path(p) = receiver else { return None };

@@ -430,6 +430,11 @@ impl Lower {
                 Value::Tensor(Tensor { node, ..t.clone() })
             }
             Value::Tuple(list) => Value::Tuple(list.iter().map(|v| self.shifted(v, map)).collect()),
+            Value::Struct(fields) => {
+                let fields = fields.iter().map(|f| (f.0.clone(), self.shifted(&f.1, map)));
+                Value::Struct(Rc::new(fields.collect()))
+            }
+            Value::Place(base, at) => Value::Place(base.clone(), Rc::new(self.shifted(at, map))),
             other => other.clone(),
         }
     }

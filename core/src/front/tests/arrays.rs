@@ -20,6 +20,20 @@ fn overwritten_and_read_after() {
 }
 
 #[test]
+fn iterators_that_are_moved() {
+    holds("fn f(x: &[f64; 4]) -> f64 { let mut y = *x; for (i, v) in y.iter_mut().rev().enumerate() { *v *= x[i]; } y[0] * y[1] + y[3] * x[2] }");
+    holds("fn f(x: &[f64; 4]) -> f64 { let mut y = *x; for v in y.iter_mut().skip(1) { *v *= x[0]; } y[0] * y[1] + y[3] * x[2] }");
+}
+
+#[test]
+fn arguments_that_are_changed() {
+    let holds = |source: &str| gradient_holds("vjp", source, &definitions(&[]), &[], AROUND);
+    holds("fn f(x: &[f64], y: &mut [f64]) { for (y, x) in y.iter_mut().rev().zip(x) { *y *= x; } }");
+    holds("fn f(x: f64, y: &mut [[f64; 2]; 3]) { for row in y { row[1] = row[0] * x; if x > 0.5 { return; } } }");
+    holds("fn f(x: f64, y: &mut [f64; 3]) -> f64 { y.swap(0, 1); y[2] = x * y[0]; y.iter().sum::<f64>() * y[2] }");
+}
+
+#[test]
 fn elements_behind_mutable_references() {
     holds("fn f(x: &[f64; 4]) -> f64 { let mut y = x.to_vec(); for v in y.iter_mut() { *v *= x[1]; } y[0] += x[1]; y[0] * y[1] + y[2] * x[2] }");
     holds("fn f(x: &[f64; 4]) -> f64 { let mut y = x.to_vec(); for y in y.iter_mut() { *y *= x[1]; } y[0] * y[1] + y[2] * x[2] }");

@@ -22,7 +22,7 @@ fn functions() {
     check_error("", "fn f(x: impl Fn(f64), y: f64) -> f64 { y }", "impl Trait");
     check_error("", "fn f(x: f64) { }", "without a result");
     check_error("", "fn f(x: ArrayViewD<f64>) -> f64 { x.sum() }", "number of dimensions");
-    check_error("", "fn f(&self, x: f64) -> f64 { x }", "method with `self`");
+    check_error("", "fn f(&self, x: f64) -> f64 { x }", "a method by itself");
 }
 
 #[test]
