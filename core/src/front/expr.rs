@@ -88,8 +88,8 @@ impl Lower {
                 _ => self.choice(m),
             },
             Expr::ForLoop(f) => self.for_loop(f),
-            Expr::While(w) if w.label.is_none() => self.while_loop(Some(&w.cond), &w.body, e),
-            Expr::Loop(l) if l.label.is_none() => self.while_loop(None, &l.body, e),
+            Expr::While(w) => self.while_loop(Some(&w.cond), &w.body, w.label.as_ref(), e),
+            Expr::Loop(l) => self.while_loop(None, &l.body, l.label.as_ref(), e),
             Expr::Return(r) => {
                 let value = r.expr.as_ref().map_or(Value::Unit, |e| self.expr(e));
                 self.leave(Way::Return, value, r)

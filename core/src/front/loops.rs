@@ -82,7 +82,7 @@ impl Lower {
         };
         match (iter.dims.as_slice(), iter.axes.as_slice()) {
             ([_], [Some(axis)]) => {
-                self.iterate(*axis, &Turns::Items(&e.pat, &iter), &e.body, label_of(e), e);
+                self.iterate(*axis, &Turns::Items(&e.pat, &iter), &e.body, label_of(e.label.as_ref()), e);
             }
             ([_], [None]) => self.once(&e.pat, iter.item.clone(), e),
             _ => {
@@ -104,7 +104,7 @@ impl Lower {
 
     /// A single iteration.
     fn once(&mut self, pat: &Pat, item: Value, at: &ExprForLoop) {
-        let (body, label) = (&at.body, label_of(at));
+        let (body, label) = (&at.body, label_of(at.label.as_ref()));
         let mark = self.env.bindings.len();
         let base = self.env.guards.len();
         self.frames.push(Frame { is_loop: true, label, base, exits: vec![] });
@@ -153,15 +153,15 @@ impl Lower {
     }
 
     /// `while` and `loop`: an axis whose size is known once the loop has run.
-    pub fn while_loop(&mut self, cond: Option<&Expr>, body: &Block, at: &Expr) -> Value {
-        let what = if cond.is_some() { "`while`" } else { "`loop`" };
+    pub fn while_loop(
+        &mut self,
+        cond: Option<&Expr>,
+        body: &Block,
+        label: Option<&syn::Label>,
+        at: &Expr,
+    ) -> Value {
         if let Some(Expr::Let(l)) = cond {
             return self.unsupported(l, "`while let`", "write a condition");
-        }
-        if !self.outer.is_empty() {
-            self.poison_assigned(body);
-            let help = "write a `for` loop with a bound, and leave it with `break`";
-            return self.unsupported(at, &format!("{what} inside of another loop"), help);
         }
         let mut roots = Roots::default();
         roots.visit_block(body);
@@ -169,11 +169,12 @@ impl Lower {
             return self.unsupported(at, "a loop that never ends", "leave it with `break` or `return`");
         }
         let size = Size::sym(self.symbol("turns of the loop", false));
+        let around = self.outer.clone();
         if let Some(info) = size.as_sym().and_then(|s| self.graph.sizes.syms.get_mut(s.0 as usize)) {
-            info.counted = true;
+            info.counted = Some(around);
         }
         let axis = self.graph.axis_of(&size, 0);
-        let broken = self.iterate(axis, &Turns::While(cond), body, None, at);
+        let broken = self.iterate(axis, &Turns::While(cond), body, label_of(label), at);
         // nothing follows a loop that is left by `return` alone
         self.dead |= cond.is_none() && !broken;
         Value::Unit
@@ -234,7 +235,11 @@ impl Lower {
                 entered
             }
             Turns::While(cond) => {
-                let mut go = running.map(|r| r.1);
+                // only where the loop stands on a side that is taken
+                let mut go = self.guard_from(0);
+                if let Some((_, running)) = running {
+                    go = Some(go.map_or(running, |go| self.graph.apply(Op::And, &[go, running])));
+                }
                 if let Some(cond) = cond {
                     let value = self.expr(cond);
                     let cond = self.condition(value, cond);
@@ -300,8 +305,8 @@ impl Lower {
             variables.push(Variable { carry: running, init: yes, next: running });
         }
         let values = match turns {
-            Turns::Items(..) => self.closed(scan, axis, &variables),
-            Turns::While(_) => variables.iter().map(|v| self.graph.close(v.carry, v.next)).collect(),
+            Turns::Items(..) => self.closed(axis, &variables),
+            Turns::While(_) => self.closed_turns(scan, axis, &variables),
         };
         self.outer.pop();
         let mut values = values.into_iter();
@@ -450,6 +455,6 @@ fn behind(value: &Value, roots: &mut Roots) {
     }
 }
 
-fn label_of(e: &ExprForLoop) -> Option<String> {
-    e.label.as_ref().map(|l| l.name.ident.to_string())
+fn label_of(label: Option<&syn::Label>) -> Option<String> {
+    label.map(|l| l.name.ident.to_string())
 }

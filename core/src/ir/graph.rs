@@ -372,10 +372,21 @@ impl Graph {
         id
     }
 
+    /// The axes around the loop whose turns an axis counts, the outermost first: its positions mean nothing without them.
+    pub fn within(&self, axis: AxisId) -> &[AxisId] {
+        self.axis_size(axis).as_sym().and_then(|s| self.sizes.around(s)).map_or(&[], Vec::as_slice)
+    }
+
+    /// A node's value depends on how often a loop inside of others has turned.
+    pub fn is_ragged(&self, id: NodeId) -> bool {
+        self.axes(id).iter().any(|a| !self.within(*a).is_empty())
+    }
+
     fn free_axes(&self, node: &Node) -> Vec<AxisId> {
         let mut axes = Vec::new();
         let index_axes = |index: &[Index], axes: &mut Vec<AxisId>| {
             for i in index {
+                axes.extend(self.sizes.within(&i.offset));
                 axes.extend(i.terms.iter().map(|t| t.0));
                 if let Some(g) = i.gather {
                     axes.extend(self.axes(g));
@@ -383,7 +394,8 @@ impl Graph {
             }
         };
         match node {
-            Node::Const(_) | Node::Size(_) => {}
+            Node::Const(_) => {}
+            Node::Size(size) => axes.extend(self.sizes.within(size)),
             Node::Position(axis) => axes.push(*axis),
             Node::Load { array, index, .. } => {
                 index_axes(index, &mut axes);
@@ -405,6 +417,8 @@ impl Graph {
             }
             Node::Carry { axes: own, .. } | Node::Final { axes: own, .. } => axes.extend(own),
         }
+        let around: Vec<AxisId> = axes.iter().flat_map(|a| self.within(*a)).copied().collect();
+        axes.extend(around);
         axes.sort();
         axes.dedup();
         axes

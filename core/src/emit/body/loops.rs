@@ -65,6 +65,10 @@ impl<'a> Body<'a> {
         } else {
             let hint = ["i", "j", "k", "l", "m", "n"].get(depth).copied().unwrap_or("i");
             let var = self.names.fresh(hint);
+            let counts = self.counts_turns(axis, &inside);
+            if counts {
+                self.start_rows(axis);
+            }
             let bounds = if variables.is_empty() { self.bounds(axis, &inside, depth) } else { None };
             let mut frame = Frame::new(Some(axis), Some(var.clone()), Lanes::One);
             frame.truth = bounds.as_ref().map(|b| b.truth);
@@ -74,10 +78,13 @@ impl<'a> Body<'a> {
             self.frames.push(frame);
             self.steps(body);
             let out = self.frames.pop().map(|f| f.out).unwrap_or_default();
-            let n = self.size(&self.plan.graph.axis_size(axis).clone());
             let (start, end) = bounds.map_or((None, None), |b| (b.start, b.end));
-            let (start, end) = (start.unwrap_or(quote!(0)), end.unwrap_or(n));
-            match (self.counts_turns(axis, &inside), reversed) {
+            let start = start.unwrap_or(quote!(0));
+            let end = match end {
+                None if !counts => self.size(&self.plan.graph.axis_size(axis).clone()),
+                end => end.unwrap_or_default(),
+            };
+            match (counts, reversed) {
                 (true, _) => self.counted_loop(axis, &var, out),
                 (false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),
                 (false, false) => self.push(quote!(for #var in #start..#end { #out })),

@@ -14,6 +14,7 @@ mod neighbours;
 mod reductions;
 mod scans;
 mod statements;
+mod turns;
 
 use super::names::{product, Names};
 use super::place::{Linear, Slice};
@@ -74,6 +75,10 @@ struct Frame {
     truth: Option<NodeId>,
     /// What is kept for the next positions of a loop.
     kept: BTreeMap<usize, neighbours::Kept>,
+    /// Counted axes whose number of turns is known here.
+    counted: BTreeSet<AxisId>,
+    /// Where the rows of counted axes start here.
+    starts: BTreeMap<AxisId, Ident>,
 }
 
 impl Frame {
@@ -93,6 +98,8 @@ impl Frame {
             sums: BTreeMap::new(),
             truth: None,
             kept: BTreeMap::new(),
+            counted: BTreeSet::new(),
+            starts: BTreeMap::new(),
         }
     }
 }
@@ -117,6 +124,7 @@ pub struct Body<'a> {
     states: BTreeMap<NodeId, Ident>,
     /// The statements in loops whose points are lanes.
     in_lanes: BTreeSet<usize>,
+    turns: turns::Turns,
 }
 
 impl<'a> Body<'a> {
@@ -142,11 +150,13 @@ impl<'a> Body<'a> {
             uses,
             states: BTreeMap::new(),
             in_lanes: plan.in_lanes(),
+            turns: turns::Turns::default(),
         }
     }
 
     /// The statements of the whole plan.
     pub fn emit(&mut self) -> TokenStream {
+        self.count_rows();
         self.steps(&self.plan.steps);
         self.frames.pop().map(|f| f.out).unwrap_or_default()
     }
@@ -177,7 +187,13 @@ impl<'a> Body<'a> {
     }
 
     pub fn size(&mut self, size: &Size) -> TokenStream {
+        self.name_turns(size);
         self.names.size(&self.plan.graph, size, self.generics)
+    }
+
+    fn signed_size(&mut self, size: &Size) -> TokenStream {
+        self.name_turns(size);
+        self.names.signed_size(&self.plan.graph, size, self.generics)
     }
 
     // ---- types ----
@@ -207,6 +223,7 @@ impl<'a> Body<'a> {
                 let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));
                 self.names.fresh(&name)
             }
+            Slice::Turns(_) => self.names.fresh("kept"),
         };
         self.slices.insert(slice, (name.clone(), mutable));
         name

@@ -52,6 +52,10 @@ enum Line {
     For(usize, usize, Vec<Line>),
     /// `for i in from(outer)..4`
     Triangle(usize, Vec<Line>),
+    /// `while` a condition holds, so many times at most: `i` counts
+    While(Cond, usize, Vec<Line>),
+    /// The same as a `loop` that is left.
+    Loop(Cond, usize, Vec<Line>),
     /// `for v in a.iter_mut()`, or over `x` where it only reads
     Each(bool, Vec<Line>),
     Leave(Cond, bool),
@@ -125,7 +129,7 @@ fn lines(r: &mut Random, w: Around, depth: usize) -> Vec<Line> {
 
 fn line(r: &mut Random, w: Around, depth: usize) -> Line {
     let op = ["=", "+=", "-=", "*="][r.below(4)];
-    match r.below(if depth == 0 { 9 } else { 17 }) {
+    match r.below(if depth == 0 { 9 } else { 20 }) {
         0 | 1 => Line::S(op, num(r, w, 2)),
         2 => Line::T(op, num(r, w, 2)),
         3 if w.mutable => Line::Item(op, num(r, w, 2)),
@@ -151,6 +155,11 @@ fn line(r: &mut Random, w: Around, depth: usize) -> Line {
             let mutable = r.below(2) == 0;
             let inner = Around { item: true, mutable, inside: true, ..w };
             Line::Each(mutable, lines(r, inner, depth - 1))
+        }
+        16 | 17 | 18 => {
+            let inner = Around { loops: w.loops + 1, inside: true, ..w };
+            let make = if r.below(3) == 0 { Line::Loop } else { Line::While };
+            make(cond(r, w), 1 + r.below(4), lines(r, inner, depth - 1))
         }
         _ => Line::S("+=", num(r, w, 2)),
     }
@@ -213,6 +222,17 @@ fn text_of(list: &[Line], loops: usize, out: &mut String) {
             }
             Line::For(a, b, body) => format!("for i{loops} in {a}..{b} {{ {} }}", block(body, loops + 1)),
             Line::Triangle(d, body) => format!("for i{loops} in i{d}..4 {{ {} }}", block(body, loops + 1)),
+            Line::While(c, most, body) => format!(
+                "let mut n{loops} = 0; while n{loops} < {most} && {} {{ let i{loops} = n{loops} % 4; n{loops} += 1; {} }}",
+                cond_text(c),
+                block(body, loops + 1)
+            ),
+            Line::Loop(c, most, body) => format!(
+                "let mut n{loops} = 0; loop {{ if n{loops} >= {most} {{ break; }} if {} {{ break; }} \
+                 let i{loops} = n{loops} % 4; n{loops} += 1; {} }}",
+                cond_text(c),
+                block(body, loops + 1)
+            ),
             Line::Each(true, body) => format!("for v in a.iter_mut() {{ {} }}", block(body, loops)),
             Line::Each(false, body) => format!("for v in x {{ {} }}", block(body, loops)),
             Line::Leave(c, true) => format!("if {} {{ break; }}", cond_text(c)),
@@ -349,6 +369,24 @@ impl State {
                         }
                     }
                 }
+                Line::While(c, most, body) => {
+                    let mut n = 0;
+                    while n < *most && self.cond(c) {
+                        n += 1;
+                        if !self.body(body, Some((n - 1) % 4)) {
+                            break;
+                        }
+                    }
+                }
+                Line::Loop(c, most, body) => {
+                    let mut n = 0;
+                    while n < *most && !self.cond(c) {
+                        n += 1;
+                        if !self.body(body, Some((n - 1) % 4)) {
+                            break;
+                        }
+                    }
+                }
                 Line::Each(mutable, body) => {
                     for k in 0..4 {
                         self.item = (self.x[k], mutable.then_some(k));
@@ -462,6 +500,8 @@ fn smaller(program: &[Line]) -> Vec<Vec<Line>> {
             }
             Line::For(x, y, body) => inner(&|l| Line::For(*x, *y, l), body),
             Line::Triangle(d, body) => inner(&|l| Line::Triangle(*d, l), body),
+            Line::While(c, n, body) => inner(&|l| Line::While(c.clone(), *n, l), body),
+            Line::Loop(c, n, body) => inner(&|l| Line::Loop(c.clone(), *n, l), body),
             Line::Each(m, body) => inner(&|l| Line::Each(*m, l), body),
             _ => {}
         }
