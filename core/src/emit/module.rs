@@ -175,7 +175,7 @@ pub fn generate(
                     }
                 }
             }
-            Slice::Turns(_) => {
+            Slice::Turns(_) | Slice::Ends(_) => {
                 let field = format_ident!("{name}_{ident}");
                 fields.push(quote!(pub #ident: &'k mut ::std::vec::Vec<usize>));
                 open.extend(quote!(#ident,));

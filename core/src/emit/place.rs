@@ -13,6 +13,8 @@ pub enum Slice {
     Target(usize),
     /// Where the rows of a counted axis start and how many there are, for each position of the loops around.
     Turns(AxisId),
+    /// Where the loop of a flag ended, for each position of the loops around.
+    Ends(NodeId),
 }
 
 /// `offset + Σ coefficient·axis + Σ stride·(gathered index) + Σ stride·(start of an axis's rows)`

@@ -75,7 +75,7 @@ impl Plan {
     }
 
     /// The access reads the element that the loop over `axis` is at.
-    fn pointwise(&self, access: &Access, axis: AxisId) -> bool {
+    pub(super) fn pointwise(&self, access: &Access, axis: AxisId) -> bool {
         if !self.graph.axes(access.node).contains(&axis) {
             return false;
         }

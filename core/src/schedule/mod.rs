@@ -6,6 +6,7 @@
 
 mod contract;
 mod cost;
+mod ends;
 mod fuse;
 mod inplace;
 mod lanes;
@@ -19,6 +20,7 @@ use crate::ir::{Array, AxisId, Graph, Node, NodeId, Part, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use contract::Gemm;
+pub use ends::{End, Ends, Loop};
 pub use neighbours::Neighbours;
 
 /// A node that the caller wants.
@@ -47,6 +49,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
     pub lanes: Option<AxisId>,
+    /// Loops that end before their last position.
+    pub ends: Ends,
     /// Whether each statement could stand in such a loop.
     fitting: Vec<bool>,
 }
@@ -132,7 +136,9 @@ pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
     let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
     let (graph, targets, gemms) = contract::find(graph, targets);
     let plan = arrange(graph, targets, gemms.clone(), None);
-    lanes::best(plan, &gemms)
+    let mut plan = lanes::best(plan, &gemms);
+    plan.ends = ends::find(&plan);
+    plan
 }
 
 /// The plan of a graph, with the points of an axis in the lanes of vectors where one is given.

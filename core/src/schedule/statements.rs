@@ -81,6 +81,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         grown: BTreeSet::new(),
         steps: vec![],
         lanes: points,
+        ends: Default::default(),
         fitting: vec![],
     };
     let nests = live.nests(&plan.graph);

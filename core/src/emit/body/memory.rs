@@ -134,7 +134,11 @@ impl<'a> Body<'a> {
         } else {
             let c = self.size(&c);
             match lanes {
-                Lanes::Part => quote!(#v::load_strided_part(&#name[#base + #var * #c..], #c, #n - #var)),
+                Lanes::Part => {
+                    let ends = self.plan.ends.flags.keys().any(|l| l.0 == axis);
+                    let left = if ends { self.frames[frame].rest.clone() } else { quote!(#n - #var) };
+                    quote!(#v::load_strided_part(&#name[#base + #var * #c..], #c, #left))
+                }
                 _ => quote!(#v::load_strided(&#name[#base + #var * #c..], #c)),
             }
         }
@@ -284,6 +288,9 @@ impl<'a> Body<'a> {
     /// The range of a one-dimensional array that the first part of a scatter assigns.
     pub(super) fn covered(&self, s: usize) -> Option<(Size, Size)> {
         let Work::Part(node, 0) = self.plan.statements.get(s)?.work else { return None };
+        if self.plan.ends.cleared.contains(&s) {
+            return None;
+        }
         let Node::Scatter { view: None, dims, .. } = self.plan.graph.node(node) else { return None };
         let part = self.plan.graph.part(node, 0)?;
         let ([_], [index]) = (&dims[..], &part.index[..]) else { return None };

@@ -125,6 +125,8 @@ pub struct Body<'a> {
     /// The statements in loops whose points are lanes.
     in_lanes: BTreeSet<usize>,
     turns: turns::Turns,
+    /// Where the loops of flags end: the variables that hold it.
+    ends: BTreeMap<NodeId, Ident>,
 }
 
 impl<'a> Body<'a> {
@@ -151,6 +153,7 @@ impl<'a> Body<'a> {
             states: BTreeMap::new(),
             in_lanes: plan.in_lanes(),
             turns: turns::Turns::default(),
+            ends: BTreeMap::new(),
         }
     }
 
@@ -224,6 +227,7 @@ impl<'a> Body<'a> {
                 self.names.fresh(&name)
             }
             Slice::Turns(_) => self.names.fresh("kept"),
+            Slice::Ends(_) => self.names.fresh("ends"),
         };
         self.slices.insert(slice, (name.clone(), mutable));
         name

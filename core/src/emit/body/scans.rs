@@ -73,6 +73,7 @@ impl<'a> Body<'a> {
         let name = self.node_name(carry, "v");
         self.push(quote!(let #name = #value;));
         self.top().memo.insert(carry, quote!(#name));
+        self.end_loop(carry, &name);
         if let Some((slice, at)) = place::of_stored(self.plan, carry) {
             self.write(slice, &at, quote!(#name), None, dtype);
         }

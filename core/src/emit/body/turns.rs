@@ -8,7 +8,7 @@ use super::super::place;
 use super::super::place::Slice;
 use super::{Body, Frame};
 use crate::ir::{AxisId, Index, Node, NodeId, ScanId, Size};
-use crate::schedule::{Place, Plan, Work};
+use crate::schedule::{End, Loop, Place, Plan, Step, Work};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,7 +75,8 @@ impl<'a> Body<'a> {
         let plan = self.plan;
         self.turns = Turns::of(plan);
         let stored = plan.storage.values().filter(|s| s.place != Place::Local).map(|s| &s.layout[..]);
-        let layouts = stored.chain(self.turns.kept.iter().map(|a| plan.graph.within(*a)));
+        let ends = plan.ends.kept.values().map(Vec::as_slice);
+        let layouts = stored.chain(self.turns.kept.iter().map(|a| plan.graph.within(*a))).chain(ends);
         let axes: BTreeSet<AxisId> =
             layouts.filter_map(|l| place::ragged(&plan.graph, l).map(|k| l[k])).collect();
         for axis in axes {
@@ -138,11 +139,71 @@ impl<'a> Body<'a> {
         }
     }
 
+    // ---- loops that end before their last position ----
+
+    /// Before a loop that ends early: the variable that says where, and zeros where the loop does not come.
+    pub(super) fn end_of(&mut self, axis: AxisId, body: &[Step], inside: &[usize]) -> Option<Ident> {
+        let key = self.plan.loop_of(axis, body)?;
+        let (flag, end) = *self.plan.ends.flags.get(&key)?;
+        for s in inside {
+            let map = matches!(self.plan.statements[*s].work, Work::Map(_));
+            if map && self.plan.ends.cleared.contains(s) {
+                self.fill(*s, 0.0);
+            }
+        }
+        match end {
+            End::Here => return self.ends.get(&flag).cloned(),
+            End::Kept => {
+                let (end, axes) = (self.names.fresh("end"), self.plan.ends.kept.get(&flag)?.clone());
+                let at = self.position_of(&axes);
+                let kept = self.name_of(Slice::Ends(flag), false);
+                self.push(quote!(let #end = #kept[#at];));
+                return Some(end);
+            }
+            End::Asked => {}
+        }
+        if self.plan.ends.flags.values().any(|(f, end)| *f == flag && *end != End::Asked) {
+            let (end, n) = (self.names.fresh("end"), self.extent(axis));
+            self.push(quote!(let mut #end = #n;));
+            self.ends.insert(flag, end);
+        }
+        None
+    }
+
+    /// Leaves the loop where its flag is false.
+    pub(super) fn end_loop(&mut self, flag: NodeId, value: &Ident) {
+        let plan = self.plan;
+        let asks = |(l, (f, end)): (&Loop, &(NodeId, End))| (*f == flag && *end == End::Asked).then_some(l.0);
+        let Some(axis) = plan.ends.flags.iter().find_map(asks) else { return };
+        let at = self.variable(axis).and_then(|f| f.var.clone());
+        let end = self.ends.get(&flag).zip(at).map(|(end, at)| quote!(#end = #at;));
+        self.push(quote!(if !#value { #end break; }));
+    }
+
+    /// After the loop that asks a flag: where it ended.
+    pub(super) fn keep_end(&mut self, axis: AxisId, body: &[Step]) {
+        let Some((flag, End::Asked)) =
+            self.plan.loop_of(axis, body).and_then(|l| self.plan.ends.flags.get(&l)).copied()
+        else {
+            return;
+        };
+        let Some(axes) = self.plan.ends.kept.get(&flag).cloned() else { return };
+        let Some(end) = self.ends.get(&flag).cloned() else { return };
+        let at = self.position_of(&axes);
+        let kept = self.name_of(Slice::Ends(flag), true);
+        self.push(quote!(rt::grow(#kept, #at + 1); #kept[#at] = #end;));
+    }
+
+    /// The position of loops, as one number.
+    fn position_of(&mut self, axes: &[AxisId]) -> TokenStream {
+        let index: Vec<Index> = axes.iter().map(|a| Index::axis(*a)).collect();
+        self.position(&place::within(&self.plan.graph, axes, &index)).unwrap_or(quote!(0))
+    }
+
     /// The position of the loops around a counted axis, as one number.
     fn around(&mut self, axis: AxisId) -> TokenStream {
         let within = self.plan.graph.within(axis).to_vec();
-        let index: Vec<Index> = within.iter().map(|a| Index::axis(*a)).collect();
-        self.position(&place::within(&self.plan.graph, &within, &index)).unwrap_or(quote!(0))
+        self.position_of(&within)
     }
 
     /// Names how often loops turn that a size counts, where that is not known yet.
