@@ -48,11 +48,7 @@ impl Lower {
                     self.places(&t, &r.expr)
                 }
                 Value::Poison => Value::Poison,
-                _ => self.unsupported(
-                    &e.expr,
-                    "a loop over this value",
-                    "loop over a range and write by position",
-                ),
+                _ => self.no_loop(e, "a loop over this value", "loop over a range and write by position"),
             },
             items => self.expr(items),
         };
@@ -77,7 +73,7 @@ impl Lower {
             }
             _ => {
                 let help = "loop over a range, a slice, an array or their iterators";
-                return self.unsupported(&e.expr, "a loop over this value", help);
+                return self.no_loop(e, "a loop over this value", help);
             }
         };
         match (iter.dims.as_slice(), iter.axes.as_slice()) {
@@ -87,10 +83,17 @@ impl Lower {
             ([_], [None]) => self.once(&e.pat, iter.item.clone(), e),
             _ => {
                 let help = "write a loop for each dimension";
-                return self.unsupported(&e.expr, "a loop over several dimensions at once", help);
+                return self.no_loop(e, "a loop over several dimensions at once", help);
             }
         }
         Value::Unit
+    }
+
+    /// Inactive code may go through anything, but this body is not inactive.
+    fn no_loop(&mut self, e: &ExprForLoop, what: &str, help: &str) -> Value {
+        self.errors.push(Kind::Unsupported, &e.expr, &[what, help]);
+        self.poison_assigned(&e.body);
+        Value::Poison
     }
 
     /// After a mistake: what the body would have changed is not known.
@@ -115,10 +118,10 @@ impl Lower {
         self.env.guards.truncate(base);
         let returns = exits.iter().any(|e| matches!(e.way, Way::Return | Way::Outer(..)));
         if returns {
-            self.unsupported(
+            self.errors.push(
+                Kind::Unsupported,
                 at,
-                "a way out of this loop that leaves more than it",
-                "leave the loop with `break`",
+                &["a way out of this loop that leaves more than it", "leave the loop with `break`"],
             );
         }
         let ended = std::mem::take(&mut self.dead);
@@ -161,7 +164,9 @@ impl Lower {
         at: &Expr,
     ) -> Value {
         if let Some(Expr::Let(l)) = cond {
-            return self.unsupported(l, "`while let`", "write a condition");
+            self.errors.push(Kind::Unsupported, l, &["`while let`", "write a condition"]);
+            self.poison_assigned(body);
+            return Value::Poison;
         }
         let mut roots = Roots::default();
         roots.visit_block(body);

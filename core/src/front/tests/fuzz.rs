@@ -83,6 +83,8 @@ struct Around {
     item: bool,
     mutable: bool,
     inside: bool,
+    /// Which of the loops turn as often as the run says, a bit for each.
+    turns: u32,
 }
 
 fn at(r: &mut Random, w: Around) -> At {
@@ -150,7 +152,7 @@ fn line(r: &mut Random, w: Around, depth: usize) -> Line {
             let inner = Around { loops: w.loops + 1, inside: true, ..w };
             Line::For(r.below(2), 2 + r.below(3), lines(r, inner, depth - 1))
         }
-        14 if w.loops > 0 => {
+        14 if w.loops > 0 && w.turns >> (w.loops - 1) & 1 == 0 => {
             let inner = Around { loops: w.loops + 1, inside: true, ..w };
             Line::Triangle(w.loops - 1, lines(r, inner, depth - 1))
         }
@@ -160,7 +162,7 @@ fn line(r: &mut Random, w: Around, depth: usize) -> Line {
             Line::Each(mutable, lines(r, inner, depth - 1))
         }
         16 | 17 | 18 => {
-            let inner = Around { loops: w.loops + 1, inside: true, ..w };
+            let inner = Around { loops: w.loops + 1, inside: true, turns: w.turns | 1 << w.loops, ..w };
             let make = if r.below(3) == 0 { Line::Loop } else { Line::While };
             make(cond(r, w), 1 + r.below(4), lines(r, inner, depth - 1))
         }
