@@ -94,6 +94,10 @@ pub fn find(plan: &Plan) -> Ends {
         let axis = plan.graph.scan(*scan).axis;
         let Some(own) = loops.iter().position(|l| l.key.0 == axis && l.inside.contains(&s)) else { continue };
         let outer: Vec<AxisId> = loops[own].around.iter().map(|l| l.0).collect();
+        // one flag for the whole loop, not one for each position of loops inside
+        if plan.graph.axes(flag).iter().any(|a| *a != axis && !outer.contains(a)) {
+            continue;
+        }
         let inside = |l: &Around| outer.iter().all(|a| l.around.iter().any(|(b, _)| a == b));
         let mut set: Vec<usize> = (own..loops.len())
             .filter(|k| {
