@@ -348,13 +348,18 @@ impl Graph {
     pub fn reachable(&self, roots: &[NodeId]) -> Vec<bool> {
         let mut seen = vec![false; self.len()];
         let mut stack = roots.to_vec();
+        // what has to do with the turns of a loop needs to know how many there are
+        let counted: Vec<(AxisId, NodeId)> =
+            self.scans.iter().filter_map(|s| Some((s.axis, s.go?))).collect();
         while let Some(id) = stack.pop() {
             if !std::mem::replace(&mut seen[id.0 as usize], true) {
                 stack.extend(self.operands(id));
                 stack.extend(self.next_of(id));
-                if let Node::Carry { scan, .. } = self.node(id) {
-                    stack.extend(self.scans.get(scan.0 as usize).and_then(|s| s.go));
-                }
+                let counts = |axis: &AxisId| match self.node(id) {
+                    Node::Size(size) => self.axis_size(*axis).as_sym().is_some_and(|s| size.mentions(s)),
+                    _ => self.axes(id).contains(axis),
+                };
+                stack.extend(counted.iter().filter(|(axis, _)| counts(axis)).map(|c| c.1));
             }
         }
         seen
