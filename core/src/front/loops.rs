@@ -311,6 +311,8 @@ impl Lower {
         }
         let values = match turns {
             Turns::Items(..) => self.closed(axis, &variables),
+            // a loop that never turns leaves all as it was
+            Turns::While(_) if self.never_turns(scan) => variables.iter().map(|v| v.init).collect(),
             Turns::While(_) => self.closed_turns(scan, axis, &variables),
         };
         self.outer.pop();
@@ -341,6 +343,10 @@ impl Lower {
             self.leave_after(way, returned_shape(&returned, way), results, of_way, at);
         }
         broken
+    }
+
+    fn never_turns(&self, scan: crate::ir::ScanId) -> bool {
+        self.graph.scan(scan).go.is_some_and(|go| self.graph.as_const(go) == Some(0.0))
     }
 
     /// The variable that a name means, or that holds what it is an element of.
