@@ -128,3 +128,24 @@ mod product_of_a_matrix {
         assert!((g.u[1] + want.column(1).sum()).abs() < 1e-5);
     }
 }
+
+mod early {
+    use chainrule::differentiable;
+
+    #[differentiable]
+    pub fn powers(x: f64, n: usize) -> f64 {
+        if n == 0 {
+            return 1.0;
+        }
+        x.powi(n as i32)
+    }
+
+    /// An early result that nothing active goes into still overwrites the gradient.
+    #[test]
+    fn a_gradient_is_written_before_an_early_result() {
+        let mut g = 7.0;
+        let value = powers::value_and_gradient_into(3.0, 0, &mut g, &mut powers::Workspace::default());
+        assert_eq!((value, g), (1.0, 0.0));
+        assert_eq!(powers::value_and_gradient(3.0, 2), (9.0, 6.0));
+    }
+}
