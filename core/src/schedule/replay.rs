@@ -53,11 +53,19 @@ impl Again {
         if readers.is_empty() {
             return None;
         }
-        // a scan in the other direction, or along with other values, needs all of them at hand
+        // beside the variables of another scan, which may run the other way, one of both has to be kept
+        let mut late: BTreeSet<NodeId> = BTreeSet::new();
+        for id in graph.ids().filter(|id| after[id.0 as usize]) {
+            let made = graph.operands(id).iter().any(|o| late.contains(o));
+            if readers.contains(&id) || made && over(id) {
+                late.insert(id);
+            }
+        }
         let others = (0..graph.scans.len() as u32).map(ScanId).filter(|s| *s != scan);
         for other in others.filter(|s| graph.scan(*s).axis == axis) {
-            let members = graph.members(other);
-            if readers.iter().any(|r| members[r.0 as usize]) {
+            let made = graph.scan(other).next.iter().flatten().any(|n| late.contains(n));
+            let beside = |r: &NodeId| graph.operands(*r).into_iter().any(|o| reads(graph, o, other));
+            if made || late.iter().any(beside) {
                 return None;
             }
         }
