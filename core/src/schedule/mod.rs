@@ -1,8 +1,8 @@
 //! What is stored, in which loops, in which order: a graph with its targets in, a [`Plan`] out.
 //!
-//! Stations: `contract` finds matrix products, `statements` decides what is stored, `fuse` builds the tree of loops,
-//! `storage` shrinks what need not be an array; `lanes` weighs plans against each other in which the points of an outer
-//! loop are the lanes of the vectors. Invariant: a plan computes each stored value exactly once.
+//! Stations: `replay` runs cheap recurrences again, `contract` finds matrix products, `statements` decides what is stored,
+//! `fuse` builds the tree of loops, `storage` shrinks what need not be an array; `lanes` weighs plans against each other in
+//! which the points of an outer loop are the lanes of the vectors. Invariant: a plan computes each stored value exactly once.
 
 mod contract;
 mod cost;
@@ -11,6 +11,7 @@ mod fuse;
 mod inplace;
 mod lanes;
 mod neighbours;
+mod replay;
 mod scans;
 mod statements;
 mod storage;
@@ -132,7 +133,9 @@ pub enum Place {
 }
 
 /// Schedules the targets.
-pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
+pub fn schedule(mut graph: Graph, mut targets: Vec<Target>) -> Plan {
+    let roots = replay::replay(&mut graph, targets.iter().map(|t| t.node).collect());
+    targets.iter_mut().zip(roots).for_each(|(t, root)| t.node = root);
     let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
     let (graph, targets, gemms) = contract::find(graph, targets);
     let plan = arrange(graph, targets, gemms.clone(), None);
