@@ -109,12 +109,13 @@ fn line(
     let value = primal.options.value.then(|| programs::value(&primal)).map(&mut simplify_program);
     let gradient = programs::gradient(&primal).map(&mut simplify_program);
     let vjp = primal.options.vjp.then(|| programs::vjp(&primal)).map(&mut simplify_program);
+    let adjoint = primal.recursive.then(|| programs::adjoint(&primal)).map(&mut simplify_program);
     let jvp = primal.options.jvp.then(|| programs::jvp(&primal)).map(&mut simplify_program);
     let options = &primal.options;
     let hvp = options.hvp.then(|| programs::hvp(&primal)).flatten().map(&mut simplify_program);
     let jacobian = options.jacobian.then(|| programs::jacobian(&primal)).map(&mut simplify_program);
     let hessian = options.hessian.then(|| programs::hessian(&primal)).flatten().map(&mut simplify_program);
-    let all = emit::face::Programs { value, gradient, vjp, jvp, hvp, jacobian, hessian };
+    let all = emit::face::Programs { value, gradient, vjp, adjoint, jvp, hvp, jacobian, hessian };
     let module = emit::face::module(&primal, all);
     if let Some(stages) = stages {
         for p in &module.plans {

@@ -431,5 +431,17 @@ pub fn all() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(assertions |size| { x = vec![0.0 as F; size] => -1.0..1.0; n = Whole(0usize) => 0.0..6.0; } (&x, *n) wrt [x] sizes [1, 2, 3, 9],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
+        fixture!(custom_rule |n| { x = vec![0.0 as F; n] => -0.5..1.5; y = 0.0 as F => 0.5..2.0; } (&x, y) wrt [x y] sizes [0, 1, 2, 3, 9],
+            gradient (), vjp (w => w), jvp [x_dot: x, y_dot: y] (&x_dot, y_dot)),
+        fixture!(custom_array |n| { a = [[0.0 as F; 3]; 3] => 0.5..1.5; b = vec![0.0 as F; n] => 0.5..2.0; } (&a, &b) wrt [a b] sizes [1, 2, 5],
+            gradient (), vjp (w => w), jvp [a_dot: a, b_dot: b] (&a_dot, &b_dot)),
+        fixture!(custom_twice |n| { x = 0.0 as F => -1.0..1.0; y = 0.0 as F => 0.5..2.0; } (x, y) wrt [x y] sizes [1, 2],
+            gradient (), vjp (w => w), jvp [x_dot: x, y_dot: y] (x_dot, y_dot)),
+        fixture!(recursion_minors |n| { a = vec![0.0 as F; n * n] => -1.5..1.5; } (&a, a.len().isqrt()) wrt [a] sizes [1, 2, 3, 4],
+            gradient (), vjp (w => w), jvp [a_dot: a] (&a_dot)),
+        fixture!(recursion_tree |n| { x = vec![0.0 as F; n] => 0.2..1.5; scale = 0.0 as F => 0.5..1.5; } (&x, scale) wrt [x scale] sizes [0, 1, 2, 8, 13],
+            gradient (), vjp (w => w), jvp [x_dot: x, scale_dot: scale] (&x_dot, scale_dot)),
+        fixture!(recursion_power |n| { c = vec![0.0 as F; n] => 0.2..1.5; x = 0.0 as F => -1.0..1.0; } (&c, x) wrt [c x] sizes [0, 1, 2, 5],
+            gradient (), vjp (w => w), jvp [c_dot: c, x_dot: x] (&c_dot, x_dot)),
     ]
 }

@@ -2,13 +2,15 @@
 //!
 //! Invariant: strides are products of sizes, so every position is exact for every size.
 
-use crate::ir::{Array, AxisId, Graph, Index, InputId, Node, NodeId, Size};
+use crate::ir::{Array, AxisId, CalleeId, Graph, Index, InputId, Node, NodeId, Size};
 use crate::schedule::{Place, Plan};
 
 /// The slice that an access goes to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Slice {
     Input(InputId),
+    /// No memory: a function that is called.
+    Callee(CalleeId),
     Buffer(NodeId),
     Target(usize),
 }

@@ -330,7 +330,7 @@ impl Lower {
     pub fn keep_statement(&mut self, stmt: &TokenStream) -> bool {
         // a closure's body may run any number of times
         let in_closure = self.calls.iter().any(|c| c.0.is_empty());
-        if in_closure || self.mentions_active(stmt) || self.host_tokens(stmt).is_none() {
+        if in_closure || returns(stmt) || self.mentions_active(stmt) || self.host_tokens(stmt).is_none() {
             return false;
         }
         let mentioned = names(stmt);
@@ -404,6 +404,16 @@ impl Lower {
         out.reverse();
         out
     }
+}
+
+/// Whether a statement may leave the function, which the generated one must not.
+fn returns(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Group(g) => returns(&g.stream()),
+        TokenTree::Ident(i) => i == "return",
+        TokenTree::Punct(p) => p.as_char() == '?',
+        TokenTree::Literal(_) => false,
+    })
 }
 
 /// The tokens with the spans that these names have elsewhere.

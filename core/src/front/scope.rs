@@ -254,6 +254,8 @@ impl Lower {
         }
         let others = self.leaves.iter().filter(|l| l.arg.is_none() && !matches!(l.form, Form::Scalar(_)));
         out.names |= others.map(|l| &l.place).chain(host).any(|tokens| free(tokens, &known));
+        // the functions that are called, and what they are given
+        out.names |= !self.callees.is_empty();
         out
     }
 

@@ -4,6 +4,7 @@
 
 mod affine;
 mod build;
+pub mod call;
 pub mod graph;
 pub mod hash;
 pub mod interp;
@@ -14,6 +15,7 @@ pub mod size;
 pub mod text;
 
 pub use affine::Written;
+pub use call::{Callee, CalleeId, Calling, Given};
 /// Cotangents, or tangents, of nodes: what the front asks of the differentiation for calls of derivatives. The last
 /// argument are axes that tell apart calls of one function.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,8 @@ pub struct Modes {
     pub forward: fn(&mut Graph, &[NodeId], &[(NodeId, NodeId)], &[AxisId]) -> Vec<Option<NodeId>>,
     /// One where the positions along the first axes are those along the second ones.
     pub one_hot: fn(&mut Graph, &[AxisId], &[AxisId], Dtype) -> NodeId,
+    /// A call among what nodes are made of that moves with the sources, and has no rule for reverse, or forward, mode.
+    pub ruleless: fn(&Graph, &[NodeId], Option<&[NodeId]>, bool) -> Option<NodeId>,
 }
 
 pub use graph::{Array, Axis, AxisId, Dtype, Graph, Index, Input, InputId, Math, Node, NodeId, Part, RedOp};

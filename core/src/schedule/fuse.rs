@@ -165,6 +165,10 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
                         && plan.pointwise(r, axis)
                 });
                 let same = pure == innermost || !needed.is_empty();
+                // memory for turns that nobody else needs comes when they are counted
+                let counts = |i: &usize| matches!(plan.statements[*i].work, Work::Go(_));
+                let call = matches!(plan.statements[s].work, Work::Call(_) | Work::Added(_));
+                let same = same && !(call && own.is_none() && inside.iter().any(counts));
                 match plan.lanes == Some(axis) {
                     // a loop in lanes takes whatever can be in lanes
                     true => complete && plan.fits(s) == inside.iter().all(|i| plan.fits(*i)),

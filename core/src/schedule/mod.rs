@@ -1,9 +1,10 @@
 //! What is stored, in which loops, in which order: a graph with its targets in, a [`Plan`] out.
 //!
-//! Stations: `contract` finds matrix products, `statements` decides what is stored, `fuse` builds the tree of loops,
+//! Stations: `calls` puts what functions are given into memory, `contract` finds matrix products, `statements` decides what is stored, `fuse` builds the tree of loops,
 //! `storage` shrinks what need not be an array; `lanes` weighs plans against each other in which the points of an outer
 //! loop are the lanes of the vectors. Invariant: a plan computes each stored value exactly once.
 
+mod calls;
 mod contract;
 mod cost;
 mod fuse;
@@ -18,6 +19,7 @@ pub mod text;
 use crate::ir::{Array, AxisId, Graph, Node, NodeId, Part, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use calls::in_input;
 pub use contract::Gemm;
 pub use neighbours::Neighbours;
 
@@ -29,6 +31,8 @@ pub struct Target {
     pub dims: Vec<AxisId>,
     /// A number that the kernel returns, rather than memory that it writes.
     pub scalar: bool,
+    /// Is added to what the memory holds.
+    pub adds: bool,
 }
 
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct Plan {
     pub idle: BTreeSet<usize>,
     /// Scatters that add to what is in their memory already.
     pub grown: BTreeSet<NodeId>,
+    /// What calls add to the parts of scatters: the scatter, and the number of the part.
+    pub direct: BTreeMap<NodeId, (NodeId, usize)>,
     pub steps: Vec<Step>,
     /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
     pub lanes: Option<AxisId>,
@@ -78,6 +84,12 @@ pub enum Work {
     Reduce(NodeId),
     /// One part of a scatter; the first one with its neighbour ([`Plan::neighbours`]), where it has one.
     Part(NodeId, usize),
+    /// A call; the loops are the node's axes but those of its result.
+    Call(NodeId),
+    /// Before calls add to a scatter: zeros.
+    Zero(NodeId),
+    /// Calls have added to an array, and to a scatter.
+    Added(NodeId),
     /// A matrix product; the loops are its batch axes.
     Gemm(Box<Gemm>),
     /// An array that a write starts from, or the elements that it changes.
@@ -98,7 +110,8 @@ impl Work {
     /// The node that the statement gives its value.
     pub fn node(&self) -> Option<NodeId> {
         match self {
-            Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) => Some(*n),
+            Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) | Work::Call(n) => Some(*n),
+            Work::Zero(n) | Work::Added(n) => Some(*n),
             Work::Gemm(g) => Some(g.node),
             Work::Write(n, _) | Work::Carry(n) | Work::Next { last: n, .. } => Some(*n),
             Work::Store(_) | Work::Start { .. } | Work::Go(_) => None,
@@ -130,6 +143,7 @@ pub enum Place {
 /// Schedules the targets.
 pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
     let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
+    let (graph, targets) = calls::prepare(graph, targets);
     let (graph, targets, gemms) = contract::find(graph, targets);
     let plan = arrange(graph, targets, gemms.clone(), None);
     lanes::best(plan, &gemms)
@@ -173,7 +187,7 @@ impl Plan {
     /// The roots of the expressions that a statement evaluates.
     pub fn expression(&self, work: &Work) -> Vec<NodeId> {
         match work {
-            Work::Map(n) | Work::Reduce(n) => self.graph.operands(*n),
+            Work::Map(n) | Work::Reduce(n) | Work::Call(n) => self.graph.operands(*n),
             Work::Part(n, k) => {
                 let parts = self.neighbours(*n, *k).map_or(vec![*k], |pair| vec![pair.here, pair.next]);
                 let parts = parts.into_iter().filter_map(|k| self.graph.part(*n, k));
@@ -191,7 +205,8 @@ impl Plan {
                 _ => vec![],
             },
             Work::Start { carry, .. } => self.graph.operands(*carry),
-            Work::Carry(_) => vec![],
+            Work::Added(n) if matches!(self.graph.node(*n), Node::Added { .. }) => self.graph.operands(*n),
+            Work::Carry(_) | Work::Zero(_) | Work::Added(_) => vec![],
             Work::Go(scan) => self.graph.scan(*scan).go.into_iter().collect(),
             Work::Next { last, .. } => self.graph.operands(*last),
             Work::Store(k) => self.targets.get(*k).map_or(vec![], |t| vec![t.node]),

@@ -4,7 +4,7 @@
 //! own, and what is dear and used by several statements. Invariant: statements come in topological order.
 
 use super::lanes::{delay, repeated, transposed, Lanes};
-use super::{contract, neighbours, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use super::{calls, contract, neighbours, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
 use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
     let mut roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
     let live = scans::live(&mut graph, &roots);
     roots.extend(live.last.values());
-    let needed = graph.reachable(&roots);
+    let mut needed = graph.reachable(&roots);
     let mut order = axis_order(&graph, &targets, &needed);
     // the loop of a scan goes around the loops over what it carries
     let scanned = live.axes(&graph);
@@ -33,14 +33,20 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         gemms.into_iter().map(|g| (g.node, oriented(g, &order, &graph, &targets))).collect();
 
     let mut stored: BTreeSet<NodeId> = BTreeSet::new();
+    let mut calls = vec![];
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         match graph.node(id) {
             Node::Reduce(..)
             | Node::Scatter { .. }
             | Node::Write { .. }
             | Node::Carry { .. }
-            | Node::Final { .. } => {
+            | Node::Final { .. }
+            | Node::Added { .. } => {
                 stored.insert(id);
+            }
+            Node::Call { callee, .. } => {
+                stored.insert(id);
+                calls.push((id, graph.callee(*callee).adds.len()));
             }
             Node::Load { array: Array::Node(n, _), .. } => {
                 stored.insert(*n);
@@ -55,6 +61,13 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
             }
         }
     }
+    let direct = calls::direct(&graph, &roots, &|n| !live.of(&graph, n).is_empty());
+    // a call adds to memory whether somebody reads it or not
+    for (call, arrays) in calls {
+        stored.extend((0..arrays).filter_map(|k| graph.added(call, k)));
+    }
+    needed.resize(graph.len(), true);
+    stored.retain(|n| !direct.contains_key(n));
     for target in &targets {
         if matches!(graph.node(target.node), Node::Apply(..))
             && covers(&graph, target)
@@ -79,21 +92,33 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         last: live.last.clone(),
         idle: BTreeSet::new(),
         grown: BTreeSet::new(),
+        direct,
         steps: vec![],
         lanes: points,
         fitting: vec![],
     };
+    let summed: BTreeSet<NodeId> = plan.direct.values().map(|d| d.0).collect();
+    let adds = plan.targets.iter().filter(|t| t.adds && !t.dims.is_empty()).map(|t| t.node);
+    plan.grown = summed.iter().copied().chain(adds).collect();
+    // sums start before all else, but for those that are added to what is there
+    for sum in summed.iter().filter(|sum| !plan.targets.iter().any(|t| t.adds && t.node == **sum)) {
+        plan.statements.push(Statement { work: Work::Zero(*sum), loops: vec![], scans: vec![] });
+    }
     for id in &stored {
         let graph = &plan.graph;
-        // a scalar target is returned, not written
-        let place = plan.targets.iter().position(|t| t.node == *id && !t.dims.is_empty() && covers(graph, t));
         let sorted = |axes: &[AxisId]| {
             let mut axes = axes.to_vec();
             axes.sort_by_key(|a| order[a.0 as usize]);
             axes
         };
+        let called = calls::layout(graph, &needed, *id, &sorted, summed.contains(id));
+        // a scalar target is returned, not written
+        let place = plan.targets.iter().position(|t| {
+            let fits = called.as_ref().is_none_or(|layout| *layout == t.dims);
+            t.node == *id && !t.dims.is_empty() && covers(graph, t) && fits
+        });
         let own = graph.axes(*id).to_vec();
-        let layout = match (place, gemms.get(id), viewed(graph, &needed, *id)) {
+        let layout = match (place, gemms.get(id), called.or_else(|| viewed(graph, &needed, *id))) {
             (Some(k), ..) => plan.targets[k].dims.clone(),
             (None, _, Some(layout)) => layout,
             (None, Some(g), None) => g.batch.iter().copied().chain([g.rows, g.cols]).collect(),
@@ -127,10 +152,13 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                 vec![(Work::Reduce(*id), axes)]
             }
             (None, Node::Scatter { parts, .. }) => {
-                let pair = live.scans.is_empty() && neighbours::of(graph, *id).is_some();
+                let grown = plan.grown.contains(id);
+                let pair = live.scans.is_empty() && !grown && neighbours::of(graph, *id).is_some();
                 let alone = if pair { 1 } else { parts.len() };
                 let parts = parts.iter().take(alone).enumerate();
-                parts.map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).collect()
+                let parts = parts.filter(|(_, p)| !plan.direct.contains_key(&p.value));
+                let end = summed.contains(id).then(|| (Work::Added(*id), vec![]));
+                parts.map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).chain(end).collect()
             }
             (None, Node::Write { dims, index, over, value, .. }) => {
                 let mut changed: Vec<AxisId> = own
@@ -151,6 +179,11 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                 changed.dedup();
                 vec![(Work::Write(*id, false), sorted(&own)), (Work::Write(*id, true), sorted(&changed))]
             }
+            (None, Node::Call { dims, .. }) => {
+                let outer: Vec<AxisId> = own.iter().copied().filter(|a| !dims.contains(a)).collect();
+                vec![(Work::Call(*id), sorted(&outer))]
+            }
+            (None, Node::Added { call, .. }) => vec![(Work::Added(*id), sorted(&graph.call_axes(call)))],
             (None, Node::Carry { .. }) => vec![(Work::Carry(*id), sorted(&own))],
             (None, Node::Final { scan, .. }) => {
                 let axis = graph.scan(scan).axis;

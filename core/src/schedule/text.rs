@@ -164,6 +164,17 @@ impl Text<'_> {
                 let (value, at) = (self.value(value, depth), self.indices(&index, depth));
                 format!("{}[{at}] = {value}", self.name(*id))
             }
+            Work::Zero(id) => format!("{} = 0", self.name(*id)),
+            Work::Added(_) => return,
+            Work::Call(id) => {
+                let Node::Call { callee, args, guard, .. } = self.plan.graph.node(*id).clone() else {
+                    return;
+                };
+                let args: Vec<String> = args.iter().map(|a| self.value(a.0, depth)).collect();
+                let guard = guard.map_or(String::new(), |g| format!(" if {}", self.value(g, depth)));
+                let name = self.plan.graph.callee(callee).name.clone();
+                format!("{} = {name}({}){guard}", self.element(*id), args.join(", "))
+            }
             Work::Start { .. } => return,
             Work::Go(scan) => {
                 let go = self.plan.graph.scan(*scan).go;
@@ -419,7 +430,9 @@ impl Text<'_> {
                 }
             }
             Node::Cast(x) => format!("({} as {})", self.operand(*x), graph.dtype(id).name()),
-            Node::Reduce(..) | Node::Scatter { .. } => self.element(id),
+            Node::Reduce(..) | Node::Scatter { .. } | Node::Call { .. } | Node::Added { .. } => {
+                self.element(id)
+            }
         }
     }
 }

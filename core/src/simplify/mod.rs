@@ -26,7 +26,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::ir::{Graph, Math, Node, NodeId, Op};
+use crate::ir::{Calling, Graph, Math, Node, NodeId, Op};
 use std::collections::BTreeMap;
 
 /// What simplification did.
@@ -98,6 +98,13 @@ fn reached(graph: &Graph, roots: &[NodeId]) -> Rooted {
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         let new = match graph.node(id) {
             Node::Apply(Op::When, args) if graph.dtype(id).is_float() => map.get(&args[1]).copied(),
+            // its derivative is taken by now
+            Node::Call { callee, args, dims, guard, .. } => {
+                let to = |n: NodeId| map.get(&n).copied().unwrap_or(n);
+                let args = args.iter().map(|(n, bound)| (to(*n), bound.clone())).collect();
+                let calling = Calling { callee: *callee, args, guard: guard.map(to) };
+                Some(out.call(calling, dims.clone(), vec![], graph.dtype(id)))
+            }
             _ => None,
         };
         let new = new.unwrap_or_else(|| out.copy_node(graph, id, &map));

@@ -208,10 +208,13 @@ fn chain(n: usize, steps: usize) -> Case {
 
 fn minors(ell: usize) -> Case {
     let a = Numbers(31337).take(ell * ell);
-    let mut g = a.clone();
+    let (mut g, mut generated) = (a.clone(), a.clone());
+    let mut workspace = det::determinant::Workspace::default();
     Case {
         objective: evaluate(&a, move |a| det::determinant(a, ell)),
         by_hand: Some(evaluate(&a, move |a| by_hand::determinant(a, ell, &mut g))),
-        generated: None,
+        generated: Some(evaluate(&a, move |a| {
+            det::determinant::value_and_gradient_into(a, ell, &mut generated, &mut workspace)
+        })),
     }
 }

@@ -40,7 +40,7 @@ pub const FUNCTIONS: &[(&str, &str, Function)] = &[
     ("ode", "primal", Ready(ode::primal)),
     ("ode", "gradient", Ready(ode::gradient)),
     ("det", "primal", Ready(det::primal)),
-    ("det", "gradient", Pending("recursion")),
+    ("det", "gradient", Ready(det::gradient)),
     ("kmeans", "cost", Ready(kmeans::cost)),
     ("kmeans", "dir", Pending("a driver for its second derivatives")),
     ("gmm", "objective", Ready(gmm::objective)),

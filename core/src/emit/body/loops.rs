@@ -119,6 +119,7 @@ impl<'a> Body<'a> {
             let written = match work {
                 Work::Reduce(n) if graph.math == Math::Strict && ordered(n) => return false,
                 Work::Gemm(_) | Work::Go(_) => return false,
+                Work::Call(_) | Work::Zero(_) | Work::Added(_) => return false,
                 Work::Map(n) => place::of_stored(self.plan, *n),
                 Work::Reduce(n) => {
                     if !matches!(graph.node(*n), Node::Reduce(_, over, _) if over.contains(&axis)) {

@@ -6,6 +6,7 @@
 
 mod blocks;
 mod bounds;
+mod calls;
 mod expressions;
 mod integers;
 mod loops;
@@ -202,6 +203,10 @@ impl<'a> Body<'a> {
         }
         let name = match slice {
             Slice::Input(i) => self.names.input(&self.plan.graph, i),
+            Slice::Callee(c) => {
+                let name = format!("call_{}", self.plan.graph.callee(c).name);
+                self.names.fresh(&name)
+            }
             Slice::Buffer(n) => self.node_name(n, "t"),
             Slice::Target(k) => {
                 let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));

@@ -39,7 +39,8 @@ impl<'a> Body<'a> {
                 } else {
                     let (slice, at) = place::of_target(self.plan, k);
                     let dtype = self.plan.graph.dtype(node);
-                    self.write(slice, &at, value, None, dtype);
+                    let update = self.plan.targets[k].adds.then_some(RedOp::Sum);
+                    self.write(slice, &at, value, update, dtype);
                 }
             }
             Work::Part(node, k) if self.plan.neighbours(node, k).is_some() => {
@@ -87,6 +88,9 @@ impl<'a> Body<'a> {
                     self.write(slice, &at, value, None, dtype);
                 }
             }
+            Work::Call(node) => self.call(node, frame),
+            Work::Zero(node) => self.zero(node),
+            Work::Added(_) => {}
             Work::Go(scan) => self.go(scan, frame),
             Work::Carry(carry) => self.carry(carry, frame),
             Work::Next { carry, last } => self.next(carry, last, frame),
