@@ -78,6 +78,8 @@ pub enum Work {
     Reduce(NodeId),
     /// One part of a scatter; the first one with its neighbour ([`Plan::neighbours`]), where it has one.
     Part(NodeId, usize),
+    /// All parts of a scatter that is a list.
+    List(NodeId),
     /// A matrix product; the loops are its batch axes.
     Gemm(Box<Gemm>),
     /// An array that a write starts from, or the elements that it changes.
@@ -98,7 +100,7 @@ impl Work {
     /// The node that the statement gives its value.
     pub fn node(&self) -> Option<NodeId> {
         match self {
-            Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) => Some(*n),
+            Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) | Work::List(n) => Some(*n),
             Work::Gemm(g) => Some(g.node),
             Work::Write(n, _) | Work::Carry(n) | Work::Next { last: n, .. } => Some(*n),
             Work::Store(_) | Work::Start { .. } | Work::Go(_) => None,
@@ -173,7 +175,7 @@ impl Plan {
     /// The roots of the expressions that a statement evaluates.
     pub fn expression(&self, work: &Work) -> Vec<NodeId> {
         match work {
-            Work::Map(n) | Work::Reduce(n) => self.graph.operands(*n),
+            Work::Map(n) | Work::Reduce(n) | Work::List(n) => self.graph.operands(*n),
             Work::Part(n, k) => {
                 let parts = self.neighbours(*n, *k).map_or(vec![*k], |pair| vec![pair.here, pair.next]);
                 let parts = parts.into_iter().filter_map(|k| self.graph.part(*n, k));
