@@ -224,6 +224,7 @@ mod real;
 pub mod rt;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
+pub mod sparse;
 
 #[doc(hidden)]
 pub use chainrule_macros::__expand;

@@ -164,13 +164,13 @@ fn walk(
             // the adjoint of a scatter is a load
             Node::Scatter { dims, view, parts } => {
                 for part in parts {
-                    let back = graph.load(Array::Node(g, dims.clone()), view.clone(), part.index.clone());
+                    let back = onehot::load(graph, g, &dims, view.clone(), part.index.clone(), along);
                     let back = onto(graph, back, part.value, along);
                     received[part.value.0 as usize].plain.push(back);
                 }
             }
             Node::Write { array, dims, index, over, value } => {
-                let back = graph.load(Array::Node(g, dims.clone()), None, index.clone());
+                let back = onehot::load(graph, g, &dims, None, index.clone(), along);
                 let back = onto(graph, back, value, along);
                 received[value.0 as usize].plain.push(back);
                 let zero = graph.constant(0.0, graph.dtype(id));

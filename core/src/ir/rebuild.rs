@@ -126,7 +126,7 @@ impl Graph {
     }
 
     /// A part that writes each element once is its value under other names.
-    fn spread(&mut self, dims: &[AxisId], part: &Part) -> Option<NodeId> {
+    pub fn spread(&mut self, dims: &[AxisId], part: &Part) -> Option<NodeId> {
         let from: Vec<AxisId> = part.index.iter().map(|i| i.as_axis()).collect::<Option<_>>()?;
         let distinct = from.iter().enumerate().all(|(k, a)| !from[..k].contains(a));
         let sizes = from.iter().zip(dims).all(|(a, d)| self.axis_size(*a) == self.axis_size(*d));

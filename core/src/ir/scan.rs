@@ -74,8 +74,8 @@ impl Graph {
 
     /// The carries among the nodes that are needed, in order.
     pub fn carries(&self, needed: &[bool]) -> Vec<NodeId> {
-        let is = |id: &NodeId| needed[id.0 as usize] && matches!(self.node(*id), Node::Carry { .. });
-        self.ids().filter(is).collect()
+        let ids = self.ids().zip(needed).filter(|(_, needed)| **needed).map(|(id, _)| id);
+        ids.filter(|id| matches!(self.node(*id), Node::Carry { .. })).collect()
     }
 
     /// Which nodes belong to an iteration: they lie on a way from one of the scan's carries to what the iteration

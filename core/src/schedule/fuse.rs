@@ -5,7 +5,7 @@
 //! before it in the tree.
 
 use super::{Plan, Step, Work};
-use crate::ir::{Array, AxisId, Node, NodeId, ScanId};
+use crate::ir::{Array, AxisId, Node, NodeId, Op, RedOp, ScanId};
 use std::collections::BTreeSet;
 
 pub fn fuse(plan: &Plan) -> Vec<Step> {
@@ -66,6 +66,20 @@ impl Plan {
             }
         }
         out
+    }
+
+    /// The condition under which a statement adds to a sum, where it is the same all along a loop: a loop for those under
+    /// one condition need not run.
+    fn condition(&self, s: usize, axis: AxisId) -> Option<NodeId> {
+        let Work::Reduce(n) = self.statements[s].work else { return None };
+        let Node::Reduce(RedOp::Sum, over, x) = self.graph.node(n) else { return None };
+        match self.graph.node(*x) {
+            Node::Apply(Op::Select, args) if self.graph.as_const(args[2]) == Some(0.0) => {
+                let outside = !self.graph.axes(args[0]).contains(&axis) && !over.contains(&axis);
+                (outside && !self.graph.axes(args[0]).is_empty()).then_some(args[0])
+            }
+            _ => None,
+        }
     }
 
     /// The access reads the element that the loop over `axis` is at.
@@ -164,7 +178,9 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
                     !matches!(plan.graph.node(r.node), Node::Scatter { .. } | Node::Write { .. })
                         && plan.pointwise(r, axis)
                 });
-                let same = pure == innermost || !needed.is_empty();
+                let condition = plan.condition(s, axis);
+                let same = (pure == innermost || !needed.is_empty())
+                    && inside.iter().all(|i| plan.condition(*i, axis) == condition);
                 // memory for turns that nobody else needs comes when they are counted
                 let counts = |i: &usize| matches!(plan.statements[*i].work, Work::Go(_));
                 let call = matches!(plan.statements[s].work, Work::Call(_) | Work::Added(_));

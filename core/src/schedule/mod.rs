@@ -90,6 +90,8 @@ pub enum Work {
     Zero(NodeId),
     /// Calls have added to an array, and to a scatter.
     Added(NodeId),
+    /// All parts of a scatter that is a list.
+    List(NodeId),
     /// A matrix product; the loops are its batch axes.
     Gemm(Box<Gemm>),
     /// An array that a write starts from, or the elements that it changes.
@@ -110,7 +112,7 @@ impl Work {
     /// The node that the statement gives its value.
     pub fn node(&self) -> Option<NodeId> {
         match self {
-            Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) | Work::Call(n) => Some(*n),
+            Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) | Work::List(n) | Work::Call(n) => Some(*n),
             Work::Zero(n) | Work::Added(n) => Some(*n),
             Work::Gemm(g) => Some(g.node),
             Work::Write(n, _) | Work::Carry(n) | Work::Next { last: n, .. } => Some(*n),
@@ -187,7 +189,7 @@ impl Plan {
     /// The roots of the expressions that a statement evaluates.
     pub fn expression(&self, work: &Work) -> Vec<NodeId> {
         match work {
-            Work::Map(n) | Work::Reduce(n) | Work::Call(n) => self.graph.operands(*n),
+            Work::Map(n) | Work::Reduce(n) | Work::List(n) | Work::Call(n) => self.graph.operands(*n),
             Work::Part(n, k) => {
                 let parts = self.neighbours(*n, *k).map_or(vec![*k], |pair| vec![pair.here, pair.next]);
                 let parts = parts.into_iter().filter_map(|k| self.graph.part(*n, k));

@@ -48,8 +48,13 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                 stored.insert(id);
                 calls.push((id, graph.callee(*callee).adds.len()));
             }
-            Node::Load { array: Array::Node(n, _), .. } => {
+            Node::Load { array: Array::Node(n, _), index, .. } => {
                 stored.insert(*n);
+                // an element of a variable that is looked up is read before the variable changes
+                let looked_up = index.iter().any(|i| i.gather.is_some());
+                if looked_up && matches!(graph.node(*n), Node::Carry { .. }) && graph.dtype(id).is_float() {
+                    stored.insert(id);
+                }
             }
             _ => {}
         }
@@ -82,6 +87,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         stored.extend(repeated(&graph, &needed, &stored, lanes.axis));
     }
     store_shared(&graph, &needed, &targets, &gemms, &live, &mut stored);
+    store_repeated(&graph, &needed, &order, &mut stored);
     store_slopes(&graph, &needed, &mut stored);
 
     let mut plan = Plan {
@@ -150,6 +156,9 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                     axes.sort_by_key(|a| (*a != points, *a != points && over.contains(a), place(a)));
                 }
                 vec![(Work::Reduce(*id), axes)]
+            }
+            (None, Node::Scatter { parts, .. }) if graph.is_list(*id) => {
+                vec![(Work::List(*id), sorted(&parts[0].over))]
             }
             (None, Node::Scatter { parts, .. }) => {
                 let grown = plan.grown.contains(id);
@@ -319,6 +328,55 @@ fn oriented(gemm: Gemm, order: &[usize], graph: &Graph, targets: &[Target]) -> G
     }
 }
 
+/// Adds the dear nodes that a sum or a list would compute again for each position of a loop of unknown length around
+/// theirs.
+fn store_repeated(graph: &Graph, needed: &[bool], order: &[usize], stored: &mut BTreeSet<NodeId>) {
+    let cost = costs(graph, needed, stored);
+    let mut found = vec![];
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        let (all, mut stack) = match graph.node(id) {
+            Node::Reduce(_, _, body) => (graph.axes(*body).to_vec(), vec![*body]),
+            Node::Scatter { parts, .. } if graph.is_list(id) => {
+                (parts[0].over.clone(), parts.iter().map(|p| p.value).collect())
+            }
+            _ => continue,
+        };
+        let mut seen = BTreeSet::new();
+        while let Some(id) = stack.pop() {
+            if stored.contains(&id) || !seen.insert(id) || !matches!(graph.node(id), Node::Apply(..)) {
+                continue;
+            }
+            let axes = graph.axes(id);
+            let rank = |a: &AxisId| order[a.0 as usize];
+            let last = axes.iter().map(rank).max();
+            let again = |a: &&AxisId| {
+                !axes.contains(a) && last > Some(rank(a)) && graph.axis_size(**a).as_const().is_none()
+            };
+            let worth = cost[id.0 as usize] >= DEAR && graph.dtype(id).is_float();
+            match worth && all.iter().any(|a| again(&a)) {
+                true => found.push(id),
+                false => stack.extend(graph.operands(id)),
+            }
+        }
+    }
+    stored.extend(found);
+}
+
+/// What it costs to compute each node from what is stored.
+fn costs(graph: &Graph, needed: &[bool], stored: &BTreeSet<NodeId>) -> Vec<u32> {
+    let mut cost: Vec<u32> = vec![0; graph.len()];
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        let own = match graph.node(id) {
+            Node::Apply(op, _) => op.info().cost,
+            _ => 0,
+        };
+        let operands = graph.operands(id);
+        let inside = operands.iter().filter(|o| !stored.contains(o)).map(|o| cost[o.0 as usize]);
+        cost[id.0 as usize] = inside.fold(own, u32::saturating_add);
+    }
+    cost
+}
+
 /// Adds the slopes of functions that are stored: both come from one exponential, in one loop.
 fn store_slopes(graph: &Graph, needed: &[bool], stored: &mut BTreeSet<NodeId>) {
     let calls = |n: &NodeId| match graph.node(*n) {
@@ -342,16 +400,7 @@ fn store_shared(
 ) {
     // users[n]: the statements (by their stored node; targets behind all nodes) whose expression contains n
     let mut users: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); graph.len()];
-    let mut cost: Vec<u32> = vec![0; graph.len()];
-    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
-        let own = match graph.node(id) {
-            Node::Apply(op, _) => op.info().cost,
-            _ => 0,
-        };
-        let operands = graph.operands(id);
-        let inside = operands.iter().filter(|o| !stored.contains(o)).map(|o| cost[o.0 as usize]);
-        cost[id.0 as usize] = inside.fold(own, u32::saturating_add);
-    }
+    let cost = costs(graph, needed, stored);
     for (k, target) in targets.iter().enumerate() {
         if !stored.contains(&target.node) {
             users[target.node.0 as usize].insert(graph.len() as u32 + k as u32);

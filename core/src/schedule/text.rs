@@ -154,6 +154,17 @@ impl Text<'_> {
                 lines.iter().for_each(|l| self.line(depth, l));
                 text
             }
+            Work::List(id) => {
+                let Node::Scatter { parts, .. } = self.plan.graph.node(*id) else { return };
+                let mut lines = vec![];
+                for part in parts {
+                    let (value, at) = (self.value(part.value, depth), self.indices(&part.index, depth));
+                    lines.push(format!("{}[{at}] = {value}", self.name(*id)));
+                }
+                let text = lines.pop().unwrap_or_default();
+                lines.iter().for_each(|l| self.line(depth, l));
+                text
+            }
             Work::Write(id, false) => {
                 let Node::Write { array, .. } = *self.plan.graph.node(*id) else { return };
                 let value = self.value(array, depth);

@@ -1,9 +1,10 @@
-//! A graph in, an equal and cheaper graph out: inlined renamings, collected terms, recognised idioms, rules by equality
-//! saturation, and the stable form of logsumexp.
+//! A graph in, an equal and cheaper graph out: small arrays as their elements, inlined renamings, collected terms,
+//! recognised idioms, rules by equality saturation, and the stable form of logsumexp.
 //!
 //! Invariant: the result has the same inputs, sizes and axes, is a function of the argument alone, and never costs
-//! more than what came in.
+//! more than what came in with its short loops written out.
 
+mod apart;
 mod collect;
 mod cost;
 mod expand;
@@ -52,7 +53,12 @@ fn cost_of(graph: &Rooted) -> u64 {
 
 /// An equal graph that costs no more, with the roots in it.
 pub fn simplify(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>, Report) {
-    let (graph, roots) = through(graph, roots, reached);
+    let (mut graph, mut roots) = through(graph, roots, reached);
+    if graph.math == Math::Real {
+        if let Some(other) = apart::apart(&graph, &roots) {
+            (graph, roots) = other;
+        }
+    }
     let mut best = through(&graph, &roots, expand::expand);
     let (ops_before, cost_before) = cost::total(&best.0, &best.1);
     let mut report = Report { ops_before, cost_before, ..Report::default() };

@@ -78,7 +78,7 @@ impl<'a> Body<'a> {
             let (start, end) = bounds.map_or((None, None), |b| (b.start, b.end));
             let (start, end) = (start.unwrap_or(quote!(0)), end.unwrap_or(n));
             match (self.counts_turns(axis, &inside), reversed) {
-                (true, _) => self.counted_loop(axis, &var, out),
+                (true, _) => self.counted_loop(axis, &var, &inside, out),
                 (false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),
                 (false, false) => self.push(quote!(for #var in #start..#end { #out })),
             }
@@ -129,6 +129,8 @@ impl<'a> Body<'a> {
                     }
                 }
                 Work::Part(n, k) => place::of_part(self.plan, *n, *k),
+                // its elements may lie apart
+                Work::List(_) => None,
                 Work::Write(n, true) => place::of_write(self.plan, *n),
                 Work::Write(n, false) | Work::Next { last: n, .. } | Work::Start { last: n, .. } => {
                     place::of_stored(self.plan, *n)
@@ -207,7 +209,9 @@ impl<'a> Body<'a> {
             this.steps(body);
             this.frames.pop()
         };
+        self.direct = self.shared_rows(axis, body);
         let (Some(full), Some(part)) = (emit(self, Lanes::Full), emit(self, Lanes::Part)) else { return };
+        self.direct.clear();
         // every vector width divides the extent
         let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0) && !turns;
         let step = if turns { quote!((TURNS * #v::LEN)) } else { quote!(#v::LEN) };

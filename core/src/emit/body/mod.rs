@@ -7,7 +7,9 @@
 mod blocks;
 mod bounds;
 mod calls;
+mod direct;
 mod expressions;
+mod guards;
 mod integers;
 mod loops;
 mod memory;
@@ -116,6 +118,10 @@ pub struct Body<'a> {
     uses: Vec<u32>,
     /// The numbers that scans around carry: each carry with its variable.
     states: BTreeMap<NodeId, Ident>,
+    /// Arrays that the vector loop around changes beside reading or changing other rows of them.
+    direct: BTreeSet<Slice>,
+    /// Conditions that hold here.
+    truths: Vec<NodeId>,
     /// The statements in loops whose points are lanes.
     in_lanes: BTreeSet<usize>,
 }
@@ -142,6 +148,8 @@ impl<'a> Body<'a> {
             frames: vec![Frame::new(None, None, Lanes::One)],
             uses,
             states: BTreeMap::new(),
+            direct: BTreeSet::new(),
+            truths: vec![],
             in_lanes: plan.in_lanes(),
         }
     }
@@ -166,14 +174,25 @@ impl<'a> Body<'a> {
     }
 
     fn steps(&mut self, steps: &[Step]) {
-        for step in steps {
-            match step {
-                Step::Run(s) => self.run(*s),
-                Step::Loop { axis, body } if self.frames.len() == 1 && self.plan.is_in_lanes(step) => {
-                    self.lanes_loop(*axis, body)
-                }
-                Step::Loop { axis, body } => self.looped(*axis, body),
+        let mut rest = steps;
+        while let Some((first, others)) = rest.split_first() {
+            let guarded = self.guarded(rest);
+            if guarded == 0 {
+                self.step(first);
+                rest = others;
+            } else {
+                rest = &rest[guarded..];
             }
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Run(s) => self.run(*s),
+            Step::Loop { axis, body } if self.frames.len() == 1 && self.plan.is_in_lanes(step) => {
+                self.lanes_loop(*axis, body)
+            }
+            Step::Loop { axis, body } => self.looped(*axis, body),
         }
     }
 

@@ -128,12 +128,12 @@ impl<'a> Body<'a> {
     }
 
     /// A loop around `out`, which leaves it; afterwards the number of turns is known.
-    pub(super) fn counted_loop(&mut self, axis: AxisId, var: &Ident, out: TokenStream) {
+    pub(super) fn counted_loop(&mut self, axis: AxisId, var: &Ident, inside: &[usize], out: TokenStream) {
         let turns = self.size(&self.plan.graph.axis_size(axis).clone());
         self.push(quote!(let mut #var = 0usize;));
         let before = std::mem::take(&mut self.top().out);
         // room for what this iteration keeps
-        for node in self.growing(axis, true) {
+        for node in self.growing(axis, inside, true) {
             self.grow(node, quote!(#var + 1));
         }
         let room = std::mem::replace(&mut self.top().out, before);
@@ -141,26 +141,19 @@ impl<'a> Body<'a> {
             loop { #room #out #var += 1; }
             let #turns = #var;
         });
-        for node in self.growing(axis, false) {
+        for node in self.growing(axis, inside, false) {
             self.grow(node, turns.clone());
         }
     }
 
-    /// Arrays along an axis whose turns are counted, by whether the counting loop fills them.
-    fn growing(&mut self, axis: AxisId, inside: bool) -> Vec<NodeId> {
+    /// Arrays along an axis whose turns are counted: those that the statements inside of the counting loop fill, or the others.
+    fn growing(&mut self, axis: AxisId, inside: &[usize], filled: bool) -> Vec<NodeId> {
         let plan = self.plan;
-        let fills = |n: NodeId| {
-            plan.statements.iter().any(|s| {
-                s.work.node() == Some(n)
-                    && s.scans
-                        .iter()
-                        .any(|c| plan.graph.scan(*c).axis == axis && plan.graph.scan(*c).go.is_some())
-            })
-        };
+        let fills = |n: NodeId| inside.iter().any(|s| plan.statements[*s].work.node() == Some(n));
         let mut out = vec![];
         for (node, storage) in &plan.storage {
             let at = storage.layout.iter().position(|a| *a == axis);
-            if storage.place != Place::Buffer || at.is_none() || fills(*node) != inside {
+            if storage.place != Place::Buffer || at.is_none() || fills(*node) != filled {
                 continue;
             }
             if at != Some(0) {

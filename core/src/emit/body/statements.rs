@@ -66,6 +66,17 @@ impl<'a> Body<'a> {
                 let first = k == 0 && self.lands_once(&part) && !self.plan.grown.contains(&node);
                 self.write(slice, &at, value, (!first).then_some(RedOp::Sum), dtype);
             }
+            Work::List(node) => {
+                let Node::Scatter { parts, .. } = self.plan.graph.node(node).clone() else { return };
+                let dtype = self.plan.graph.dtype(node);
+                let values: Vec<NodeId> = parts.iter().map(|p| p.value).collect();
+                self.prepare(&values);
+                for (k, value) in values.into_iter().enumerate() {
+                    let value = self.operand(value, frame);
+                    let Some((slice, at)) = place::of_part(self.plan, node, k) else { return };
+                    self.write(slice, &at, value, None, dtype);
+                }
+            }
             Work::Reduce(node) => self.reduce(s, node, frame),
             Work::Write(node, changes) => {
                 let roots = self.plan.expression(&self.plan.statements[s].work);
