@@ -3,6 +3,7 @@
 //! Invariant: nothing here knows the compiler; the op table names these functions, never the reverse.
 
 pub mod arrays;
+mod checkpoints;
 mod checks;
 pub mod gemm;
 mod lanes;
@@ -13,6 +14,7 @@ pub mod simd;
 
 pub use crate::__each as each;
 pub use arrays::{elements, fit, make, positions, shape, take, Fit, Tensor};
+pub use checkpoints::Halves;
 pub use checks::{bounded, check_dim, check_labels, check_length, check_size, nothing_below_zero};
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, TURNS};

@@ -4,6 +4,7 @@
 //! `storage` shrinks what need not be an array; `lanes` weighs plans against each other in which the points of an outer
 //! loop are the lanes of the vectors. Invariant: a plan computes each stored value exactly once.
 
+mod checkpoints;
 mod contract;
 mod cost;
 mod fuse;
@@ -18,6 +19,7 @@ pub mod text;
 use crate::ir::{Array, AxisId, Graph, Node, NodeId, Part, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use checkpoints::{Sweep, SEGMENT};
 pub use contract::Gemm;
 pub use neighbours::Neighbours;
 
@@ -45,6 +47,8 @@ pub struct Plan {
     /// Scatters that add to what is in their memory already.
     pub grown: BTreeSet<NodeId>,
     pub steps: Vec<Step>,
+    /// The scans of which only some states are kept.
+    pub sweeps: Vec<Sweep>,
     /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
     pub lanes: Option<AxisId>,
     /// Whether each statement could stand in such a loop.
@@ -132,7 +136,11 @@ pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
     let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
     let (graph, targets, gemms) = contract::find(graph, targets);
     let plan = arrange(graph, targets, gemms.clone(), None);
-    lanes::best(plan, &gemms)
+    // what is run again runs in loops that fill vectors inside
+    match plan.sweeps.is_empty() {
+        true => lanes::best(plan, &gemms),
+        false => plan,
+    }
 }
 
 /// The plan of a graph, with the points of an axis in the lanes of vectors where one is given.
@@ -141,6 +149,8 @@ fn arrange(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<l
     plan.find_fitting();
     plan.steps = fuse::fuse(&plan);
     storage::shrink(&mut plan);
+    checkpoints::find(&mut plan);
+    storage::share(&mut plan);
     inplace::share(&mut plan);
     plan
 }

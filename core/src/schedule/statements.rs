@@ -4,7 +4,7 @@
 //! own, and what is dear and used by several statements. Invariant: statements come in topological order.
 
 use super::lanes::{delay, repeated, transposed, Lanes};
-use super::{contract, neighbours, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use super::{checkpoints, contract, neighbours, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
 use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,6 +71,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
     store_shared(&graph, &needed, &targets, &gemms, &live, &mut stored);
     store_slopes(&graph, &needed, &mut stored);
 
+    let joined = checkpoints::joined(&graph, &live);
     let mut plan = Plan {
         graph,
         targets,
@@ -80,6 +81,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         idle: BTreeSet::new(),
         grown: BTreeSet::new(),
         steps: vec![],
+        sweeps: vec![],
         lanes: points,
         fitting: vec![],
     };
@@ -176,6 +178,9 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         }
         if scans.is_empty() {
             scans = live.counted(graph, *id);
+        }
+        if scans.is_empty() {
+            scans.extend(joined.get(id));
         }
         plan.statements.extend(works.into_iter().map(|(work, loops)| {
             let scans = if matches!(work, Work::Start { .. }) { vec![] } else { scans.clone() };

@@ -14,6 +14,7 @@ mod neighbours;
 mod reductions;
 mod scans;
 mod statements;
+mod sweeps;
 
 use super::names::{product, Names};
 use super::place::{Linear, Slice};
@@ -74,6 +75,8 @@ struct Frame {
     truth: Option<NodeId>,
     /// What is kept for the next positions of a loop.
     kept: BTreeMap<usize, neighbours::Kept>,
+    /// Stands for the loop's axis in arrays that hold one segment: with its variable, or always the first row.
+    rows: Option<(AxisId, Option<Ident>)>,
 }
 
 impl Frame {
@@ -93,6 +96,7 @@ impl Frame {
             sums: BTreeMap::new(),
             truth: None,
             kept: BTreeMap::new(),
+            rows: None,
         }
     }
 }
@@ -117,6 +121,8 @@ pub struct Body<'a> {
     states: BTreeMap<NodeId, Ident>,
     /// The statements in loops whose points are lanes.
     in_lanes: BTreeSet<usize>,
+    /// Statements that are left out here.
+    skip: BTreeSet<usize>,
 }
 
 impl<'a> Body<'a> {
@@ -142,6 +148,7 @@ impl<'a> Body<'a> {
             uses,
             states: BTreeMap::new(),
             in_lanes: plan.in_lanes(),
+            skip: BTreeSet::new(),
         }
     }
 
@@ -203,6 +210,10 @@ impl<'a> Body<'a> {
         let name = match slice {
             Slice::Input(i) => self.names.input(&self.plan.graph, i),
             Slice::Buffer(n) => self.node_name(n, "t"),
+            Slice::Kept(n) => {
+                let hint = format!("{}_kept", self.plan.graph.name(n).unwrap_or("state"));
+                self.names.fresh(&hint)
+            }
             Slice::Target(k) => {
                 let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));
                 self.names.fresh(&name)
