@@ -165,7 +165,7 @@ pub fn generate(
                         let mut len =
                             match plan.sweeps.iter().find(|s| storage.layout.first() == Some(&s.rows)) {
                                 // a segment is no longer than the loop, where that is known before
-                                Some(s) if !plan.graph.sizes.counted(plan.graph.axis_size(s.axis)) => {
+                                Some(s) if may_be_short(&plan, s.axis) => {
                                     let row = count(&mut names, &plan, &sizes[1..], &generics);
                                     let [n, k] = [s.axis, s.rows].map(|a| plan.graph.axis_size(a).clone());
                                     let [n, k] = [n, k].map(|x| names.size(&plan.graph, &x, &generics));
@@ -302,6 +302,12 @@ pub fn generate(
     let (name, notes) = (name.to_string(), program.notes.clone());
     let planned = Planned { name, plan, targets: target_names, stored, notes };
     Generated { kernel, buffers, call, planned, bugs }
+}
+
+/// A loop whose length is known once arguments are, and not before.
+fn may_be_short(plan: &Plan, axis: AxisId) -> bool {
+    let size = plan.graph.axis_size(axis);
+    size.as_const().is_none() && !plan.graph.sizes.counted(size)
 }
 
 fn target(node: NodeId, dims: &[AxisId]) -> Target {

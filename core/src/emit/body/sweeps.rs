@@ -7,8 +7,8 @@ use super::super::place::{self, Slice};
 use super::{Body, Frame, Lanes};
 use crate::ir::{AxisId, Checkpoint, Dtype, NodeId, Size};
 use crate::schedule::{Step, Sweep, SEGMENT};
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{quote, ToTokens};
 use std::collections::BTreeSet;
 
 /// The variables of a segment: which kept state it starts from, and where it lies.
@@ -81,13 +81,22 @@ impl<'a> Body<'a> {
         out
     }
 
+    /// How many positions an axis has, as a value with a type.
+    fn length(&mut self, axis: AxisId) -> TokenStream {
+        let size = self.plan.graph.axis_size(axis).clone();
+        match size.as_const() {
+            Some(n) => Literal::usize_suffixed(n as usize).to_token_stream(),
+            None => self.size(&size),
+        }
+    }
+
     /// Before the loop: room for the states that are kept, and the first one where that is the only one.
     pub(super) fn before_kept(&mut self, sweep: &Sweep) {
         let n = self.plan.graph.axis_size(sweep.axis).clone();
         let tokens = match sweep.kept {
             Checkpoint::Every(_) if self.plan.graph.sizes.counted(&n) => return,
             Checkpoint::Every(k) => {
-                let (n, k) = (self.size(&n), usize_literal(k));
+                let (n, k) = (self.length(sweep.axis), usize_literal(k));
                 self.room_for(sweep, &quote!(#n.div_ceil(#k)))
             }
             Checkpoint::Halving => {
@@ -183,7 +192,7 @@ impl<'a> Body<'a> {
             start: self.names.fresh("start"),
             end: self.names.fresh("end"),
         };
-        let n = self.size(&self.plan.graph.axis_size(sweep.axis).clone());
+        let n = self.length(sweep.axis);
         let again = self.from_state(sweep, &sweep.again, &at, Some(row));
         let ahead = match sweep.kept {
             Checkpoint::Halving => self.from_state(sweep, &sweep.ahead, &at, None),
