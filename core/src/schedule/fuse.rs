@@ -178,7 +178,7 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
                     // an iteration of a scan has its own part of what is written in several loops
                     let done = match plan.graph.node(r.node) {
                         Node::Scatter { .. } | Node::Write { .. } => {
-                            !scans.is_empty() && plan.writes_own(r.node, axis)
+                            !scans_in(plan, &steps[k], axis).is_empty() && plan.writes_own(r.node, axis)
                         }
                         _ => true,
                     };
