@@ -6,7 +6,7 @@ mod called;
 
 pub use called::{Called, Passed, Returned, Rule, RuleKind};
 
-use crate::ir::{AxisId, Dtype, Graph, NodeId, Size};
+use crate::ir::{AxisId, Checkpoint, Dtype, Graph, NodeId, Size};
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::format_ident;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +60,8 @@ pub struct Options {
     /// The arguments that the Jacobian is for, where those are not all.
     pub columns: Option<Vec<String>>,
     pub hessian: bool,
+    /// Which states of recurrences are kept, and where that was asked for.
+    pub checkpoint: Option<(Checkpoint, TokenStream)>,
 }
 
 #[derive(Clone, Debug)]

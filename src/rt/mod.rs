@@ -4,6 +4,7 @@
 
 pub mod arrays;
 mod calls;
+mod checkpoints;
 mod checks;
 pub mod gemm;
 mod lanes;
@@ -15,6 +16,7 @@ pub mod simd;
 pub use crate::__each as each;
 pub use arrays::{elements, fit, make, positions, shape, take, Fit, Tensor};
 pub use calls::{items, put, put_number, whole};
+pub use checkpoints::Halves;
 pub use checks::{bounded, check_dim, check_labels, check_length, check_size, nothing_below_zero};
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, store_strided, TURNS};

@@ -177,7 +177,17 @@ pub fn generate(
                         buffers.push((field, plan.graph.dtype(*n)));
                     }
                     _ => {
-                        let mut len = count(&mut names, &plan, &sizes, &generics);
+                        let mut len =
+                            match plan.sweeps.iter().find(|s| storage.layout.first() == Some(&s.rows)) {
+                                // a segment is no longer than the loop, where that is known before
+                                Some(s) if may_be_short(&plan, s.axis) => {
+                                    let row = count(&mut names, &plan, &sizes[1..], &generics);
+                                    let [n, k] = [s.axis, s.rows].map(|a| plan.graph.axis_size(a).clone());
+                                    let [n, k] = [n, k].map(|x| names.size(&plan.graph, &x, &generics));
+                                    quote!((#n).min(#k) * (#row))
+                                }
+                                _ => count(&mut names, &plan, &sizes, &generics),
+                            };
                         len.extend(wide.map(|w| quote!(* #w)));
                         let field = format_ident!("{name}_{ident}");
                         fields.push(quote!(pub #ident: &'k mut [#elem]));
@@ -189,6 +199,15 @@ pub fn generate(
                         buffers.push((field, plan.graph.dtype(*n)));
                     }
                 }
+            }
+            Slice::Kept(n) => {
+                let elem = element(plan.graph.dtype(*n));
+                let field = format_ident!("{name}_{ident}");
+                fields.push(quote!(pub #ident: &'k mut ::std::vec::Vec<#elem>));
+                open.extend(quote!(#ident,));
+                values.push(quote!(#ident));
+                setup.extend(quote!(let #ident = &mut #workspace.#field;));
+                buffers.push((field, plan.graph.dtype(*n)));
             }
             Slice::Target(k) => {
                 let elem = ty(plan.graph.dtype(plan.targets[*k].node));
@@ -298,6 +317,12 @@ pub fn generate(
     let (name, notes) = (name.to_string(), program.notes.clone());
     let planned = Planned { name, plan, targets: target_names, stored, notes };
     Generated { kernel, buffers, call, planned, bugs }
+}
+
+/// A loop whose length is known once arguments are, and not before.
+fn may_be_short(plan: &Plan, axis: AxisId) -> bool {
+    let size = plan.graph.axis_size(axis);
+    size.as_const().is_none() && !plan.graph.sizes.counted(size)
 }
 
 fn target(node: NodeId, dims: &[AxisId]) -> Target {

@@ -13,6 +13,8 @@ pub enum Slice {
     Callee(CalleeId),
     Buffer(NodeId),
     Target(usize),
+    /// The states of a scan's variable that are kept.
+    Kept(NodeId),
 }
 
 /// `offset + Σ coefficient·axis + Σ stride·(gathered index)`
@@ -133,16 +135,11 @@ pub fn of_part(plan: &Plan, node: NodeId, k: usize) -> Option<(Slice, Linear)> {
     match view {
         Some(view) => Some((slice, row_major(view, &part.index))),
         None => {
-            let index: Vec<Index> = layout
-                .iter()
-                .map(|a| {
-                    dims.iter()
-                        .position(|d| d == a)
-                        .and_then(|k| part.index.get(k))
-                        .cloned()
-                        .unwrap_or_default()
-                })
-                .collect();
+            let at = |a: &AxisId| match dims.iter().position(|d| d == a).and_then(|k| part.index.get(k)) {
+                Some(index) => index.clone(),
+                None => Index::axis(*a),
+            };
+            let index: Vec<Index> = layout.iter().map(at).collect();
             Some((slice, row_major(&sizes(&plan.graph, layout), &index)))
         }
     }

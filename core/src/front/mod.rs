@@ -273,7 +273,7 @@ impl Lower {
         names
     }
 
-    fn finish(self, signature: crate::signature::Signature, asked: &options::Asked) -> Primal {
+    fn finish(mut self, signature: crate::signature::Signature, asked: &options::Asked) -> Primal {
         let mut needed: Vec<String> = Vec::new();
         for leaf in self.leaves.iter().filter(|l| l.arg.is_none()) {
             needed.extend(host::names(&leaf.place));
@@ -288,6 +288,8 @@ impl Lower {
         let names = self.users_names(&signature, &host);
         let signature = crate::signature::Signature { names, ..signature };
         let surroundings = self.surroundings(&signature, &host);
+        let checkpoint = asked.more.checkpoint.as_ref().map(|c| c.0);
+        self.graph.scans.iter_mut().filter(|s| !s.reversed).for_each(|s| s.checkpoint = checkpoint);
         Primal {
             surroundings,
             graph: self.graph,

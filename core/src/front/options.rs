@@ -3,9 +3,10 @@
 //! Invariant: an option that is not known is an error, never ignored.
 
 use crate::diag::{Errors, Kind};
-use crate::ir::Math;
+use crate::ir::{Checkpoint, Math};
 use crate::signature::Options;
 use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Ident, Meta, Path, Token};
 
@@ -99,6 +100,14 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
                     errors.push(Kind::Syntax, meta, &[text]);
                 }
             }
+            ("checkpoint", Meta::NameValue(value)) => match checkpoint(&value.value) {
+                Some(kept) => asked.more.checkpoint = Some((kept, meta.to_token_stream())),
+                None => {
+                    let what = format!("{} is no plan of checkpoints", crate::diag::source(&value.value));
+                    let help = "write `checkpoint = 100` for one kept state in 100 iterations, or `checkpoint = \"log\"`";
+                    errors.push(Kind::Syntax, &value.value, &[&format!("{what}\nhelp: {help}")]);
+                }
+            },
             _ => errors.push(Kind::UnknownOption, meta, &[&crate::diag::source(meta)]),
         }
     }
@@ -116,6 +125,16 @@ impl Custom {
             _ => return None,
         }
         Some(())
+    }
+}
+
+/// A positive number of iterations, or the word for as few states as can be.
+fn checkpoint(e: &syn::Expr) -> Option<Checkpoint> {
+    match e {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(n), .. }) if n.suffix().is_empty() => {
+            n.base10_parse().ok().filter(|n| *n > 0).map(Checkpoint::Every)
+        }
+        e => string(e).filter(|word| word == "log").map(|_| Checkpoint::Halving),
     }
 }
 

@@ -31,5 +31,5 @@ pub struct Modes {
 pub use graph::{Array, Axis, AxisId, Dtype, Graph, Index, Input, InputId, Math, Node, NodeId, Part, RedOp};
 pub use hash::{FastMap, FastSet};
 pub use ops::Op;
-pub use scan::{Scan, ScanId};
+pub use scan::{Checkpoint, Scan, ScanId};
 pub use size::{Size, Sizes, Sym};

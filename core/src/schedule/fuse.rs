@@ -5,7 +5,7 @@
 //! before it in the tree.
 
 use super::{Plan, Step, Work};
-use crate::ir::{Array, AxisId, Node, NodeId, Op, RedOp, ScanId};
+use crate::ir::{Array, AxisId, Index, Node, NodeId, Op, RedOp, ScanId};
 use std::collections::BTreeSet;
 
 pub fn fuse(plan: &Plan) -> Vec<Step> {
@@ -82,8 +82,22 @@ impl Plan {
         }
     }
 
+    /// What a turn of a loop over an axis of the node writes of it is at the turn's own position.
+    pub(super) fn writes_own(&self, node: NodeId, axis: AxisId) -> bool {
+        let own = |dims: &[AxisId], index: &[Index]| {
+            let k = dims.iter().position(|d| *d == axis);
+            k.is_none_or(|k| index.get(k).and_then(Index::as_axis) == Some(axis))
+        };
+        match self.graph.node(node) {
+            Node::Scatter { dims, view: None, parts } => parts.iter().all(|p| own(dims, &p.index)),
+            Node::Scatter { .. } => false,
+            Node::Write { dims, index, over, .. } => own(dims, index) && !over.contains(&axis),
+            _ => true,
+        }
+    }
+
     /// The access reads the element that the loop over `axis` is at.
-    fn pointwise(&self, access: &Access, axis: AxisId) -> bool {
+    pub(super) fn pointwise(&self, access: &Access, axis: AxisId) -> bool {
         if !self.graph.axes(access.node).contains(&axis) {
             return false;
         }
@@ -111,7 +125,7 @@ impl Plan {
     }
 }
 
-fn statements_in(step: &Step, out: &mut Vec<usize>) {
+pub(super) fn statements_in(step: &Step, out: &mut Vec<usize>) {
     match step {
         Step::Run(s) => out.push(*s),
         Step::Loop { body, .. } => body.iter().for_each(|s| statements_in(s, out)),
@@ -175,8 +189,14 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
             Step::Loop { axis: a, body } if *a == axis => {
                 let pure = body.iter().all(|b| matches!(b, Step::Run(_)));
                 let complete = needed.iter().all(|r| {
-                    !matches!(plan.graph.node(r.node), Node::Scatter { .. } | Node::Write { .. })
-                        && plan.pointwise(r, axis)
+                    // an iteration of a scan has its own part of what is written in several loops
+                    let done = match plan.graph.node(r.node) {
+                        Node::Scatter { .. } | Node::Write { .. } => {
+                            !scans_in(plan, &steps[k], axis).is_empty() && plan.writes_own(r.node, axis)
+                        }
+                        _ => true,
+                    };
+                    done && plan.pointwise(r, axis)
                 });
                 let condition = plan.condition(s, axis);
                 let same = (pure == innermost || !needed.is_empty())

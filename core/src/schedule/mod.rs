@@ -5,6 +5,7 @@
 //! loop are the lanes of the vectors. Invariant: a plan computes each stored value exactly once.
 
 mod calls;
+mod checkpoints;
 mod contract;
 mod cost;
 mod fuse;
@@ -20,6 +21,7 @@ use crate::ir::{Array, AxisId, Graph, Node, NodeId, Part, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use calls::in_input;
+pub use checkpoints::{Sweep, SEGMENT};
 pub use contract::Gemm;
 pub use neighbours::Neighbours;
 
@@ -51,6 +53,8 @@ pub struct Plan {
     /// What calls add to the parts of scatters: the scatter, and the number of the part.
     pub direct: BTreeMap<NodeId, (NodeId, usize)>,
     pub steps: Vec<Step>,
+    /// The scans of which only some states are kept.
+    pub sweeps: Vec<Sweep>,
     /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
     pub lanes: Option<AxisId>,
     /// Whether each statement could stand in such a loop.
@@ -148,7 +152,11 @@ pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
     let (graph, targets) = calls::prepare(graph, targets);
     let (graph, targets, gemms) = contract::find(graph, targets);
     let plan = arrange(graph, targets, gemms.clone(), None);
-    lanes::best(plan, &gemms)
+    // what is run again runs in loops that fill vectors inside
+    match plan.sweeps.is_empty() {
+        true => lanes::best(plan, &gemms),
+        false => plan,
+    }
 }
 
 /// The plan of a graph, with the points of an axis in the lanes of vectors where one is given.
@@ -157,6 +165,8 @@ fn arrange(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<l
     plan.find_fitting();
     plan.steps = fuse::fuse(&plan);
     storage::shrink(&mut plan);
+    checkpoints::find(&mut plan);
+    storage::share(&mut plan);
     inplace::share(&mut plan);
     plan
 }

@@ -4,7 +4,8 @@
 //! own, and what is dear and used by several statements. Invariant: statements come in topological order.
 
 use super::lanes::{delay, repeated, transposed, Lanes};
-use super::{calls, contract, neighbours, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use super::{calls, checkpoints, contract, neighbours, scans};
+use super::{Gemm, Place, Plan, Statement, Storage, Target, Work};
 use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,6 +91,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
     store_repeated(&graph, &needed, &order, &mut stored);
     store_slopes(&graph, &needed, &mut stored);
 
+    let joined = checkpoints::joined(&graph, &live);
     let mut plan = Plan {
         graph,
         targets,
@@ -100,6 +102,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         grown: BTreeSet::new(),
         direct,
         steps: vec![],
+        sweeps: vec![],
         lanes: points,
         fitting: vec![],
     };
@@ -218,6 +221,9 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         }
         if scans.is_empty() {
             scans = live.counted(graph, *id);
+        }
+        if scans.is_empty() {
+            scans.extend(joined.get(id));
         }
         plan.statements.extend(works.into_iter().map(|(work, loops)| {
             let scans = if matches!(work, Work::Start { .. }) { vec![] } else { scans.clone() };

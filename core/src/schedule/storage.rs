@@ -55,7 +55,6 @@ pub fn shrink(plan: &mut Plan) {
             storage.place = Place::Local;
         }
     }
-    share(plan, &paths);
 }
 
 /// A variable starts right outside of its scan's loop.
@@ -112,7 +111,11 @@ fn number(plan: &Plan) -> Vec<(usize, Life)> {
 }
 
 /// Gives arrays the memory of arrays of the same size that are not read any more.
-fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
+pub fn share(plan: &mut Plan) {
+    let mut paths: Vec<Vec<(usize, AxisId)>> = vec![vec![]; plan.statements.len()];
+    walk(&plan.steps, &mut vec![], &mut 0, &mut paths);
+    place_starts(plan, &mut paths);
+    let paths = &paths;
     let numbers = number(plan);
     let mut lives: BTreeMap<NodeId, Life> = BTreeMap::new();
     let mut readers: BTreeMap<NodeId, Vec<(usize, Access)>> = BTreeMap::new();
@@ -130,6 +133,11 @@ fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
         for read in plan.accesses(s) {
             touch(read.node);
             readers.entry(read.node).or_default().push((s, read));
+        }
+    }
+    for (node, back) in plan.revived() {
+        if let Some(life) = lives.get_mut(&node) {
+            life.last = life.last.max(numbers[back].1.last);
         }
     }
     // what a scan's iterations touch lives through all of them

@@ -2,8 +2,8 @@
 //!
 //! Invariant: an expression is shown down to what is stored; a part that is used more than once has a line of its own.
 
-use super::{Place, Plan, Statement, Step, Storage, Work};
-use crate::ir::{Array, AxisId, Dtype, Index, Node, NodeId, Op, RedOp, Size};
+use super::{Place, Plan, Statement, Step, Storage, Sweep, Work};
+use crate::ir::{Array, AxisId, Checkpoint, Dtype, Index, Node, NodeId, Op, RedOp, Size};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -251,6 +251,10 @@ impl Text<'_> {
             lines.iter().for_each(|l| self.line(1, l));
             self.line(0, "}");
         }
+        for sweep in &plan.sweeps {
+            let state: Vec<String> = sweep.state.iter().map(|(carry, _)| self.name(*carry)).collect();
+            self.line(0, &format!("kept {}: {}", kept(sweep), state.join(", ")));
+        }
     }
 
     // ---- names ----
@@ -487,6 +491,15 @@ fn reduction(op: RedOp) -> &'static str {
         RedOp::Max => "max=",
         RedOp::Min => "min=",
         RedOp::LogSumExp => "logsumexp=",
+    }
+}
+
+/// Where the state of a recurrence is kept.
+pub fn kept(sweep: &Sweep) -> String {
+    match sweep.kept {
+        Checkpoint::Every(1) => "before each iteration".to_string(),
+        Checkpoint::Every(k) => format!("before one iteration in {k}"),
+        Checkpoint::Halving => "before iterations that halve what is left".to_string(),
     }
 }
 

@@ -35,11 +35,18 @@ impl<'a> Body<'a> {
 
     pub(super) fn looped(&mut self, axis: AxisId, body: &[Step]) {
         let depth = self.frames.len() - 1;
-        let inside = self.statements(body);
+        let mut inside = self.statements(body);
+        let (kept, back) = (self.kept_in(axis, &inside), self.gone_back_in(axis, &inside));
+        let skipped = kept.map(|sweep| self.only(&inside, &sweep.first));
+        inside.retain(|s| !self.skip.contains(s));
+        if inside.is_empty() {
+            return;
+        }
         let (variables, reversed) = self.variables(axis, &inside);
         for (carry, last) in &variables {
             self.start(*carry, *last);
         }
+        kept.into_iter().for_each(|sweep| self.before_kept(sweep));
         let vector = variables.is_empty() && self.vectorises(axis, body);
         for s in &inside {
             let statement = &self.plan.statements[*s];
@@ -71,21 +78,32 @@ impl<'a> Body<'a> {
             if let Some(top) = self.frames.last().filter(|f| f.lanes.blocks()) {
                 (frame.lanes, frame.rest) = (top.lanes, top.rest.clone());
             }
+            let segment = back.map(|sweep| (sweep, self.names.fresh("row")));
+            frame.rows = match &segment {
+                Some((sweep, row)) => Some((sweep.rows, Some(row.clone()))),
+                None => kept.map(|sweep| (sweep.rows, None)),
+            };
             self.frames.push(frame);
             self.steps(body);
-            let out = self.frames.pop().map(|f| f.out).unwrap_or_default();
+            let mut out = self.frames.pop().map(|f| f.out).unwrap_or_default();
+            if let Some(sweep) = kept {
+                let keep = self.kept_here(sweep, &var);
+                out = quote!(#keep #out);
+            }
             let n = self.size(&self.plan.graph.axis_size(axis).clone());
             let (start, end) = bounds.map_or((None, None), |b| (b.start, b.end));
             let (start, end) = (start.unwrap_or(quote!(0)), end.unwrap_or(n));
-            match (self.counts_turns(axis, &inside), reversed) {
-                (true, _) => self.counted_loop(axis, &var, &inside, out),
-                (false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),
-                (false, false) => self.push(quote!(for #var in #start..#end { #out })),
+            match (segment, self.counts_turns(axis, &inside), reversed) {
+                (Some((sweep, row)), ..) => self.back_by_segments(sweep, &var, &row, out),
+                (None, true, _) => self.counted_loop(axis, &var, &inside, out),
+                (None, false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),
+                (None, false, false) => self.push(quote!(for #var in #start..#end { #out })),
             }
             for (carry, last) in variables {
                 self.remains(carry, last);
             }
         }
+        skipped.into_iter().for_each(|before| self.skip = before);
         self.write_last(&inside, axis, vector);
         for s in &inside {
             if let Some((op, start, outer)) = self.reduction(&self.plan.statements[*s]) {

@@ -24,7 +24,14 @@ impl<'a> Body<'a> {
             plus.push(self.size(&at.offset));
         }
         for (axis, c) in &at.axes {
-            let Some(var) = self.variable(*axis).and_then(|f| f.var.clone()) else {
+            let rows = |f: &Frame| f.rows.clone().filter(|r| r.0 == *axis);
+            let row = self.frames.iter().rev().find_map(rows);
+            let var = match row {
+                Some((_, None)) => continue,
+                Some((_, row)) => row,
+                None => self.variable(*axis).and_then(|f| f.var.clone()),
+            };
+            let Some(var) = var else {
                 self.bugs.push(format!("axis {} is outside of its loop", axis.0));
                 continue;
             };
@@ -252,7 +259,8 @@ impl<'a> Body<'a> {
         }
         let name = self.name_of(slice, true);
         let layout = self.plan.storage.get(&node).map(|s| s.layout.clone()).unwrap_or_default();
-        let entered: Vec<AxisId> = self.frames.iter().filter_map(|f| f.axis).collect();
+        let entered: Vec<AxisId> =
+            self.frames.iter().flat_map(|f| f.axis.into_iter().chain(f.rows.as_ref().map(|r| r.0))).collect();
         let outer = layout.iter().take_while(|a| entered.contains(a)).count();
         if layout[outer..].iter().any(|a| entered.contains(a)) {
             self.bugs.push("an accumulated array has its loops inside out".into());

@@ -17,6 +17,7 @@ mod neighbours;
 mod reductions;
 mod scans;
 mod statements;
+mod sweeps;
 
 use super::names::{product, Names};
 use super::place::{Linear, Slice};
@@ -77,6 +78,8 @@ struct Frame {
     truth: Option<NodeId>,
     /// What is kept for the next positions of a loop.
     kept: BTreeMap<usize, neighbours::Kept>,
+    /// Stands for the loop's axis in arrays that hold one segment: with its variable, or always the first row.
+    rows: Option<(AxisId, Option<Ident>)>,
 }
 
 impl Frame {
@@ -96,6 +99,7 @@ impl Frame {
             sums: BTreeMap::new(),
             truth: None,
             kept: BTreeMap::new(),
+            rows: None,
         }
     }
 }
@@ -124,6 +128,8 @@ pub struct Body<'a> {
     truths: Vec<NodeId>,
     /// The statements in loops whose points are lanes.
     in_lanes: BTreeSet<usize>,
+    /// Statements that are left out here.
+    skip: BTreeSet<usize>,
 }
 
 impl<'a> Body<'a> {
@@ -151,6 +157,7 @@ impl<'a> Body<'a> {
             direct: BTreeSet::new(),
             truths: vec![],
             in_lanes: plan.in_lanes(),
+            skip: BTreeSet::new(),
         }
     }
 
@@ -227,6 +234,10 @@ impl<'a> Body<'a> {
                 self.names.fresh(&name)
             }
             Slice::Buffer(n) => self.node_name(n, "t"),
+            Slice::Kept(n) => {
+                let hint = format!("{}_kept", self.plan.graph.name(n).unwrap_or("state"));
+                self.names.fresh(&hint)
+            }
             Slice::Target(k) => {
                 let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));
                 self.names.fresh(&name)

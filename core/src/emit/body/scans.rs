@@ -18,6 +18,15 @@ impl<'a> Body<'a> {
         let reversed = scans.iter().any(|s| self.plan.graph.scan(*s).reversed);
         let own =
             |c: &NodeId| matches!(self.plan.graph.node(*c), Node::Carry { scan, .. } if scans.contains(scan));
+        let left_out: Vec<NodeId> = self
+            .skip
+            .iter()
+            .filter_map(|s| match self.plan.statements[*s].work {
+                Work::Carry(c) => Some(c),
+                _ => None,
+            })
+            .collect();
+        let own = |c: &NodeId| own(c) && !left_out.contains(c);
         let carries = self.plan.last.iter().filter(|(c, _)| own(c)).map(|(c, last)| (*c, *last)).collect();
         (carries, reversed)
     }
@@ -133,7 +142,9 @@ impl<'a> Body<'a> {
         self.push(quote!(let mut #var = 0usize;));
         let before = std::mem::take(&mut self.top().out);
         // room for what this iteration keeps
-        for node in self.growing(axis, inside, true) {
+        let filled: Vec<NodeId> =
+            inside.iter().filter_map(|s| self.plan.statements[*s].work.node()).collect();
+        for node in self.growing(axis, |n| filled.contains(&n)) {
             self.grow(node, quote!(#var + 1));
         }
         let room = std::mem::replace(&mut self.top().out, before);
@@ -141,19 +152,17 @@ impl<'a> Body<'a> {
             loop { #room #out #var += 1; }
             let #turns = #var;
         });
-        for node in self.growing(axis, inside, false) {
+        for node in self.growing(axis, |n| !filled.contains(&n)) {
             self.grow(node, turns.clone());
         }
     }
 
-    /// Arrays along an axis whose turns are counted: those that the statements inside of the counting loop fill, or the others.
-    fn growing(&mut self, axis: AxisId, inside: &[usize], filled: bool) -> Vec<NodeId> {
-        let plan = self.plan;
-        let fills = |n: NodeId| inside.iter().any(|s| plan.statements[*s].work.node() == Some(n));
+    /// The arrays along an axis whose turns are counted, of some nodes.
+    fn growing(&mut self, axis: AxisId, of: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
         let mut out = vec![];
-        for (node, storage) in &plan.storage {
+        for (node, storage) in &self.plan.storage {
             let at = storage.layout.iter().position(|a| *a == axis);
-            if storage.place != Place::Buffer || at.is_none() || fills(*node) != filled {
+            if storage.place != Place::Buffer || at.is_none() || !of(*node) {
                 continue;
             }
             if at != Some(0) {

@@ -12,7 +12,7 @@ use quote::{format_ident, quote};
 
 impl<'a> Body<'a> {
     pub(super) fn run(&mut self, s: usize) {
-        if self.plan.idle.contains(&s) {
+        if self.plan.idle.contains(&s) || self.skip.contains(&s) {
             return;
         }
         let work = self.plan.statements[s].work.clone();
