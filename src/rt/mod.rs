@@ -42,6 +42,19 @@ pub fn grow<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) {
     }
 }
 
+/// Keeps where the rows of a loop's turns start and how many there are, for a position of the loops around.
+#[inline]
+pub fn keep_rows(kept: &mut Vec<usize>, at: usize, start: usize, rows: usize) {
+    grow(kept, 2 * at + 2);
+    kept[2 * at..][..2].copy_from_slice(&[start, rows]);
+}
+
+/// What [`keep_rows`] kept.
+#[inline]
+pub fn kept_rows(kept: &[usize], at: usize) -> (usize, usize) {
+    (kept[2 * at], kept[2 * at + 1])
+}
+
 /// `len` elements of a buffer, which grows where it is shorter; they start with a cache line, so that no vector of them
 /// lies in two.
 #[inline]

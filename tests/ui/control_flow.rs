@@ -2,19 +2,6 @@
 use chainrule::differentiable;
 
 #[differentiable]
-fn f(x: f64) -> f64 {
-    let mut s = 0.0;
-    for _ in 0..3 {
-        let mut y = x;
-        while y > 1.0 {
-            y = y / 2.0;
-        }
-        s += y;
-    }
-    s
-}
-
-#[differentiable]
 fn g(x: f64) -> f64 {
     let mut y = x;
     loop {

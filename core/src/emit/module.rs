@@ -209,6 +209,14 @@ pub fn generate(
                 setup.extend(quote!(let #ident = &mut #workspace.#field;));
                 buffers.push((field, plan.graph.dtype(*n)));
             }
+            Slice::Turns(_) | Slice::Ends(_) => {
+                let field = format_ident!("{name}_{ident}");
+                fields.push(quote!(pub #ident: &'k mut ::std::vec::Vec<usize>));
+                open.extend(quote!(#ident,));
+                values.push(quote!(#ident));
+                setup.extend(quote!(let #ident = &mut #workspace.#field;));
+                buffers.push((field, Dtype::Int));
+            }
             Slice::Target(k) => {
                 let elem = ty(plan.graph.dtype(plan.targets[*k].node));
                 let sizes: Vec<TokenStream> = shapes[*k]

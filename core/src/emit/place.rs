@@ -15,15 +15,21 @@ pub enum Slice {
     Target(usize),
     /// The states of a scan's variable that are kept.
     Kept(NodeId),
+    /// Where the rows of a counted axis start and how many there are, for each position of the loops around.
+    Turns(AxisId),
+    /// Where the loop of a flag ended, for each position of the loops around.
+    Ends(NodeId),
 }
 
-/// `offset + Σ coefficient·axis + Σ stride·(gathered index)`
+/// `offset + Σ coefficient·axis + Σ stride·(gathered index) + Σ stride·(start of an axis's rows)`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Linear {
     pub offset: Size,
     pub axes: Vec<(AxisId, Size)>,
     /// Indices with a gathered part: the index, its stride, and the size of its dimension.
     pub gathers: Vec<(Index, Size, Size)>,
+    /// Axes whose turns the run counts inside of other loops: where the rows for these loops' positions start.
+    pub starts: Vec<(AxisId, Size)>,
 }
 
 impl Linear {
@@ -66,6 +72,20 @@ pub fn row_major(dims: &[Size], index: &[Index]) -> Linear {
     out
 }
 
+/// The last axis of a layout whose rows are found by a look-up, for each position of the axes before it.
+pub fn ragged(graph: &Graph, layout: &[AxisId]) -> Option<usize> {
+    (1..layout.len()).rev().find(|k| !graph.within(layout[*k]).is_empty())
+}
+
+/// The position of an index in an array of this layout.
+pub fn within(graph: &Graph, layout: &[AxisId], index: &[Index]) -> Linear {
+    let dims = sizes(graph, layout);
+    let Some(k) = ragged(graph, layout) else { return row_major(&dims, index) };
+    let mut out = row_major(&dims[k..], &index[k..]);
+    out.starts.push((layout[k], Size::product(&dims[k + 1..])));
+    out
+}
+
 fn sizes(graph: &Graph, axes: &[AxisId]) -> Vec<Size> {
     axes.iter().map(|a| graph.axis_size(*a).clone()).collect()
 }
@@ -80,7 +100,7 @@ pub fn of_stored(plan: &Plan, node: NodeId) -> Option<(Slice, Linear)> {
         Place::Target(k) => Slice::Target(k),
     };
     let index: Vec<Index> = storage.layout.iter().map(|a| Index::axis(*a)).collect();
-    Some((slice, row_major(&sizes(&plan.graph, &storage.layout), &index)))
+    Some((slice, within(&plan.graph, &storage.layout, &index)))
 }
 
 /// The slice and position that a load reads.
@@ -106,7 +126,7 @@ pub fn of_load(plan: &Plan, load: NodeId) -> Option<(Slice, Linear)> {
             match view {
                 None => {
                     let index: Vec<Index> = storage.layout.iter().map(at).collect();
-                    Some((slice, row_major(&sizes(&plan.graph, &storage.layout), &index)))
+                    Some((slice, within(&plan.graph, &storage.layout, &index)))
                 }
                 Some(view) => {
                     // the layout is (free axes, bound axes): the view covers the bound ones; leading ones may be
@@ -140,7 +160,7 @@ pub fn of_part(plan: &Plan, node: NodeId, k: usize) -> Option<(Slice, Linear)> {
                 None => Index::axis(*a),
             };
             let index: Vec<Index> = layout.iter().map(at).collect();
-            Some((slice, row_major(&sizes(&plan.graph, layout), &index)))
+            Some((slice, within(&plan.graph, layout, &index)))
         }
     }
 }
@@ -155,7 +175,7 @@ pub fn of_write(plan: &Plan, node: NodeId) -> Option<(Slice, Linear)> {
         None => Index::axis(*a),
     };
     let index: Vec<Index> = layout.iter().map(at).collect();
-    Some((slice, row_major(&sizes(&plan.graph, layout), &index)))
+    Some((slice, within(&plan.graph, layout, &index)))
 }
 
 /// The position in a target at the loops' own position.

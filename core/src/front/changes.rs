@@ -205,7 +205,11 @@ impl Lower {
 
     fn span_in(&mut self, base: &Expr, ranges: &[syn::ExprRange], at: &Expr) -> Option<Span> {
         let Value::Tensor(t) = self.expr(base) else {
-            self.unsupported(at, "this assignment", "parts of arrays and slices of numbers can be assigned");
+            self.errors.push(
+                Kind::Unsupported,
+                at,
+                &["this assignment", "parts of arrays and slices of numbers can be assigned"],
+            );
             return None;
         };
         let mut from = Index::default();
@@ -221,7 +225,11 @@ impl Lower {
                 let node = run.tensor(value, Some(Dtype::Int), e)?.node;
                 let affine = run.graph.affine(node);
                 if affine.is_none() {
-                    run.unsupported(e, "a part at a looked-up position", "write a loop over the elements");
+                    run.errors.push(
+                        Kind::Unsupported,
+                        e,
+                        &["a part at a looked-up position", "write a loop over the elements"],
+                    );
                 }
                 affine.map(Some)
             };
@@ -237,7 +245,11 @@ impl Lower {
                     if !span.terms.is_empty() {
                         let help =
                             "write `a[start..][..len]` with a length that is the same for all positions";
-                        self.unsupported(at, "a part whose length depends on a position", help);
+                        self.errors.push(
+                            Kind::Unsupported,
+                            at,
+                            &["a part whose length depends on a position", help],
+                        );
                         return None;
                     }
                     (len, end_known) = (span.offset, true);
@@ -249,7 +261,7 @@ impl Lower {
         }
         if !end_known {
             let help = "write `a[start..][..len]`";
-            self.unsupported(at, "a part whose length depends on a position", help);
+            self.errors.push(Kind::Unsupported, at, &["a part whose length depends on a position", help]);
             return None;
         }
         Some(Span { whole: t, from, len: self.graph.sizes.resolve(&len) })

@@ -23,7 +23,7 @@ const DEPTH: usize = 2000;
 
 impl Lower {
     /// The value of each variable after the loop.
-    pub fn closed(&mut self, scan: ScanId, axis: AxisId, variables: &[Variable]) -> Vec<NodeId> {
+    pub fn closed(&mut self, axis: AxisId, variables: &[Variable]) -> Vec<NodeId> {
         let mut open: Vec<(usize, Variable)> = variables.iter().copied().enumerate().collect();
         let mut results: Vec<Option<NodeId>> = vec![None; variables.len()];
         let mut at = 0;
@@ -49,20 +49,40 @@ impl Lower {
             at = 0;
         }
         for (k, v) in open {
-            let _ = scan;
-            let next = match self.reads(&[v.next], v.carry) {
-                true => v.next,
-                // what every iteration overwrites is still what it was before where there is none: the variable stays
-                false => {
-                    let position = self.graph.position(axis, Dtype::Int);
-                    let zero = self.graph.constant(0.0, Dtype::Int);
-                    let always = self.graph.apply(Op::Ge, &[position, zero]);
-                    self.graph.apply(Op::Select, &[always, v.next, v.carry])
-                }
-            };
-            results[k] = Some(self.graph.close(v.carry, next));
+            results[k] = Some(self.recurrence(axis, &v));
         }
         results.into_iter().zip(variables).map(|(r, v)| r.unwrap_or(v.init)).collect()
+    }
+
+    /// The same for a loop whose turns only the run counts: sums and recurrences.
+    pub fn closed_turns(&mut self, scan: ScanId, axis: AxisId, variables: &[Variable]) -> Vec<NodeId> {
+        let go = self.graph.scan(scan).go;
+        let mut out = vec![];
+        for v in variables {
+            let others = variables.iter().filter(|o| o.carry != v.carry).map(|o| o.next);
+            let others: Vec<NodeId> = others.chain(go).collect();
+            let sum = match self.graph.dtype(v.carry).is_float() && !self.reads(&others, v.carry) {
+                true => self.sum(axis, v, true),
+                false => None,
+            };
+            out.push(sum.unwrap_or_else(|| self.recurrence(axis, v)));
+        }
+        out
+    }
+
+    /// A variable that stays one of the scan.
+    pub fn recurrence(&mut self, axis: AxisId, v: &Variable) -> NodeId {
+        let next = match self.reads(&[v.next], v.carry) {
+            true => v.next,
+            // what every iteration overwrites is still what it was before where there is none: the variable stays
+            false => {
+                let position = self.graph.position(axis, Dtype::Int);
+                let zero = self.graph.constant(0.0, Dtype::Int);
+                let always = self.graph.apply(Op::Ge, &[position, zero]);
+                self.graph.apply(Op::Select, &[always, v.next, v.carry])
+            }
+        };
+        self.graph.close(v.carry, next)
     }
 
     /// The value after the loop without a recurrence; the others no longer read the variable then.
@@ -95,7 +115,7 @@ impl Lower {
             return Some(after);
         }
         if !self.reads(others, v.carry) {
-            if let Some(value) = self.sum(axis, v).or_else(|| self.extremum(axis, v)) {
+            if let Some(value) = self.sum(axis, v, false).or_else(|| self.extremum(axis, v)) {
                 return Some(value);
             }
         }
@@ -228,9 +248,12 @@ impl Lower {
     }
 
     /// A variable that only grows.
-    fn sum(&mut self, axis: AxisId, v: &Variable) -> Option<NodeId> {
+    ///
+    /// Where turns are counted, what is the same in all of them stays: the sum would need their number, which it does not wait for.
+    fn sum(&mut self, axis: AxisId, v: &Variable, counted: bool) -> Option<NodeId> {
         let terms = self.terms(v.next, v.carry)?;
-        if self.reads(&terms, v.carry) {
+        let known = terms.iter().any(|t| counted && !self.graph.axes(*t).contains(&axis));
+        if known || self.reads(&terms, v.carry) {
             return None;
         }
         let mut after = v.init;

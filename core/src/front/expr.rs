@@ -88,8 +88,8 @@ impl Lower {
                 _ => self.choice(m),
             },
             Expr::ForLoop(f) => self.for_loop(f),
-            Expr::While(w) if w.label.is_none() => self.while_loop(Some(&w.cond), &w.body, e),
-            Expr::Loop(l) if l.label.is_none() => self.while_loop(None, &l.body, e),
+            Expr::While(w) => self.while_loop(Some(&w.cond), &w.body, w.label.as_ref(), e),
+            Expr::Loop(l) => self.while_loop(None, &l.body, l.label.as_ref(), e),
             Expr::Return(r) => {
                 let value = r.expr.as_ref().map_or(Value::Unit, |e| self.expr(e));
                 self.leave(Way::Return, value, r)
@@ -358,6 +358,7 @@ impl Lower {
 
     fn int_op(&mut self, op: Op, x: Size, y: Size, e: &syn::ExprBinary) -> Value {
         let (x, y) = (self.graph.sizes.resolve(&x), self.graph.sizes.resolve(&y));
+        let sizes = [x.clone(), y.clone()];
         match (op, x.as_const(), y.as_const()) {
             (Op::Add, ..) => Value::Int(x.add(&y)),
             (Op::Sub, ..) => Value::Int(x.sub(&y)),
@@ -370,9 +371,8 @@ impl Lower {
                     let sign = if op == Op::Div { "/" } else { "%" };
                     let name = format!("({x}) {sign} ({y})");
                     match (y.parse::<i64>(), name.parse::<proc_macro2::TokenStream>()) {
-                        // nothing is divided by where the branch does not run
                         (Err(_), Ok(tokens)) if !self.env.guards.is_empty() => {
-                            Value::Int(self.rigid(&tokens))
+                            self.quotient(op, &sizes, &tokens)
                         }
                         _ => Value::Int(Size::sym(self.symbol(&name, true))),
                     }

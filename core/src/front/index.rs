@@ -200,7 +200,7 @@ impl Lower {
     }
 
     /// An integer that counts only where the guards hold.
-    fn when_reached(&mut self, node: NodeId) -> NodeId {
+    pub fn when_reached(&mut self, node: NodeId) -> NodeId {
         match self.guard_from(0) {
             Some(guard) => self.graph.apply(Op::When, &[guard, node]),
             None => node,

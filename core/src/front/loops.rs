@@ -48,11 +48,7 @@ impl Lower {
                     self.places(&t, &r.expr)
                 }
                 Value::Poison => Value::Poison,
-                _ => self.unsupported(
-                    &e.expr,
-                    "a loop over this value",
-                    "loop over a range and write by position",
-                ),
+                _ => self.no_loop(e, "a loop over this value", "loop over a range and write by position"),
             },
             items => self.expr(items),
         };
@@ -77,20 +73,27 @@ impl Lower {
             }
             _ => {
                 let help = "loop over a range, a slice, an array or their iterators";
-                return self.unsupported(&e.expr, "a loop over this value", help);
+                return self.no_loop(e, "a loop over this value", help);
             }
         };
         match (iter.dims.as_slice(), iter.axes.as_slice()) {
             ([_], [Some(axis)]) => {
-                self.iterate(*axis, &Turns::Items(&e.pat, &iter), &e.body, label_of(e), e);
+                self.iterate(*axis, &Turns::Items(&e.pat, &iter), &e.body, label_of(e.label.as_ref()), e);
             }
             ([_], [None]) => self.once(&e.pat, iter.item.clone(), e),
             _ => {
                 let help = "write a loop for each dimension";
-                return self.unsupported(&e.expr, "a loop over several dimensions at once", help);
+                return self.no_loop(e, "a loop over several dimensions at once", help);
             }
         }
         Value::Unit
+    }
+
+    /// Inactive code may go through anything, but this body is not inactive.
+    fn no_loop(&mut self, e: &ExprForLoop, what: &str, help: &str) -> Value {
+        self.errors.push(Kind::Unsupported, &e.expr, &[what, help]);
+        self.poison_assigned(&e.body);
+        Value::Poison
     }
 
     /// After a mistake: what the body would have changed is not known.
@@ -104,7 +107,7 @@ impl Lower {
 
     /// A single iteration.
     fn once(&mut self, pat: &Pat, item: Value, at: &ExprForLoop) {
-        let (body, label) = (&at.body, label_of(at));
+        let (body, label) = (&at.body, label_of(at.label.as_ref()));
         let mark = self.env.bindings.len();
         let base = self.env.guards.len();
         self.frames.push(Frame { is_loop: true, label, base, exits: vec![] });
@@ -115,10 +118,10 @@ impl Lower {
         self.env.guards.truncate(base);
         let returns = exits.iter().any(|e| matches!(e.way, Way::Return | Way::Outer(..)));
         if returns {
-            self.unsupported(
+            self.errors.push(
+                Kind::Unsupported,
                 at,
-                "a way out of this loop that leaves more than it",
-                "leave the loop with `break`",
+                &["a way out of this loop that leaves more than it", "leave the loop with `break`"],
             );
         }
         let ended = std::mem::take(&mut self.dead);
@@ -153,15 +156,17 @@ impl Lower {
     }
 
     /// `while` and `loop`: an axis whose size is known once the loop has run.
-    pub fn while_loop(&mut self, cond: Option<&Expr>, body: &Block, at: &Expr) -> Value {
-        let what = if cond.is_some() { "`while`" } else { "`loop`" };
+    pub fn while_loop(
+        &mut self,
+        cond: Option<&Expr>,
+        body: &Block,
+        label: Option<&syn::Label>,
+        at: &Expr,
+    ) -> Value {
         if let Some(Expr::Let(l)) = cond {
-            return self.unsupported(l, "`while let`", "write a condition");
-        }
-        if !self.outer.is_empty() {
+            self.errors.push(Kind::Unsupported, l, &["`while let`", "write a condition"]);
             self.poison_assigned(body);
-            let help = "write a `for` loop with a bound, and leave it with `break`";
-            return self.unsupported(at, &format!("{what} inside of another loop"), help);
+            return Value::Poison;
         }
         let mut roots = Roots::default();
         roots.visit_block(body);
@@ -169,11 +174,12 @@ impl Lower {
             return self.unsupported(at, "a loop that never ends", "leave it with `break` or `return`");
         }
         let size = Size::sym(self.symbol("turns of the loop", false));
+        let around = self.outer.clone();
         if let Some(info) = size.as_sym().and_then(|s| self.graph.sizes.syms.get_mut(s.0 as usize)) {
-            info.counted = true;
+            info.counted = Some(around);
         }
         let axis = self.graph.axis_of(&size, 0);
-        let broken = self.iterate(axis, &Turns::While(cond), body, None, at);
+        let broken = self.iterate(axis, &Turns::While(cond), body, label_of(label), at);
         // nothing follows a loop that is left by `return` alone
         self.dead |= cond.is_none() && !broken;
         Value::Unit
@@ -234,7 +240,11 @@ impl Lower {
                 entered
             }
             Turns::While(cond) => {
-                let mut go = running.map(|r| r.1);
+                // only where the loop stands on a side that is taken
+                let mut go = self.guard_from(0);
+                if let Some((_, running)) = running {
+                    go = Some(go.map_or(running, |go| self.graph.apply(Op::And, &[go, running])));
+                }
                 if let Some(cond) = cond {
                     let value = self.expr(cond);
                     let cond = self.condition(value, cond);
@@ -300,8 +310,10 @@ impl Lower {
             variables.push(Variable { carry: running, init: yes, next: running });
         }
         let values = match turns {
-            Turns::Items(..) => self.closed(scan, axis, &variables),
-            Turns::While(_) => variables.iter().map(|v| self.graph.close(v.carry, v.next)).collect(),
+            Turns::Items(..) => self.closed(axis, &variables),
+            // a loop that never turns leaves all as it was
+            Turns::While(_) if self.never_turns(scan) => variables.iter().map(|v| v.init).collect(),
+            Turns::While(_) => self.closed_turns(scan, axis, &variables),
         };
         self.outer.pop();
         let mut values = values.into_iter();
@@ -331,6 +343,10 @@ impl Lower {
             self.leave_after(way, returned_shape(&returned, way), results, of_way, at);
         }
         broken
+    }
+
+    fn never_turns(&self, scan: crate::ir::ScanId) -> bool {
+        self.graph.scan(scan).go.is_some_and(|go| self.graph.as_const(go) == Some(0.0))
     }
 
     /// The variable that a name means, or that holds what it is an element of.
@@ -450,6 +466,6 @@ fn behind(value: &Value, roots: &mut Roots) {
     }
 }
 
-fn label_of(e: &ExprForLoop) -> Option<String> {
-    e.label.as_ref().map(|l| l.name.ident.to_string())
+fn label_of(label: Option<&syn::Label>) -> Option<String> {
+    label.map(|l| l.name.ident.to_string())
 }

@@ -72,7 +72,11 @@ impl Lower {
             Expr::Path(p) => {
                 let name = p.path.get_ident().map(|i| i.to_string()).unwrap_or_default();
                 let Some(k) = self.env.position(&name) else {
-                    self.unsupported(at, "this assignment", "assign to a variable of the function");
+                    self.errors.push(
+                        Kind::Unsupported,
+                        at,
+                        &["this assignment", "assign to a variable of the function"],
+                    );
                     return;
                 };
                 if k < self.env.sealed {
@@ -110,10 +114,10 @@ impl Lower {
                     }
                     Value::Poison => return,
                     _ => {
-                        self.unsupported(
+                        self.errors.push(
+                            Kind::Unsupported,
                             at,
-                            "this assignment",
-                            "assign to a variable, an element or a field",
+                            &["this assignment", "assign to a variable, an element or a field"],
                         );
                         return;
                     }
@@ -150,7 +154,7 @@ impl Lower {
                 Value::Poison => t.elems.iter().for_each(|place| self.store(place, Value::Poison, at)),
                 _ => {
                     let help = "assign a tuple of as many parts";
-                    self.unsupported(place, "this assignment", help);
+                    self.errors.push(Kind::Unsupported, place, &["this assignment", help]);
                 }
             },
             Expr::Array(a) if matches!(&value, Value::Tensor(t) if t.rank() > 0) => {
@@ -161,7 +165,8 @@ impl Lower {
                 }
             }
             _ => {
-                self.unsupported(place, "this assignment", "assign to a variable, an element or a field");
+                let help = "assign to a variable, an element or a field";
+                self.errors.push(Kind::Unsupported, place, &["this assignment", help]);
             }
         }
     }
@@ -199,7 +204,11 @@ impl Lower {
                 match known.and_then(|k| usize::try_from(k).ok()).and_then(|k| list.get_mut(k)) {
                     Some(slot) if index.len() == 1 => *slot = value,
                     _ => {
-                        self.unsupported(at, "this index", "write a number below the length");
+                        self.errors.push(
+                            Kind::Unsupported,
+                            at,
+                            &["this index", "write a number below the length"],
+                        );
                         return;
                     }
                 }
@@ -207,10 +216,10 @@ impl Lower {
             }
             Value::Poison => {}
             _ => {
-                self.unsupported(
+                self.errors.push(
+                    Kind::Unsupported,
                     at,
-                    "this assignment",
-                    "elements of arrays and slices of numbers can be assigned",
+                    &["this assignment", "elements of arrays and slices of numbers can be assigned"],
                 );
             }
         }

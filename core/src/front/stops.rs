@@ -137,6 +137,11 @@ impl Lower {
         }
     }
 
+    /// All conditions under which the code runs are known on entry.
+    pub fn runs_by_what_is_known(&self) -> bool {
+        self.env.guards.iter().all(|g| self.on_entry(*g, 0).is_some())
+    }
+
     /// Inactive code of a branch, which runs only where the branch does, as far as that is known on entry.
     pub fn in_branch(&self, tokens: &TokenStream) -> TokenStream {
         if self.env.guards.is_empty() || !may_panic(tokens) {

@@ -256,9 +256,32 @@ impl Lower {
             self.errors.push(Kind::Dtypes, at, &[what, floats[0].name(), other.name()]);
             return None;
         }
+        let mut nodes = nodes;
+        if matches!(op, Op::Div | Op::Rem) && self.graph.dtype(nodes[0]) == Dtype::Int {
+            nodes[1] = self.divisor(nodes[1]);
+        }
         let node = self.graph.apply(op, &nodes);
         let (active, nd) = (args.iter().any(|t| t.active), args.iter().any(|t| t.nd));
         Some(Tensor { node, dims, axes, active, nd })
+    }
+
+    /// An integer that something is divided by, which may be zero where the division is not reached: there it is one.
+    pub fn divisor(&mut self, by: NodeId) -> NodeId {
+        if self.graph.as_const(by).is_some_and(|v| v != 0.0) {
+            return by;
+        }
+        let mut reached = self.guard_from(0);
+        // nor is it divided before a loop that may have no turn
+        for axis in self.outer.clone() {
+            if !self.graph.axes(by).contains(&axis) {
+                let position = self.graph.position(axis, Dtype::Int);
+                let zero = self.graph.constant(0.0, Dtype::Int);
+                let inside = self.graph.apply(Op::Ge, &[position, zero]);
+                reached = Some(reached.map_or(inside, |r| self.graph.apply(Op::And, &[r, inside])));
+            }
+        }
+        let one = self.graph.constant(1.0, Dtype::Int);
+        reached.map_or(by, |reached| self.graph.apply(Op::Select, &[reached, by, one]))
     }
 
     pub fn unary(&mut self, op: Op, t: &Tensor) -> Tensor {

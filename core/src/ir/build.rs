@@ -90,6 +90,15 @@ impl Graph {
             let sizes: Vec<Size> =
                 axes.iter().filter(|a| !own.contains(a)).map(|a| self.axis_size(*a).clone()).collect();
             let dtype = self.dtype(x);
+            // how often a loop turns may differ along the axes that remain
+            if let Some(k) = sizes.iter().position(|s| self.sizes.within(s).iter().any(|a| axes.contains(a)))
+            {
+                let times = self.size(&sizes[k], dtype);
+                let x = self.apply(Op::Mul, &[x, times]);
+                let turns: Vec<AxisId> = axes.iter().copied().filter(|a| !own.contains(a)).collect();
+                let rest: Vec<AxisId> = axes.into_iter().filter(|a| *a != turns[k]).collect();
+                return self.reduce(op, &rest, x);
+            }
             let inner = self.reduce(op, &own, x);
             let times = self.size(&Size::product(&sizes), dtype);
             return self.apply(Op::Mul, &[inner, times]);

@@ -373,13 +373,18 @@ impl Graph {
     pub fn reachable(&self, roots: &[NodeId]) -> Vec<bool> {
         let mut seen = vec![false; self.len()];
         let mut stack = roots.to_vec();
+        // what has to do with the turns of a loop needs to know how many there are
+        let counted: Vec<(AxisId, NodeId)> =
+            self.scans.iter().filter_map(|s| Some((s.axis, s.go?))).collect();
         while let Some(id) = stack.pop() {
             if !std::mem::replace(&mut seen[id.0 as usize], true) {
                 stack.extend(self.operands(id));
                 stack.extend(self.next_of(id));
-                if let Node::Carry { scan, .. } = self.node(id) {
-                    stack.extend(self.scans.get(scan.0 as usize).and_then(|s| s.go));
-                }
+                let counts = |axis: &AxisId| match self.node(id) {
+                    Node::Size(size) => self.axis_size(*axis).as_sym().is_some_and(|s| size.mentions(s)),
+                    _ => self.axes(id).contains(axis),
+                };
+                stack.extend(counted.iter().filter(|(axis, _)| counts(axis)).map(|c| c.1));
             }
         }
         seen
@@ -397,10 +402,21 @@ impl Graph {
         id
     }
 
+    /// The axes around the loop whose turns an axis counts, the outermost first: its positions mean nothing without them.
+    pub fn within(&self, axis: AxisId) -> &[AxisId] {
+        self.axis_size(axis).as_sym().and_then(|s| self.sizes.around(s)).map_or(&[], Vec::as_slice)
+    }
+
+    /// A node's value depends on how often a loop inside of others has turned.
+    pub fn is_ragged(&self, id: NodeId) -> bool {
+        self.axes(id).iter().any(|a| !self.within(*a).is_empty())
+    }
+
     fn free_axes(&self, node: &Node) -> Vec<AxisId> {
         let mut axes = Vec::new();
         let index_axes = |index: &[Index], axes: &mut Vec<AxisId>| {
             for i in index {
+                axes.extend(self.sizes.within(&i.offset));
                 axes.extend(i.terms.iter().map(|t| t.0));
                 if let Some(g) = i.gather {
                     axes.extend(self.axes(g));
@@ -408,7 +424,8 @@ impl Graph {
             }
         };
         match node {
-            Node::Const(_) | Node::Size(_) => {}
+            Node::Const(_) => {}
+            Node::Size(size) => axes.extend(self.sizes.within(size)),
             Node::Position(axis) => axes.push(*axis),
             Node::Load { array, index, .. } => {
                 index_axes(index, &mut axes);
@@ -441,6 +458,8 @@ impl Graph {
                 }
             }
         }
+        let around: Vec<AxisId> = axes.iter().flat_map(|a| self.within(*a)).copied().collect();
+        axes.extend(around);
         axes.sort();
         axes.dedup();
         axes

@@ -4,6 +4,7 @@
 //! the node's free axes, in topological order.
 
 use super::graph::{Array, AxisId, Graph, Index, InputId, Node, NodeId, RedOp};
+use super::scan::ScanId;
 use super::size::{Size, Sym};
 
 /// A value and its tangent.
@@ -42,7 +43,7 @@ pub fn evaluate(graph: &Graph, roots: &[NodeId], at: &Point) -> Vec<Vec<Dual>> {
 /// A node's elements, row-major over the given axes (which may exceed the node's own).
 pub fn over(graph: &Graph, values: &[Vec<Dual>], at: &Point, id: NodeId, dims: &[AxisId]) -> Vec<Dual> {
     let run = Run { graph, at, values: values.to_vec(), running: vec![], turns: vec![] };
-    run.positions(dims).map(|env| run.get(id, &env)).collect()
+    run.positions(dims, &vec![]).iter().map(|env| run.get(id, env)).collect()
 }
 
 /// Loops are given up after so many turns.
@@ -54,10 +55,10 @@ struct Run<'a> {
     graph: &'a Graph,
     at: &'a Point,
     values: Vec<Vec<Dual>>,
-    /// How often loops turn whose sizes only the run tells.
-    turns: Vec<(AxisId, i64)>,
+    /// How often loops turn whose sizes only the run tells, at the positions of the loops around.
+    turns: Vec<(AxisId, Env, i64)>,
     /// The scans that are being run.
-    running: Vec<super::scan::ScanId>,
+    running: Vec<ScanId>,
 }
 
 impl Run<'_> {
@@ -84,70 +85,78 @@ impl Run<'_> {
                         .collect();
                     self.nodes(&before, around);
                     scanned.iter().chain(&before).for_each(|i| done[i.0 as usize] = true);
-                    self.scan(*scan, &scanned, around);
+                    // turns may differ at each position of the loops around
+                    let within = self.graph.within(self.graph.scan(*scan).axis);
+                    let open: Vec<AxisId> =
+                        within.iter().copied().filter(|a| !around.iter().any(|e| e.0 == *a)).collect();
+                    for place in self.positions(&open, around) {
+                        let around: Env = around.iter().copied().chain(place).collect();
+                        self.scan(*scan, &scanned, &around);
+                    }
                 }
                 _ => self.fill(*id, around),
             }
         }
     }
 
-    fn scan(&mut self, scan: super::scan::ScanId, members: &[NodeId], around: &Env) {
+    fn scan(&mut self, scan: ScanId, members: &[NodeId], around: &Env) {
         let info = self.graph.scan(scan).clone();
-        if info.go.is_some() && !self.turns.iter().any(|t| t.0 == info.axis) {
-            // a first run finds out how often
-            self.turns.push((info.axis, MOST_TURNS));
-            let turns = self.count(scan, members, around);
-            self.turns.pop();
-            self.turns.push((info.axis, turns));
-        }
-        let n = self.extent(info.axis);
-        self.running.push(scan);
-        for turn in 0..n {
-            let at = if info.reversed { n - 1 - turn } else { turn };
-            let mut inside = around.clone();
-            inside.push((info.axis, at));
-            let (carries, rest): (Vec<NodeId>, Vec<NodeId>) = members
-                .iter()
-                .copied()
-                .partition(|m| matches!(self.graph.node(*m), Node::Carry { scan: s, .. } if *s == scan));
-            for carry in carries {
-                let Node::Carry { init, .. } = self.graph.node(carry) else { continue };
-                let source = if turn == 0 { Some(*init) } else { self.graph.next_of(carry) };
-                let mut before = around.clone();
-                before.push((info.axis, if info.reversed { at + 1 } else { at - 1 }));
-                self.put(carry, &inside, |run, env| {
-                    let mut env = env.clone();
-                    env.push(before[before.len() - 1]);
-                    source.map_or(Dual::constant(f64::NAN), |s| run.get(s, &env))
-                });
+        if info.go.is_none() {
+            let n = self.turns_at(info.axis, around);
+            for turn in 0..n {
+                self.turn(scan, members, around, turn, n);
             }
+            return;
+        }
+        let place = self.place(info.axis, around);
+        self.turns.retain(|t| t.0 != info.axis || t.1 != place);
+        let turns = (0..MOST_TURNS).find(|turn| !self.turn(scan, members, around, *turn, MOST_TURNS));
+        self.turns.push((info.axis, place, turns.unwrap_or(MOST_TURNS)));
+    }
+
+    /// One iteration; gives whether there is one.
+    fn turn(&mut self, scan: ScanId, members: &[NodeId], around: &Env, turn: i64, n: i64) -> bool {
+        let info = self.graph.scan(scan).clone();
+        let at = if info.reversed { n - 1 - turn } else { turn };
+        let mut inside = around.clone();
+        inside.push((info.axis, at));
+        let (carries, rest): (Vec<NodeId>, Vec<NodeId>) = members
+            .iter()
+            .copied()
+            .partition(|m| matches!(self.graph.node(*m), Node::Carry { scan: s, .. } if *s == scan));
+        let before = (info.axis, if info.reversed { at + 1 } else { at - 1 });
+        for carry in carries {
+            let Node::Carry { init, .. } = self.graph.node(carry) else { continue };
+            let source = if turn == 0 { Some(*init) } else { self.graph.next_of(carry) };
+            self.put(carry, &inside, |run, env| {
+                let mut env = env.clone();
+                env.push(before);
+                source.map_or(Dual::constant(f64::NAN), |s| run.get(s, &env))
+            });
+        }
+        self.running.push(scan);
+        let goes = info.go.is_none_or(|go| {
+            let asked = self.graph.ancestors(&[go], &|_| true);
+            let first: Vec<NodeId> = rest.iter().copied().filter(|n| asked[n.0 as usize]).collect();
+            self.nodes(&first, &inside);
+            self.get(go, &inside).value != 0.0
+        });
+        if goes {
             self.nodes(&rest, &inside);
         }
         self.running.pop();
-    }
-
-    /// The first position at which a scan does not go on.
-    fn count(&mut self, scan: super::scan::ScanId, members: &[NodeId], around: &Env) -> i64 {
-        let info = self.graph.scan(scan).clone();
-        self.scan(scan, members, around);
-        let go = |run: &Self, at: i64| {
-            let mut env = around.clone();
-            env.push((info.axis, at));
-            info.go.is_some_and(|g| run.get(g, &env).value != 0.0)
-        };
-        (0..MOST_TURNS).find(|at| !go(self, *at)).unwrap_or(MOST_TURNS)
+        goes
     }
 
     /// Sets a node's elements at the given positions of some axes.
     fn put(&mut self, id: NodeId, fixed: &Env, value: impl Fn(&Self, &Env) -> Dual) {
         let axes = self.graph.axes(id).to_vec();
-        let total: i64 = axes.iter().map(|a| self.extent(*a)).product();
+        let total: i64 = axes.iter().map(|a| self.capacity(*a)).product();
         if self.values[id.0 as usize].len() != total as usize {
             self.values[id.0 as usize] = vec![Dual::constant(f64::NAN); total as usize];
         }
         let free: Vec<AxisId> = axes.iter().copied().filter(|a| !fixed.iter().any(|f| f.0 == *a)).collect();
-        let all: Vec<Env> = self.positions(&free).collect();
-        for mut env in all {
+        for mut env in self.positions(&free, fixed) {
             env.extend(fixed);
             let new = value(self, &env);
             let flat = self.offset(&axes, &env);
@@ -159,7 +168,7 @@ impl Run<'_> {
 
     fn offset(&self, axes: &[AxisId], env: &Env) -> i64 {
         axes.iter().fold(0, |flat, axis| {
-            flat * self.extent(*axis) + env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1)
+            flat * self.capacity(*axis) + env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1)
         })
     }
 
@@ -177,7 +186,7 @@ impl Run<'_> {
                     for part in &parts {
                         let fixed: Env =
                             around.iter().copied().filter(|a| !part.over.contains(&a.0)).collect();
-                        for mut at in run.positions(&part.over) {
+                        for mut at in run.positions(&part.over, &fixed) {
                             at.splice(0..0, fixed.iter().copied());
                             let lands = dims.iter().zip(&part.index).all(|(d, i)| {
                                 Some(run.index(i, &at)) == env.iter().find(|e| e.0 == *d).map(|e| e.1)
@@ -196,30 +205,61 @@ impl Run<'_> {
         }
     }
 
-    fn size(&self, size: &Size) -> i64 {
-        self.graph.sizes.resolve(size).eval(&|s: Sym| self.at.syms.get(s.0 as usize).copied().unwrap_or(1))
+    fn size(&self, size: &Size, env: &Env) -> i64 {
+        let sizes = &self.graph.sizes;
+        sizes.resolve(size).eval(&|s: Sym| match sizes
+            .syms
+            .get(s.0 as usize)
+            .is_some_and(|i| i.counted.is_some())
+        {
+            true => {
+                let axis = (0..self.graph.axis_count() as u32)
+                    .map(AxisId)
+                    .find(|a| self.graph.axis_size(*a).as_sym() == Some(s));
+                axis.map_or(MOST_TURNS, |a| self.turns_at(a, env))
+            }
+            false => self.at.syms.get(s.0 as usize).copied().unwrap_or(1),
+        })
     }
 
-    fn extent(&self, axis: AxisId) -> i64 {
-        if let Some((_, n)) = self.turns.iter().rev().find(|t| t.0 == axis) {
-            return *n;
+    /// The positions of the loops around the loop whose turns an axis counts.
+    fn place(&self, axis: AxisId, env: &Env) -> Env {
+        let within = self.graph.within(axis).iter();
+        within.filter_map(|a| env.iter().rev().find(|e| e.0 == *a).copied()).collect()
+    }
+
+    /// How many positions an axis has, at the positions of the loops around.
+    fn turns_at(&self, axis: AxisId, env: &Env) -> i64 {
+        if !self.graph.sizes.counted(self.graph.axis_size(axis)) {
+            return self.size(self.graph.axis_size(axis), env);
         }
-        self.size(self.graph.axis_size(axis))
+        let place = self.place(axis, env);
+        self.turns.iter().find(|t| t.0 == axis && t.1 == place).map_or(MOST_TURNS, |t| t.2)
+    }
+
+    /// The room for an axis in memory.
+    fn capacity(&self, axis: AxisId) -> i64 {
+        match self.graph.axis_size(axis) {
+            size if self.graph.sizes.counted(size) => MOST_TURNS,
+            size => self.size(size, &vec![]),
+        }
     }
 
     /// All assignments of the axes, in row-major order.
-    fn positions<'a>(&'a self, axes: &'a [AxisId]) -> impl Iterator<Item = Env> + 'a {
-        let extents: Vec<i64> = axes.iter().map(|a| self.extent(*a)).collect();
-        let total: i64 = extents.iter().product();
-        (0..total).map(move |flat| {
-            let mut rest = flat;
-            let mut env: Env = Vec::with_capacity(axes.len());
-            for (axis, extent) in axes.iter().zip(&extents).rev() {
-                env.push((*axis, rest % extent));
-                rest /= extent;
-            }
-            env
-        })
+    fn positions(&self, axes: &[AxisId], around: &Env) -> Vec<Env> {
+        let mut all: Vec<Env> = vec![vec![]];
+        for axis in axes {
+            let grown = all.into_iter().flat_map(|env| {
+                let here: Env = around.iter().chain(&env).copied().collect();
+                (0..self.turns_at(*axis, &here)).map(move |at| {
+                    let mut env = env.clone();
+                    env.push((*axis, at));
+                    env
+                })
+            });
+            all = grown.collect();
+        }
+        all
     }
 
     fn get(&self, id: NodeId, env: &Env) -> Dual {
@@ -228,9 +268,9 @@ impl Run<'_> {
     }
 
     fn index(&self, index: &Index, env: &Env) -> i64 {
-        let mut at = self.size(&index.offset);
+        let mut at = self.size(&index.offset, env);
         for (axis, c) in &index.terms {
-            at += self.size(c) * env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1);
+            at += self.size(c, env) * env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1);
         }
         at + index.gather.map_or(0, |g| self.get(g, env).value as i64)
     }
@@ -244,14 +284,14 @@ impl Run<'_> {
         let axes = self.graph.axes(id).to_vec();
         let Node::Scatter { dims, view, parts } = self.graph.node(id) else { return vec![] };
         // elements in the order of `dims`, then put into the order of the node's axes
-        let extents: Vec<i64> = dims.iter().map(|a| self.extent(*a)).collect();
+        let extents: Vec<i64> = dims.iter().map(|a| self.capacity(*a)).collect();
         let viewed: Vec<i64> = match view {
-            Some(view) => view.iter().map(|s| self.size(s)).collect(),
+            Some(view) => view.iter().map(|s| self.size(s, around)).collect(),
             None => extents.clone(),
         };
         let mut out = vec![Dual::default(); extents.iter().product::<i64>() as usize];
         for part in parts {
-            for mut env in self.positions(&part.over) {
+            for mut env in self.positions(&part.over, around) {
                 env.splice(0..0, around.iter().copied());
                 let x = self.get(part.value, &env);
                 if let Some(o) = out.get_mut(self.flat(&viewed, &part.index, &env) as usize) {
@@ -261,13 +301,17 @@ impl Run<'_> {
             }
         }
         let identity: Vec<Index> = dims.iter().map(|a| Index::axis(*a)).collect();
-        self.positions(&axes).map(|env| out[self.flat(&extents, &identity, &env) as usize]).collect()
+        let mut all = vec![Dual::default(); axes.iter().map(|a| self.capacity(*a)).product::<i64>() as usize];
+        for env in self.positions(&axes, around) {
+            all[self.offset(&axes, &env) as usize] = out[self.flat(&extents, &identity, &env) as usize];
+        }
+        all
     }
 
     fn scalar(&self, node: &Node, env: &Env) -> Dual {
         match node {
             Node::Const(bits) => Dual::constant(f64::from_bits(*bits)),
-            Node::Size(size) => Dual::constant(self.size(size) as f64),
+            Node::Size(size) => Dual::constant(self.size(size, env) as f64),
             Node::Position(axis) => {
                 Dual::constant(env.iter().rev().find(|e| e.0 == *axis).map_or(0, |e| e.1) as f64)
             }
@@ -294,18 +338,19 @@ impl Run<'_> {
                             return self.get(*n, &env);
                         }
                         let elements = self
-                            .positions(bound)
+                            .positions(bound, &env)
+                            .into_iter()
                             .map(|inner| {
                                 let mut all = env.clone();
                                 all.extend(inner);
                                 self.get(*n, &all)
                             })
                             .collect();
-                        (bound.iter().map(|a| self.extent(*a)).collect(), elements)
+                        (bound.iter().map(|a| self.turns_at(*a, &env)).collect(), elements)
                     }
                 };
                 let dims = match view {
-                    Some(view) => view.iter().map(|s| self.size(s)).collect(),
+                    Some(view) => view.iter().map(|s| self.size(s, env)).collect(),
                     None => dims,
                 };
                 let flat = self.flat(&dims, index, env) as usize;
@@ -317,7 +362,8 @@ impl Run<'_> {
             }
             Node::Reduce(op, over, x) => {
                 let elements: Vec<Dual> = self
-                    .positions(over)
+                    .positions(over, env)
+                    .into_iter()
                     .map(|inner| {
                         let mut all = env.clone();
                         all.extend(inner);
@@ -328,7 +374,7 @@ impl Run<'_> {
             }
             Node::Write { array, dims, index, over, value } => {
                 let mut found = None;
-                for mut at in self.positions(over) {
+                for mut at in self.positions(over, env) {
                     at.splice(0..0, env.iter().copied().filter(|e| !dims.contains(&e.0)));
                     // a dimension that is written whole stands for itself
                     for (d, i) in dims.iter().zip(index) {
@@ -347,7 +393,7 @@ impl Run<'_> {
             }
             Node::Final { next, scan, k, .. } => {
                 let info = self.graph.scan(*scan);
-                let n = self.extent(info.axis);
+                let n = self.turns_at(info.axis, env);
                 let mut env = env.clone();
                 if n == 0 {
                     let init = self.graph.ids().find_map(|c| match self.graph.node(c) {
@@ -365,7 +411,7 @@ impl Run<'_> {
                 }
                 let inside = |bound: &[AxisId], n: NodeId| -> Vec<Dual> {
                     let at = |inner: Env| self.get(n, &env.iter().copied().chain(inner).collect());
-                    self.positions(bound).map(at).collect()
+                    self.positions(bound, env).into_iter().map(at).collect()
                 };
                 let given: Vec<Vec<Dual>> = args.iter().map(|(n, bound)| inside(bound, *n)).collect();
                 let numbers: Vec<Vec<f64>> =
@@ -392,7 +438,7 @@ impl Run<'_> {
     }
 
     fn input_dims(&self, input: InputId) -> Vec<i64> {
-        self.graph.input(input).dims.iter().map(|s| self.size(s)).collect()
+        self.graph.input(input).dims.iter().map(|s| self.size(s, &vec![])).collect()
     }
 }
 

@@ -114,7 +114,9 @@ impl Graph {
                 let own = match self.node(id) {
                     Node::Final { scan: s, .. } if *s == scan => false,
                     Node::Carry { scan: s, .. } => {
-                        let later = self.next_of(id).is_some_and(|n| inside[n.0 as usize]);
+                        // what it becomes, or how often it does, belongs to the iteration
+                        let ends = self.next_of(id).into_iter().chain(self.scan(*s).go);
+                        let later = ends.into_iter().any(|n| inside[n.0 as usize]);
                         if (read || later) && !inner.contains(s) && self.axes(id).contains(&axis) {
                             inner.push(*s);
                         }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a [`Size`] is a sorted list of monomials without zero coefficients, so equal sizes are equal values.
 
+use super::graph::AxisId;
 use std::fmt::Write;
 
 /// An unknown size: a length that only the running program knows, or a const generic.
@@ -172,8 +173,8 @@ pub struct SymInfo {
     pub name: String,
     /// A const generic or an inactive integer: given, never solved for.
     pub rigid: bool,
-    /// How often a loop turns: known once it has run.
-    pub counted: bool,
+    /// How often a loop turns: known once it has run. The axes of the loops around it, at whose positions it may differ.
+    pub counted: Option<Vec<AxisId>>,
 }
 
 /// All symbols of a function and what is known about them.
@@ -187,7 +188,7 @@ pub struct Sizes {
 
 impl Sizes {
     pub fn fresh(&mut self, name: impl Into<String>, rigid: bool) -> Sym {
-        self.syms.push(SymInfo { name: name.into(), rigid, counted: false });
+        self.syms.push(SymInfo { name: name.into(), rigid, counted: None });
         self.solved.push(None);
         Sym(self.syms.len() as u32 - 1)
     }
@@ -234,16 +235,36 @@ impl Sizes {
     }
 
     fn is_rigid(&self, sym: Sym) -> bool {
-        self.syms.get(sym.0 as usize).is_none_or(|s| s.rigid || s.counted)
+        self.syms.get(sym.0 as usize).is_none_or(|s| s.rigid || s.counted.is_some())
     }
 
     /// The size depends on how often a loop turns.
     pub fn counted(&self, size: &Size) -> bool {
-        self.resolve(size)
+        self.resolve(size).terms().iter().flat_map(|t| &t.0).any(|s| self.around(*s).is_some())
+    }
+
+    /// The axes at whose positions a size may differ: those of the loops around the loops whose turns it counts.
+    pub fn within(&self, size: &Size) -> Vec<AxisId> {
+        if self.syms.iter().all(|s| s.counted.as_ref().is_none_or(Vec::is_empty)) {
+            return vec![];
+        }
+        let size = self.resolve(size);
+        let mut axes: Vec<AxisId> = size
             .terms()
             .iter()
             .flat_map(|t| &t.0)
-            .any(|s| self.syms.get(s.0 as usize).is_some_and(|i| i.counted))
+            .filter_map(|s| self.around(*s))
+            .flatten()
+            .copied()
+            .collect();
+        axes.sort();
+        axes.dedup();
+        axes
+    }
+
+    /// The axes around the loop whose turns a symbol counts, the outermost first.
+    pub fn around(&self, sym: Sym) -> Option<&Vec<AxisId>> {
+        self.syms.get(sym.0 as usize)?.counted.as_ref()
     }
 
     pub fn name(&self, sym: Sym) -> String {

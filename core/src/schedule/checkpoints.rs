@@ -52,6 +52,11 @@ pub fn find(plan: &mut Plan) {
     for (axis, inside, scans) in &loops {
         let Some(scan) = scans.first().copied().filter(|_| scans.len() == 1) else { continue };
         let Some(kept) = plan.graph.scan(scan).checkpoint else { continue };
+        // how often a loop inside turns is kept for all iterations, and so is what it keeps
+        let counts = |s: &usize| matches!(plan.statements[*s].work, Work::Go(g) if g != scan);
+        if inside.iter().any(counts) {
+            continue;
+        }
         let is_back = |s: &&ScanId| plan.graph.scan(**s).origin == Some(scan);
         let backs: Vec<(ScanId, &BTreeSet<usize>)> = loops
             .iter()
@@ -216,13 +221,8 @@ impl Own<'_> {
             }
             stack.extend(self.node(s).into_iter().flat_map(of));
             if let Work::Carry(carry) = self.plan.statements[s].work {
-                // a variable goes on from iteration to iteration, as long as there are any
+                // a variable goes on from iteration to iteration
                 stack.extend(self.plan.last.get(&carry).into_iter().flat_map(|last| of(*last)));
-                let Node::Carry { scan, .. } = *self.plan.graph.node(carry) else { continue };
-                let inner = self.plan.graph.scan(scan).axis != self.axis;
-                let goes =
-                    |s: &usize| inner && matches!(self.plan.statements[*s].work, Work::Go(g) if g == scan);
-                stack.extend(self.inside.iter().copied().filter(goes));
             }
         }
         out

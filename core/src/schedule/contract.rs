@@ -120,7 +120,8 @@ fn multiply(graph: &mut Graph, factors: &[NodeId]) -> Option<NodeId> {
 fn product(graph: &mut Graph, id: NodeId) -> Option<Gemm> {
     let Node::Reduce(RedOp::Sum, over, body) = graph.node(id).clone() else { return None };
     let [summed] = over[..] else { return None };
-    if !graph.dtype(id).is_float() {
+    // rows of different lengths are no matrix
+    if !graph.dtype(id).is_float() || graph.is_ragged(body) {
         return None;
     }
     // as it is written first: products that others use too stay whole

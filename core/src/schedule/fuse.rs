@@ -6,17 +6,23 @@
 
 use super::{Plan, Step, Work};
 use crate::ir::{Array, AxisId, Index, Node, NodeId, Op, RedOp, ScanId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub fn fuse(plan: &Plan) -> Vec<Step> {
     let mut steps = Vec::new();
+    let reads: Vec<Vec<Access>> = (0..plan.statements.len()).map(|s| plan.accesses(s)).collect();
+    // a scan's loop stands where all that its statements read is there
+    let mut of_scans: BTreeMap<ScanId, Vec<Access>> = BTreeMap::new();
+    for (statement, reads) in plan.statements.iter().zip(&reads) {
+        for scan in &statement.scans {
+            of_scans.entry(*scan).or_default().extend(reads);
+        }
+    }
     for s in 0..plan.statements.len() {
         // emitted with the loop of its scan
-        if matches!(plan.statements[s].work, Work::Start { .. }) {
-            continue;
+        if !matches!(plan.statements[s].work, Work::Start { .. }) {
+            insert(plan, &mut steps, s, 0, &reads[s], &of_scans);
         }
-        let reads = plan.accesses(s);
-        insert(plan, &mut steps, s, 0, &reads);
     }
     steps
 }
@@ -144,24 +150,35 @@ fn scans_in(plan: &Plan, step: &Step, axis: AxisId) -> BTreeSet<ScanId> {
     }
 }
 
-fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[Access]) {
+fn insert(
+    plan: &Plan,
+    steps: &mut Vec<Step>,
+    s: usize,
+    depth: usize,
+    reads: &[Access],
+    of_scans: &BTreeMap<ScanId, Vec<Access>>,
+) {
     let loops = &plan.statements[s].loops;
     let Some(axis) = loops.get(depth).copied() else {
         steps.push(Step::Run(s));
         return;
     };
     let innermost = depth + 1 == loops.len() && !matches!(plan.statements[s].work, Work::Gemm(_));
-    let own = plan.statements[s].scans.iter().copied().find(|c| plan.graph.scan(*c).axis == axis);
-    // all of a scan's statements stand in its loop
-    let home = own.and_then(|own| steps.iter().rposition(|step| scans_in(plan, step, axis).contains(&own)));
-    // so the first one brings the others along, and what they read has to be there by then
-    let together: Vec<Access> = match own.filter(|_| home.is_none()) {
-        Some(own) => {
-            let members = (0..plan.statements.len()).filter(|t| plan.statements[*t].scans.contains(&own));
-            members.flat_map(|t| plan.accesses(t)).collect()
+    let scans = &plan.statements[s].scans;
+    let own = scans.iter().copied().find(|c| plan.graph.scan(*c).axis == axis);
+    let inner = scans.iter().copied().find(|c| loops[depth + 1..].contains(&plan.graph.scan(*c).axis));
+    // all of a scan's statements stand in its loop, and in one of the loops around it
+    let home = steps.iter().rposition(|step| match (own, step) {
+        (Some(own), _) => scans_in(plan, step, axis).contains(&own),
+        (None, Step::Loop { axis: a, .. }) if *a == axis => {
+            let mut inside = Vec::new();
+            statements_in(step, &mut inside);
+            inner.is_some_and(|c| inside.iter().any(|i| plan.statements[*i].scans.contains(&c)))
         }
-        None => reads.to_vec(),
-    };
+        _ => false,
+    });
+    // so the first one brings the others along, and what they read has to be there by then
+    let all = own.or(inner).and_then(|c| of_scans.get(&c)).map_or(reads, Vec::as_slice);
     let mut candidate = home;
     for k in (0..steps.len()).rev().take_while(|_| home.is_none()) {
         // what runs only if there is another turn stays behind the question
@@ -181,7 +198,7 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
         if earlier_part || (own.is_some() && !scans_in(plan, &steps[k], axis).is_empty()) {
             break;
         }
-        let needed: Vec<&Access> = together
+        let needed: Vec<&Access> = all
             .iter()
             .filter(|r| inside.iter().any(|i| plan.statements[*i].work.node() == Some(r.node)))
             .collect();
@@ -221,7 +238,7 @@ fn insert(plan: &Plan, steps: &mut Vec<Step>, s: usize, depth: usize, reads: &[A
         }
     }
     match candidate.and_then(|k| steps.get_mut(k)) {
-        Some(Step::Loop { body, .. }) => insert(plan, body, s, depth + 1, reads),
+        Some(Step::Loop { body, .. }) => insert(plan, body, s, depth + 1, reads, of_scans),
         _ => {
             let mut step = Step::Run(s);
             for axis in loops[depth..].iter().rev() {

@@ -83,6 +83,10 @@ fn candidates(plan: &Plan) -> BTreeSet<AxisId> {
         size.as_const().is_none_or(|n| n >= FEW) && !plan.graph.sizes.counted(size)
     };
     let mut out = BTreeSet::new();
+    // each point would turn as often as it needs
+    if plan.statements.iter().any(|s| s.loops.iter().any(|a| !plan.graph.within(*a).is_empty())) {
+        return out;
+    }
     let mut stack: Vec<&Step> = plan.steps.iter().collect();
     while let Some(step) = stack.pop() {
         let Step::Loop { axis, body } = step else { continue };

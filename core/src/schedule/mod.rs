@@ -8,6 +8,7 @@ mod calls;
 mod checkpoints;
 mod contract;
 mod cost;
+mod ends;
 mod fuse;
 mod inplace;
 mod lanes;
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use calls::in_input;
 pub use checkpoints::{Sweep, SEGMENT};
 pub use contract::Gemm;
+pub use ends::{End, Ends, Loop};
 pub use neighbours::Neighbours;
 
 /// A node that the caller wants.
@@ -57,6 +59,8 @@ pub struct Plan {
     pub sweeps: Vec<Sweep>,
     /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
     pub lanes: Option<AxisId>,
+    /// Loops that end before their last position.
+    pub ends: Ends,
     /// Whether each statement could stand in such a loop.
     fitting: Vec<bool>,
 }
@@ -153,10 +157,14 @@ pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
     let (graph, targets, gemms) = contract::find(graph, targets);
     let plan = arrange(graph, targets, gemms.clone(), None);
     // what is run again runs in loops that fill vectors inside
-    match plan.sweeps.is_empty() {
+    let mut plan = match plan.sweeps.is_empty() {
         true => lanes::best(plan, &gemms),
         false => plan,
+    };
+    if plan.sweeps.is_empty() {
+        plan.ends = ends::find(&plan);
     }
+    plan
 }
 
 /// The plan of a graph, with the points of an axis in the lanes of vectors where one is given.

@@ -55,22 +55,52 @@ impl Live {
             .collect()
     }
 
-    /// The scan that counts the turns along an axis of a node which its iterations need.
+    /// The scans that count the turns along axes of a node which their iterations need, and the scans around those.
     pub fn counted(&self, graph: &Graph, node: NodeId) -> Vec<ScanId> {
-        let own = |s: &ScanId| {
-            let info = graph.scan(*s);
+        let own = |s: ScanId| {
+            let info = graph.scan(s);
             info.go.is_some() && graph.axes(node).contains(&info.axis) && {
                 let ends: Vec<NodeId> = info.next.iter().flatten().chain(&info.go).copied().collect();
                 graph.ancestors(&ends, &|_| false)[node.0 as usize]
             }
         };
-        self.scans.iter().map(|s| s.0).filter(own).take(1).collect()
+        let needing: Vec<ScanId> = self.scans.iter().map(|s| s.0).filter(|s| own(*s)).collect();
+        let around = |s: ScanId| needing.iter().any(|n| *n == s || self.encloses(graph, s, *n));
+        self.scans.iter().map(|s| s.0).filter(|s| around(*s)).collect()
+    }
+
+    /// A scan runs inside of the iterations of another one.
+    fn encloses(&self, graph: &Graph, outer: ScanId, inner: ScanId) -> bool {
+        let Some((_, members)) = self.scans.iter().find(|s| s.0 == outer) else { return false };
+        let own = |c: &&NodeId| matches!(graph.node(**c), Node::Carry { scan, .. } if *scan == inner);
+        outer != inner && self.last.keys().filter(own).any(|c| members.get(c.0 as usize) == Some(&true))
+    }
+
+    /// The loops around a scan, with its own as the last one, where the run counts its turns or those of a scan inside.
+    pub fn nests(&self, graph: &Graph) -> BTreeMap<ScanId, Vec<AxisId>> {
+        let mut out = BTreeMap::new();
+        for (scan, _) in &self.scans {
+            let axis = graph.scan(*scan).axis;
+            let inside =
+                self.scans.iter().map(|s| s.0).filter(|s| s == scan || self.encloses(graph, *scan, *s));
+            let nest =
+                inside.map(|s| nest(graph, graph.scan(s).axis)).max_by_key(Vec::len).unwrap_or_default();
+            if let Some(k) = nest.iter().position(|a| *a == axis).filter(|_| nest.len() > 1) {
+                out.insert(*scan, nest[..=k].to_vec());
+            }
+        }
+        out
     }
 
     /// The axes along which scans run, outermost first.
     pub fn axes(&self, graph: &Graph) -> Vec<AxisId> {
         self.scans.iter().map(|s| graph.scan(s.0).axis).collect()
     }
+}
+
+/// An axis behind those of the loops around it, where the run counts its turns.
+pub fn nest(graph: &Graph, axis: AxisId) -> Vec<AxisId> {
+    graph.within(axis).iter().copied().chain([axis]).collect()
 }
 
 /// Puts the statements of a scan next to each other, after all that they need from outside.

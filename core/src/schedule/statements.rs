@@ -6,7 +6,7 @@
 use super::lanes::{delay, repeated, transposed, Lanes};
 use super::{calls, checkpoints, contract, neighbours, scans};
 use super::{Gemm, Place, Plan, Statement, Storage, Target, Work};
-use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op};
+use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An expression at least this dear is stored rather than computed by each of its users.
@@ -104,6 +104,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         steps: vec![],
         sweeps: vec![],
         lanes: points,
+        ends: Default::default(),
         fitting: vec![],
     };
     let summed: BTreeSet<NodeId> = plan.direct.values().map(|d| d.0).collect();
@@ -113,13 +114,14 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
     for sum in summed.iter().filter(|sum| !plan.targets.iter().any(|t| t.adds && t.node == **sum)) {
         plan.statements.push(Statement { work: Work::Zero(*sum), loops: vec![], scans: vec![] });
     }
+    let nests = live.nests(&plan.graph);
     for id in &stored {
         let graph = &plan.graph;
-        let sorted = |axes: &[AxisId]| {
-            let mut axes = axes.to_vec();
-            axes.sort_by_key(|a| order[a.0 as usize]);
-            axes
-        };
+        let mut scans = belongs(graph, &live, *id);
+        if scans.is_empty() {
+            scans.extend(joined.get(id));
+        }
+        let sorted = |axes: &[AxisId]| nested(graph, axes, &order, &scans, &nests);
         let called = calls::layout(graph, &needed, *id, &sorted, summed.contains(id));
         // a scalar target is returned, not written
         let place = plan.targets.iter().position(|t| {
@@ -209,22 +211,6 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
             }
             _ => vec![(Work::Map(*id), sorted(&own))],
         };
-        let mut scans = live.of(graph, *id);
-        if let Node::Load { array: Array::Node(n, _), .. } = graph.node(*id) {
-            // an element of a scan's array is read in its loop
-            let there = live.of(graph, *n);
-            if there.len() > scans.len()
-                && there.iter().all(|s| graph.axes(*id).contains(&graph.scan(*s).axis))
-            {
-                scans = there;
-            }
-        }
-        if scans.is_empty() {
-            scans = live.counted(graph, *id);
-        }
-        if scans.is_empty() {
-            scans.extend(joined.get(id));
-        }
         plan.statements.extend(works.into_iter().map(|(work, loops)| {
             let scans = if matches!(work, Work::Start { .. }) { vec![] } else { scans.clone() };
             Statement { work, loops, scans }
@@ -244,13 +230,57 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
     }
     for (scan, _) in &live.scans {
         let info = plan.graph.scan(*scan);
-        if info.go.is_some() {
-            let loops = vec![info.axis];
-            plan.statements.push(Statement { work: Work::Go(*scan), loops, scans: vec![*scan] });
+        let carry = live
+            .last
+            .keys()
+            .find(|c| matches!(plan.graph.node(**c), Node::Carry { scan: s, .. } if s == scan));
+        if let (Some(_), Some(carry)) = (info.go, carry) {
+            let scans = live.of(&plan.graph, *carry);
+            let loops = scans::nest(&plan.graph, info.axis);
+            plan.statements.push(Statement { work: Work::Go(*scan), loops, scans });
         }
     }
     scans::order(&mut plan, &live);
     plan
+}
+
+/// The scans in whose loops a node's value is computed, outermost first.
+fn belongs(graph: &Graph, live: &scans::Live, id: NodeId) -> Vec<ScanId> {
+    let mut scans = live.of(graph, id);
+    if let Node::Load { array: Array::Node(n, _), .. } = graph.node(id) {
+        // an element of a scan's array is read in its loop
+        let there = live.of(graph, *n);
+        if there.len() > scans.len() && there.iter().all(|s| graph.axes(id).contains(&graph.scan(*s).axis)) {
+            scans = there;
+        }
+    }
+    match scans.is_empty() {
+        true => live.counted(graph, id),
+        false => scans,
+    }
+}
+
+/// Axes in the order of loops: those around a loop whose turns the run counts stand as the function has them.
+fn nested(
+    graph: &Graph,
+    axes: &[AxisId],
+    order: &[usize],
+    scans: &[ScanId],
+    nests: &BTreeMap<ScanId, Vec<AxisId>>,
+) -> Vec<AxisId> {
+    let mut axes = axes.to_vec();
+    axes.sort_by_key(|a| order[a.0 as usize]);
+    let own = axes.iter().filter(|a| !graph.within(**a).is_empty()).map(|a| scans::nest(graph, *a));
+    let mut around: Vec<Vec<AxisId>> =
+        own.chain(scans.iter().filter_map(|s| nests.get(s).cloned())).collect();
+    around.sort_by_key(Vec::len);
+    let mut out: Vec<AxisId> = vec![];
+    for axis in around.into_iter().flatten().chain(axes.iter().copied()) {
+        if axes.contains(&axis) && !out.contains(&axis) {
+            out.push(axis);
+        }
+    }
+    out
 }
 
 /// The target's dimensions are exactly the node's axes, and there are some: numbers are returned, or written last.

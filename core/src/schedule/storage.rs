@@ -10,11 +10,7 @@ use crate::ir::{Array, AxisId, Node, NodeId, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn shrink(plan: &mut Plan) {
-    // the loops around each statement, each loop with a number of its own
-    let mut paths: Vec<Vec<(usize, AxisId)>> = vec![vec![]; plan.statements.len()];
-    let mut count = 0;
-    walk(&plan.steps, &mut vec![], &mut count, &mut paths);
-    place_starts(plan, &mut paths);
+    let paths = plan.paths();
     let mut common: BTreeMap<NodeId, Vec<(usize, AxisId)>> = BTreeMap::new();
     let mut meet = |node: NodeId, path: &[(usize, AxisId)]| {
         let entry = common.entry(node).or_insert_with(|| path.to_vec());
@@ -49,7 +45,12 @@ pub fn shrink(plan: &mut Plan) {
             storage.block =
                 path.first().is_some_and(|(_, a)| plan.lanes == Some(*a) && storage.layout.contains(a))
                     && lanes.contains(node);
-            storage.layout.retain(|a| !path.iter().any(|(_, b)| a == b));
+            let kept = |a: &AxisId| !path.iter().any(|(_, b)| a == b);
+            // rows of different lengths are found by the positions of all loops around, or of none
+            let ragged = storage.layout.iter().rev().map(|a| plan.graph.within(*a)).find(|w| !w.is_empty());
+            if ragged.is_none_or(|w| w.iter().all(kept) || !w.iter().any(kept)) {
+                storage.layout.retain(kept);
+            }
         }
         if storage.layout.is_empty() {
             storage.place = Place::Local;
@@ -203,6 +204,14 @@ fn in_place(
 }
 
 impl Plan {
+    /// The loops around each statement, each loop with a number of its own.
+    pub fn paths(&self) -> Vec<Vec<(usize, AxisId)>> {
+        let mut paths = vec![vec![]; self.statements.len()];
+        walk(&self.steps, &mut vec![], &mut 0, &mut paths);
+        place_starts(self, &mut paths);
+        paths
+    }
+
     /// An access reads `old` where `new` has its element at the same position of the loops: under the same layout, or
     /// under dimensions that are the ones of `new`.
     fn same_place(&self, read: &Access, old: NodeId, new: NodeId) -> bool {
@@ -230,7 +239,11 @@ impl Plan {
             Size::product(&sizes)
         };
         let block = |n: NodeId| self.storage.get(&n).is_some_and(|s| s.block);
-        self.graph.dtype(a) == self.graph.dtype(b) && count(a) == count(b) && block(a) == block(b)
+        // what grows as a loop turns does so for its own shape
+        let layout = |n: NodeId| self.storage.get(&n).map_or(&[][..], |s| &s.layout);
+        let grows = |n: NodeId| layout(n).iter().any(|x| self.graph.sizes.counted(self.graph.axis_size(*x)));
+        let alike = layout(a) == layout(b) || !(grows(a) || grows(b));
+        alike && self.graph.dtype(a) == self.graph.dtype(b) && count(a) == count(b) && block(a) == block(b)
     }
 }
 

@@ -38,6 +38,11 @@ fn asked(graph: &Graph, node: &Node, own: &Names) -> Option<(NodeId, Names)> {
         names.push((*axis, target));
     }
     renamed(&names, graph.axes(*n))?;
+    // the turns of a loop are those at the positions of the loops around it, under their own names
+    let turns = |a: &AxisId| graph.within(*a).iter().any(|w| to(&names, *w) != *w);
+    if graph.axes(*n).iter().any(turns) {
+        return None;
+    }
     Some((*n, restrict(&names, graph.axes(*n))))
 }
 
@@ -58,6 +63,11 @@ fn requests(graph: &mut Graph, id: NodeId, own: &Names) -> Option<Vec<(NodeId, N
             let mut taken: Vec<AxisId> = targets.clone();
             taken.extend(over);
             taken.extend(graph.axes(*x));
+            let taken_around =
+                |a: &AxisId| graph.within(*a).iter().any(|w| over.contains(w) && targets.contains(w));
+            if graph.axes(*x).iter().any(taken_around) {
+                return None;
+            }
             for axis in over.iter().filter(|a| targets.contains(a)) {
                 let fresh = fresh(graph, *axis, &taken);
                 taken.push(fresh);

@@ -40,6 +40,7 @@ impl<'a> Body<'a> {
                 Work::Next { last: n, .. } | Work::Start { last: n, .. } | Work::Carry(n) => {
                     note(place::of_stored(plan, *n), true)
                 }
+                Work::Call(n) | Work::Zero(n) | Work::Added(n) => note(place::of_stored(plan, *n), true),
                 Work::Map(n) | Work::Reduce(n) | Work::Write(n, false) => {
                     note(place::of_stored(plan, *n), true)
                 }

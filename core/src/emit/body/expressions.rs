@@ -134,7 +134,7 @@ impl<'a> Body<'a> {
             }
             Node::Size(size) if dtype.is_float() => {
                 let ty = format_ident!("{}", dtype.name());
-                let size = self.names.signed_size(&self.plan.graph, &size, self.generics);
+                let size = self.signed_size(&size);
                 (quote!(#v::splat((#size) as #ty)), 2)
             }
             Node::Load { array: Array::Input(i), index, .. } if self.computed.contains(&i) => {

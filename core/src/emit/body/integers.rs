@@ -35,7 +35,7 @@ impl<'a> Body<'a> {
                     quote!(#magnitude)
                 }
             }
-            Node::Size(size) => self.names.signed_size(&self.plan.graph, &size, self.generics),
+            Node::Size(size) => self.signed_size(&size),
             Node::Position(axis) => match self.variable(axis).and_then(|f| f.var.clone()) {
                 Some(var) => quote!((#var as isize)),
                 None => {
@@ -106,11 +106,11 @@ impl<'a> Body<'a> {
                 let mut parts = vec![];
                 parts.extend(i.gather.map(|g| self.int(g)));
                 if i.offset.as_const() != Some(0) {
-                    parts.push(self.names.signed_size(&self.plan.graph, &i.offset, self.generics));
+                    parts.push(self.signed_size(&i.offset));
                 }
                 for (axis, c) in &i.terms {
                     let Some(var) = self.variable(*axis).and_then(|f| f.var.clone()) else { continue };
-                    let c = (!c.is_one()).then(|| self.names.signed_size(&self.plan.graph, c, self.generics));
+                    let c = (!c.is_one()).then(|| self.signed_size(c));
                     parts.push(match c {
                         Some(c) => quote!(#var as isize * #c),
                         None => quote!((#var as isize)),

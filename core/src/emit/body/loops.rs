@@ -6,7 +6,7 @@ use super::super::{expr, place};
 use super::{Body, Frame, Lanes};
 use crate::ir::{AxisId, Dtype, Math, Node, Op, RedOp};
 use crate::schedule::{Statement, Step, Work};
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use std::collections::BTreeSet;
 
@@ -42,6 +42,7 @@ impl<'a> Body<'a> {
         if inside.is_empty() {
             return;
         }
+        let end = self.end_of(axis, body, &inside);
         let (variables, reversed) = self.variables(axis, &inside);
         for (carry, last) in &variables {
             self.start(*carry, *last);
@@ -68,10 +69,14 @@ impl<'a> Body<'a> {
         }
         self.keep(&inside, axis, vector);
         if vector {
-            self.vector_loop(axis, body);
+            self.vector_loop(axis, body, end);
         } else {
             let hint = ["i", "j", "k", "l", "m", "n"].get(depth).copied().unwrap_or("i");
             let var = self.names.fresh(hint);
+            let counts = self.counts_turns(axis, &inside);
+            if counts {
+                self.start_rows(axis);
+            }
             let bounds = if variables.is_empty() { self.bounds(axis, &inside, depth) } else { None };
             let mut frame = Frame::new(Some(axis), Some(var.clone()), Lanes::One);
             frame.truth = bounds.as_ref().map(|b| b.truth);
@@ -90,15 +95,21 @@ impl<'a> Body<'a> {
                 let keep = self.kept_here(sweep, &var);
                 out = quote!(#keep #out);
             }
-            let n = self.size(&self.plan.graph.axis_size(axis).clone());
+            let end_of = end.map(|end| quote!(#end));
             let (start, end) = bounds.map_or((None, None), |b| (b.start, b.end));
-            let (start, end) = (start.unwrap_or(quote!(0)), end.unwrap_or(n));
-            match (segment, self.counts_turns(axis, &inside), reversed) {
+            let start = start.unwrap_or(quote!(0));
+            let end = match end {
+                None if counts => TokenStream::new(),
+                None => end_of.unwrap_or_else(|| self.extent(axis)),
+                Some(bound) => end_of.map_or(bound.clone(), |end| quote!((#bound).min(#end))),
+            };
+            match (segment, counts, reversed) {
                 (Some((sweep, row)), ..) => self.back_by_segments(sweep, &var, &row, out),
-                (None, true, _) => self.counted_loop(axis, &var, &inside, out),
+                (None, true, _) => self.counted_loop(axis, &var, out),
                 (None, false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),
                 (None, false, false) => self.push(quote!(for #var in #start..#end { #out })),
             }
+            self.keep_end(axis, body);
             for (carry, last) in variables {
                 self.remains(carry, last);
             }
@@ -112,6 +123,11 @@ impl<'a> Body<'a> {
                 }
             }
         }
+    }
+
+    /// How many positions an axis has.
+    pub(super) fn extent(&mut self, axis: AxisId) -> TokenStream {
+        self.size(&self.plan.graph.axis_size(axis).clone())
     }
 
     /// Every access of the loop's statements fits a vector along the axis.
@@ -169,7 +185,11 @@ impl<'a> Body<'a> {
                 return false;
             }
             // truth values are stored one by one
-            if stored && work.node().is_some_and(|n| graph.dtype(n) == Dtype::Bool) {
+            let memory = match work {
+                Work::Start { last, .. } => Some(*last),
+                work => work.node(),
+            };
+            if stored && memory.is_some_and(|n| graph.dtype(n) == Dtype::Bool) {
                 return false;
             }
             let mut stack = self.plan.expression(work);
@@ -209,9 +229,9 @@ impl<'a> Body<'a> {
         true
     }
 
-    pub(super) fn vector_loop(&mut self, axis: AxisId, body: &[Step]) {
+    pub(super) fn vector_loop(&mut self, axis: AxisId, body: &[Step], end: Option<Ident>) {
         let var = self.names.fresh("at");
-        let n = self.size(&self.plan.graph.axis_size(axis).clone());
+        let n = end.as_ref().map_or_else(|| self.extent(axis), |end| quote!(#end));
         let float = self.loop_float(body);
         let v = self.vector_type(float, Lanes::Full);
         let turns = self.unrolls(axis, body);
@@ -231,7 +251,8 @@ impl<'a> Body<'a> {
         let (Some(full), Some(part)) = (emit(self, Lanes::Full), emit(self, Lanes::Part)) else { return };
         self.direct.clear();
         // every vector width divides the extent
-        let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0) && !turns;
+        let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0);
+        let whole = whole && !turns && end.is_none();
         let step = if turns { quote!((TURNS * #v::LEN)) } else { quote!(#v::LEN) };
         let piece = self.names.fresh("k");
         let (mut open, mut get, mut cut, mut cut_rest) =

@@ -45,6 +45,16 @@ impl<'a> Body<'a> {
                 plus.push(quote!(#var * #c));
             }
         }
+        for (axis, stride) in &at.starts {
+            let start = self.start_of(*axis);
+            match stride.is_one() {
+                true => plus.push(start),
+                false => {
+                    let stride = self.size(stride);
+                    plus.push(quote!(#start * #stride));
+                }
+            }
+        }
         for (index, stride, below) in &at.gathers {
             // the whole position along the dimension, checked: a wrong one would read a neighbour
             let mut parts = vec![];
@@ -52,11 +62,11 @@ impl<'a> Body<'a> {
                 parts.push(self.int(node));
             }
             if index.offset.as_const() != Some(0) {
-                parts.push(self.names.signed_size(&self.plan.graph, &index.offset, self.generics));
+                parts.push(self.signed_size(&index.offset));
             }
             for (axis, c) in &index.terms {
                 if let Some(var) = self.variable(*axis).and_then(|f| f.var.clone()) {
-                    let c = self.names.signed_size(&self.plan.graph, c, self.generics);
+                    let c = self.signed_size(c);
                     parts.push(quote!(#var as isize * #c));
                 }
             }
@@ -138,7 +148,11 @@ impl<'a> Body<'a> {
         } else {
             let c = self.size(&c);
             match lanes {
-                Lanes::Part => quote!(#v::load_strided_part(&#name[#base + #var * #c..], #c, #n - #var)),
+                Lanes::Part => {
+                    let ends = self.plan.ends.flags.keys().any(|l| l.0 == axis);
+                    let left = if ends { self.frames[frame].rest.clone() } else { quote!(#n - #var) };
+                    quote!(#v::load_strided_part(&#name[#base + #var * #c..], #c, #left))
+                }
                 _ => quote!(#v::load_strided(&#name[#base + #var * #c..], #c)),
             }
         }
@@ -267,6 +281,10 @@ impl<'a> Body<'a> {
             return;
         }
         if outer == 0 {
+            // rows to come hold zeros
+            if place::ragged(&self.plan.graph, &layout).is_some() && value != 0.0 {
+                self.bugs.push("an accumulated array whose rows are not there yet".into());
+            }
             match self.covered(s) {
                 // what the first part assigns needs no zeros
                 Some((start, end)) => {
@@ -285,20 +303,36 @@ impl<'a> Body<'a> {
             }
             return;
         }
-        let inner: Vec<Size> =
-            layout[outer..].iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
-        let count = self.size(&Size::product(&inner));
+        let graph = &self.plan.graph;
+        let inner: Vec<Size> = layout[outer..].iter().map(|a| graph.axis_size(*a).clone()).collect();
+        // the position of the first element that is set, in blocks of those that are
         let index: Vec<crate::ir::Index> =
             layout[..outer].iter().map(|a| crate::ir::Index::axis(*a)).collect();
-        let dims: Vec<Size> = layout[..outer].iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
-        let row = place::row_major(&dims, &index);
-        let row = self.position(&row).unwrap_or(quote!(0));
-        self.push(quote!(#name[(#row) * #count..][..#count].fill(#number);));
+        let (row, count) = match place::ragged(graph, &layout) {
+            Some(k) if k > outer => {
+                self.bugs.push("an accumulated array whose rows have different lengths".into());
+                return;
+            }
+            Some(k) if k == outer => {
+                let row = self.size(&Size::product(&inner[1..]));
+                (self.start_of(layout[k]), Some(row))
+            }
+            _ => {
+                let row = self.position(&place::within(graph, &layout[..outer], &index));
+                (row.unwrap_or(quote!(0)), None)
+            }
+        };
+        let len = self.size(&Size::product(&inner));
+        let unit = count.unwrap_or_else(|| len.clone());
+        self.push(quote!(#name[(#row) * #unit..][..#len].fill(#number);));
     }
 
     /// The range of a one-dimensional array that the first part of a scatter assigns.
     pub(super) fn covered(&self, s: usize) -> Option<(Size, Size)> {
         let Work::Part(node, 0) = self.plan.statements.get(s)?.work else { return None };
+        if self.plan.ends.cleared.contains(&s) {
+            return None;
+        }
         let Node::Scatter { view: None, dims, .. } = self.plan.graph.node(node) else { return None };
         let part = self.plan.graph.part(node, 0)?;
         let ([_], [index]) = (&dims[..], &part.index[..]) else { return None };

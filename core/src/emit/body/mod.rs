@@ -18,6 +18,7 @@ mod reductions;
 mod scans;
 mod statements;
 mod sweeps;
+mod turns;
 
 use super::names::{product, Names};
 use super::place::{Linear, Slice};
@@ -80,6 +81,10 @@ struct Frame {
     kept: BTreeMap<usize, neighbours::Kept>,
     /// Stands for the loop's axis in arrays that hold one segment: with its variable, or always the first row.
     rows: Option<(AxisId, Option<Ident>)>,
+    /// Counted axes whose number of turns is known here.
+    counted: BTreeSet<AxisId>,
+    /// Where the rows of counted axes start here.
+    starts: BTreeMap<AxisId, Ident>,
 }
 
 impl Frame {
@@ -100,6 +105,8 @@ impl Frame {
             truth: None,
             kept: BTreeMap::new(),
             rows: None,
+            counted: BTreeSet::new(),
+            starts: BTreeMap::new(),
         }
     }
 }
@@ -130,6 +137,9 @@ pub struct Body<'a> {
     in_lanes: BTreeSet<usize>,
     /// Statements that are left out here.
     skip: BTreeSet<usize>,
+    turns: turns::Turns,
+    /// Where the loops of flags end: the variables that hold it.
+    ends: BTreeMap<NodeId, Ident>,
 }
 
 impl<'a> Body<'a> {
@@ -158,11 +168,14 @@ impl<'a> Body<'a> {
             truths: vec![],
             in_lanes: plan.in_lanes(),
             skip: BTreeSet::new(),
+            turns: turns::Turns::default(),
+            ends: BTreeMap::new(),
         }
     }
 
     /// The statements of the whole plan.
     pub fn emit(&mut self) -> TokenStream {
+        self.count_rows();
         self.steps(&self.plan.steps);
         self.frames.pop().map(|f| f.out).unwrap_or_default()
     }
@@ -204,7 +217,13 @@ impl<'a> Body<'a> {
     }
 
     pub fn size(&mut self, size: &Size) -> TokenStream {
+        self.name_turns(size);
         self.names.size(&self.plan.graph, size, self.generics)
+    }
+
+    fn signed_size(&mut self, size: &Size) -> TokenStream {
+        self.name_turns(size);
+        self.names.signed_size(&self.plan.graph, size, self.generics)
     }
 
     // ---- types ----
@@ -242,6 +261,8 @@ impl<'a> Body<'a> {
                 let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));
                 self.names.fresh(&name)
             }
+            Slice::Turns(_) => self.names.fresh("kept"),
+            Slice::Ends(_) => self.names.fresh("ends"),
         };
         self.slices.insert(slice, (name.clone(), mutable));
         name

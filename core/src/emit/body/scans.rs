@@ -4,11 +4,10 @@
 //! it writes it.
 
 use super::super::place;
-use super::super::place::Slice;
 use super::Body;
-use crate::ir::{AxisId, Dtype, Node, NodeId, ScanId, Size};
-use crate::schedule::{Place, Step, Work};
-use proc_macro2::{Ident, TokenStream};
+use crate::ir::{AxisId, Dtype, Node, NodeId};
+use crate::schedule::{Step, Work};
+use proc_macro2::TokenStream;
 use quote::quote;
 
 impl<'a> Body<'a> {
@@ -83,6 +82,7 @@ impl<'a> Body<'a> {
         let name = self.node_name(carry, "v");
         self.push(quote!(let #name = #value;));
         self.top().memo.insert(carry, quote!(#name));
+        self.end_loop(carry, &name);
         if let Some((slice, at)) = place::of_stored(self.plan, carry) {
             self.write(slice, &at, quote!(#name), None, dtype);
         }
@@ -116,74 +116,6 @@ impl<'a> Body<'a> {
         match self.plan.graph.dtype(id) {
             Dtype::Int => self.int(id),
             _ => self.operand(id, frame),
-        }
-    }
-
-    // ---- loops that count their turns ----
-
-    /// The loop goes on as long as a condition holds.
-    pub(super) fn counts_turns(&self, axis: AxisId, inside: &[usize]) -> bool {
-        let goes = |s: &usize| matches!(self.plan.statements[*s].work, Work::Go(scan) if self.plan.graph.scan(scan).axis == axis);
-        inside.iter().any(goes)
-    }
-
-    /// Leaves the loop where it does not go on.
-    pub(super) fn go(&mut self, scan: ScanId, frame: usize) {
-        let info = self.plan.graph.scan(scan).clone();
-        let Some(go) = info.go else { return };
-        self.prepare(&[go]);
-        let go = self.operand(go, frame);
-        self.push(quote!(if !#go { break; }));
-    }
-
-    /// A loop around `out`, which leaves it; afterwards the number of turns is known.
-    pub(super) fn counted_loop(&mut self, axis: AxisId, var: &Ident, inside: &[usize], out: TokenStream) {
-        let turns = self.size(&self.plan.graph.axis_size(axis).clone());
-        self.push(quote!(let mut #var = 0usize;));
-        let before = std::mem::take(&mut self.top().out);
-        // room for what this iteration keeps
-        let filled: Vec<NodeId> =
-            inside.iter().filter_map(|s| self.plan.statements[*s].work.node()).collect();
-        for node in self.growing(axis, |n| filled.contains(&n)) {
-            self.grow(node, quote!(#var + 1));
-        }
-        let room = std::mem::replace(&mut self.top().out, before);
-        self.push(quote! {
-            loop { #room #out #var += 1; }
-            let #turns = #var;
-        });
-        for node in self.growing(axis, |n| !filled.contains(&n)) {
-            self.grow(node, turns.clone());
-        }
-    }
-
-    /// The arrays along an axis whose turns are counted, of some nodes.
-    fn growing(&mut self, axis: AxisId, of: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
-        let mut out = vec![];
-        for (node, storage) in &self.plan.storage {
-            let at = storage.layout.iter().position(|a| *a == axis);
-            if storage.place != Place::Buffer || at.is_none() || !of(*node) {
-                continue;
-            }
-            if at != Some(0) {
-                self.bugs.push("an array in which counted turns are not the first dimension".into());
-            }
-            out.push(*node);
-        }
-        out
-    }
-
-    fn grow(&mut self, node: NodeId, rows: TokenStream) {
-        let Some(storage) = self.plan.storage.get(&node) else { return };
-        let sizes: Vec<Size> =
-            storage.layout.iter().skip(1).map(|a| self.plan.graph.axis_size(*a).clone()).collect();
-        let name = self.name_of(Slice::Buffer(node), true);
-        let row = Size::product(&sizes);
-        if row.is_one() {
-            self.push(quote!(rt::grow(#name, #rows);));
-        } else {
-            let row = self.size(&row);
-            self.push(quote!(rt::grow(#name, (#rows) * #row);));
         }
     }
 }

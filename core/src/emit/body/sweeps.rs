@@ -38,7 +38,7 @@ impl<'a> Body<'a> {
     }
 
     /// The memory of a variable of a kept state, where it is an array, and how many numbers it has.
-    fn extent(&mut self, last: NodeId) -> (Option<Slice>, TokenStream) {
+    fn memory_of(&mut self, last: NodeId) -> (Option<Slice>, TokenStream) {
         let layout = self.plan.storage.get(&last).map(|s| s.layout.clone()).unwrap_or_default();
         let sizes: Vec<Size> = layout.iter().map(|a| self.plan.graph.axis_size(*a).clone()).collect();
         let slice = place::of_stored(self.plan, last).map(|(slice, _)| slice);
@@ -49,7 +49,7 @@ impl<'a> Body<'a> {
     fn room_for(&mut self, sweep: &Sweep, states: &TokenStream) -> TokenStream {
         let mut out = TokenStream::new();
         for (carry, last) in &sweep.state {
-            let (slice, len) = self.extent(*last);
+            let (slice, len) = self.memory_of(*last);
             let name = self.name_of(Slice::Kept(*carry), true);
             out.extend(match slice {
                 None => quote!(rt::grow(#name, #states);),
@@ -63,7 +63,7 @@ impl<'a> Body<'a> {
     fn keep_state(&mut self, sweep: &Sweep, slot: &TokenStream) -> TokenStream {
         let mut out = TokenStream::new();
         for (carry, last) in &sweep.state {
-            let (slice, len) = self.extent(*last);
+            let (slice, len) = self.memory_of(*last);
             let name = self.name_of(Slice::Kept(*carry), true);
             out.extend(match (slice, self.states.get(carry)) {
                 (Some(slice), _) => {
@@ -130,7 +130,7 @@ impl<'a> Body<'a> {
         let Segment { slot, start, end } = at;
         let (mut open, mut close) = (TokenStream::new(), TokenStream::new());
         for (carry, last) in &sweep.state {
-            let (slice, len) = self.extent(*last);
+            let (slice, len) = self.memory_of(*last);
             let kept = self.name_of(Slice::Kept(*carry), true);
             if let Some(slice) = slice {
                 let name = self.name_of(slice, true);

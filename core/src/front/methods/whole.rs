@@ -6,7 +6,7 @@
 //! Invariant: an operation whose result depends on the width or the sign of its type is never guessed.
 
 use crate::diag::Kind;
-use crate::front::env::Value;
+use crate::front::env::{Tensor, Value};
 use crate::front::Lower;
 use crate::ir::{Dtype, Op, Size};
 use proc_macro2::TokenStream;
@@ -87,7 +87,29 @@ impl Lower {
             return Some(self.whole(&quote!((#tokens))));
         }
         let (a, b) = (self.in_isize(a)?, self.in_isize(b)?);
-        Some(self.whole(&quote!((#a #op #b))))
+        Some(self.whole_when_reached(&quote!((#a #op #b))))
+    }
+
+    /// A quotient of sizes, or what remains: nothing is divided where the branch does not run.
+    pub fn quotient(&mut self, op: Op, sizes: &[Size; 2], tokens: &TokenStream) -> Value {
+        if self.runs_by_what_is_known() {
+            return Value::Int(self.rigid(tokens));
+        }
+        let [a, b] = [0, 1].map(|k| self.graph.size(&sizes[k], Dtype::Int));
+        let b = self.divisor(b);
+        let node = self.graph.apply(op, &[a, b]);
+        Value::Tensor(self.scalar(node, false))
+    }
+
+    /// An integer that the loop changes, computed where the branch runs.
+    fn whole_when_reached(&mut self, tokens: &TokenStream) -> Value {
+        match self.whole(tokens) {
+            Value::Tensor(t) => {
+                let node = self.when_reached(t.node);
+                Value::Tensor(Tensor { node, ..t })
+            }
+            value => value,
+        }
     }
 
     fn known_whole(&self, value: &Value) -> Option<i64> {
@@ -179,7 +201,7 @@ impl Lower {
             });
         }
         let tokens = quote!((#recv.#method(#(#list),*)));
-        Some(if truth { Value::Host(tokens) } else { self.whole(&tokens) })
+        Some(if truth { Value::Host(tokens) } else { self.whole_when_reached(&tokens) })
     }
 
     /// The method of an integer gives an integer.

@@ -78,11 +78,7 @@ fn values_and_shapes() {
     );
     check_error("", "fn f(x: ArrayView2<f64>) -> f64 { x.sum_axis(Axis(2)).sum() }", "there are 2");
     check_error("", "fn f(x: f64) -> f64 { x.powi(x) }", "`powi`");
-    check_error(
-        "",
-        "fn f(x: f64) -> f64 { let mut s = 0.0; for _ in 0..3 { let mut y = x; while y > 0.0 { y -= 1.0; } s += y; } s }",
-        "`while`",
-    );
+    check_error("", "fn f(x: f64) -> f64 { let mut y = x; loop { y -= 1.0; } }", "never ends");
     check_error("", "fn f(x: f64) -> f64 { unsafe { x } }", "`unsafe`");
     check_error("", "fn f(x: f64, k: &mut usize) -> f64 { *k += 1; x }", "changes an argument of this type");
     check_error("", "fn f(x: &[f64]) -> f64 { x.iter().filter(|v| **v > 0.0).product() }", "`filter`");

@@ -3,7 +3,10 @@
 //! A program is a tree that is printed as Rust and run as it stands; its lowered graph must give the same value, and
 //! reverse mode on it the central differences of that value.
 
+mod meaning;
+
 use super::*;
+use meaning::State;
 use std::fmt::Write;
 
 #[derive(Clone, Debug)]
@@ -52,6 +55,10 @@ enum Line {
     For(usize, usize, Vec<Line>),
     /// `for i in from(outer)..4`
     Triangle(usize, Vec<Line>),
+    /// `while` a condition holds, so many times at most: `i` counts
+    While(Cond, usize, Vec<Line>),
+    /// The same as a `loop` that is left.
+    Loop(Cond, usize, Vec<Line>),
     /// `for v in a.iter_mut()`, or over `x` where it only reads
     Each(bool, Vec<Line>),
     Leave(Cond, bool),
@@ -76,6 +83,8 @@ struct Around {
     item: bool,
     mutable: bool,
     inside: bool,
+    /// Which of the loops turn as often as the run says, a bit for each.
+    turns: u32,
 }
 
 fn at(r: &mut Random, w: Around) -> At {
@@ -125,7 +134,7 @@ fn lines(r: &mut Random, w: Around, depth: usize) -> Vec<Line> {
 
 fn line(r: &mut Random, w: Around, depth: usize) -> Line {
     let op = ["=", "+=", "-=", "*="][r.below(4)];
-    match r.below(if depth == 0 { 9 } else { 17 }) {
+    match r.below(if depth == 0 { 9 } else { 20 }) {
         0 | 1 => Line::S(op, num(r, w, 2)),
         2 => Line::T(op, num(r, w, 2)),
         3 if w.mutable => Line::Item(op, num(r, w, 2)),
@@ -143,7 +152,7 @@ fn line(r: &mut Random, w: Around, depth: usize) -> Line {
             let inner = Around { loops: w.loops + 1, inside: true, ..w };
             Line::For(r.below(2), 2 + r.below(3), lines(r, inner, depth - 1))
         }
-        14 if w.loops > 0 => {
+        14 if w.loops > 0 && w.turns >> (w.loops - 1) & 1 == 0 => {
             let inner = Around { loops: w.loops + 1, inside: true, ..w };
             Line::Triangle(w.loops - 1, lines(r, inner, depth - 1))
         }
@@ -151,6 +160,11 @@ fn line(r: &mut Random, w: Around, depth: usize) -> Line {
             let mutable = r.below(2) == 0;
             let inner = Around { item: true, mutable, inside: true, ..w };
             Line::Each(mutable, lines(r, inner, depth - 1))
+        }
+        16 | 17 | 18 => {
+            let inner = Around { loops: w.loops + 1, inside: true, turns: w.turns | 1 << w.loops, ..w };
+            let make = if r.below(3) == 0 { Line::Loop } else { Line::While };
+            make(cond(r, w), 1 + r.below(4), lines(r, inner, depth - 1))
         }
         _ => Line::S("+=", num(r, w, 2)),
     }
@@ -213,6 +227,17 @@ fn text_of(list: &[Line], loops: usize, out: &mut String) {
             }
             Line::For(a, b, body) => format!("for i{loops} in {a}..{b} {{ {} }}", block(body, loops + 1)),
             Line::Triangle(d, body) => format!("for i{loops} in i{d}..4 {{ {} }}", block(body, loops + 1)),
+            Line::While(c, most, body) => format!(
+                "let mut n{loops} = 0; while n{loops} < {most} && {} {{ let i{loops} = n{loops} % 4; n{loops} += 1; {} }}",
+                cond_text(c),
+                block(body, loops + 1)
+            ),
+            Line::Loop(c, most, body) => format!(
+                "let mut n{loops} = 0; loop {{ if n{loops} >= {most} {{ break; }} if {} {{ break; }} \
+                 let i{loops} = n{loops} % 4; n{loops} += 1; {} }}",
+                cond_text(c),
+                block(body, loops + 1)
+            ),
             Line::Each(true, body) => format!("for v in a.iter_mut() {{ {} }}", block(body, loops)),
             Line::Each(false, body) => format!("for v in x {{ {} }}", block(body, loops)),
             Line::Leave(c, true) => format!("if {} {{ break; }}", cond_text(c)),
@@ -222,155 +247,6 @@ fn text_of(list: &[Line], loops: usize, out: &mut String) {
             Line::Copy => "b = a;".into(),
         };
         let _ = write!(out, "{line} ");
-    }
-}
-
-// ---- as it runs ----
-
-#[derive(Clone, Default)]
-struct State {
-    s: f64,
-    t: f64,
-    x: [f64; 4],
-    a: [f64; 4],
-    b: [f64; 4],
-    k: usize,
-    i: Vec<usize>,
-    /// The item's value, and which element of `a` it is.
-    item: (f64, Option<usize>),
-    /// Which way each comparison of numbers went.
-    trace: Vec<bool>,
-}
-
-#[derive(PartialEq)]
-enum End {
-    On,
-    Break,
-    Continue,
-}
-
-impl State {
-    fn at(&self, p: &At) -> usize {
-        match p {
-            At::Known(k) => *k,
-            At::Loop(d, c) => (self.i[*d] + c) % 4,
-            At::K => self.k,
-            At::Sum(d) => (self.k + self.i[*d]) % 4,
-        }
-    }
-    fn num(&self, n: &Num) -> f64 {
-        match n {
-            Num::Lit(k) => f64::from(*k) * 0.5 - 1.5,
-            Num::S => self.s,
-            Num::T => self.t,
-            Num::X(p) => self.x[self.at(p)],
-            Num::A(p) => self.a[self.at(p)],
-            Num::B(p) => self.b[self.at(p)],
-            Num::Item => self.item.1.map_or(self.item.0, |k| self.a[k]),
-            Num::Position(p) => self.at(p) as f64,
-            Num::Sin(x) => self.num(x).sin(),
-            Num::Of(op, a, b) => {
-                let (a, b) = (self.num(a), self.num(b));
-                match op {
-                    '+' => a + b,
-                    '-' => a - b,
-                    _ => a * b,
-                }
-            }
-        }
-    }
-    fn cond(&mut self, c: &Cond) -> bool {
-        match c {
-            Cond::Even => self.k.is_multiple_of(2),
-            Cond::Above(d, n) => self.i[*d] > *n,
-            Cond::Is(d) => self.i[*d] == self.k,
-            Cond::Less(a, b) => {
-                let (a, b) = (self.num(a), self.num(b));
-                self.trace.extend([a < b, (a - b).abs() < 1e-4]);
-                a < b
-            }
-        }
-    }
-    fn put(old: f64, op: &str, e: f64) -> f64 {
-        match op {
-            "=" => e,
-            "+=" => old + e,
-            "-=" => old - e,
-            _ => old * e,
-        }
-    }
-    fn body(&mut self, list: &[Line], i: Option<usize>) -> bool {
-        self.i.extend(i);
-        let end = self.run(list);
-        if i.is_some() {
-            self.i.pop();
-        }
-        end != End::Break
-    }
-    fn run(&mut self, list: &[Line]) -> End {
-        for l in list {
-            match l {
-                Line::S(op, e) => self.s = Self::put(self.s, op, self.num(e)),
-                Line::T(op, e) => self.t = Self::put(self.t, op, self.num(e)),
-                Line::A(p, op, e) => {
-                    let (k, e) = (self.at(p), self.num(e));
-                    self.a[k] = Self::put(self.a[k], op, e);
-                }
-                Line::Item(op, e) => {
-                    let (k, e) = (self.item.1.expect("an element"), self.num(e));
-                    self.a[k] = Self::put(self.a[k], op, e);
-                }
-                Line::K(c) => self.k = (self.k * 2 + c) % 4,
-                Line::If(c, a, b) => {
-                    let side = if self.cond(c) { a } else { b };
-                    match self.run(side) {
-                        End::On => {}
-                        end => return end,
-                    }
-                }
-                Line::Match(a, b, c) => {
-                    let side = [a, b, b, c][self.k];
-                    match self.run(side) {
-                        End::On => {}
-                        end => return end,
-                    }
-                }
-                Line::For(a, b, body) => {
-                    for i in *a..*b {
-                        if !self.body(body, Some(i)) {
-                            break;
-                        }
-                    }
-                }
-                Line::Triangle(d, body) => {
-                    for i in self.i[*d]..4 {
-                        if !self.body(body, Some(i)) {
-                            break;
-                        }
-                    }
-                }
-                Line::Each(mutable, body) => {
-                    for k in 0..4 {
-                        self.item = (self.x[k], mutable.then_some(k));
-                        if !self.body(body, None) {
-                            break;
-                        }
-                    }
-                }
-                Line::Leave(c, breaks) => {
-                    if self.cond(c) {
-                        return if *breaks { End::Break } else { End::Continue };
-                    }
-                }
-                Line::Swap(p, q) => {
-                    let (p, q) = (self.at(p), self.at(q));
-                    self.a.swap(p, q);
-                }
-                Line::Fill(e) => self.a = [self.num(e); 4],
-                Line::Copy => self.b = self.a,
-            }
-        }
-        End::On
     }
 }
 
@@ -462,6 +338,8 @@ fn smaller(program: &[Line]) -> Vec<Vec<Line>> {
             }
             Line::For(x, y, body) => inner(&|l| Line::For(*x, *y, l), body),
             Line::Triangle(d, body) => inner(&|l| Line::Triangle(*d, l), body),
+            Line::While(c, n, body) => inner(&|l| Line::While(c.clone(), *n, l), body),
+            Line::Loop(c, n, body) => inner(&|l| Line::Loop(c.clone(), *n, l), body),
             Line::Each(m, body) => inner(&|l| Line::Each(*m, l), body),
             _ => {}
         }
@@ -488,8 +366,7 @@ fn shrunk(mut program: Vec<Line>, mut what: String) -> (Vec<Line>, String) {
 fn random_programs_hold() {
     let number =
         |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    // open: the interpreter, not the generated code, loses an addition in case 121 of seed 1, where an array is summed from
-    // what a scan inside of a scan decides
+    // open: the interpreter, not the generated code, loses additions where a flag of a scan inside of a scan is read outside
     let (cases, seed) = (number("CASES", 120), number("SEED", 1));
     let mut failures = Vec::new();
     for case in 0..cases {

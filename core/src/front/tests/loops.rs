@@ -120,3 +120,15 @@ fn turns_that_only_the_run_counts() {
     holds("fn f(x: f64) -> f64 { let mut y = x; loop { y = y * 0.7 + 0.2 * x.sin(); if y < 0.3 { return y * y; } y -= 0.1; } }");
     holds("fn f(x: &[f64; 3]) -> f64 { let mut y = *x; let mut n = 0; while n < 4 { for i in 0..3 { y[i] = (y[i] * x[(i + 1) % 3]).sin() + 0.5; } n += 1; } y[0] + y[1] * y[2] }");
 }
+
+#[test]
+fn turns_in_other_loops() {
+    holds("fn f(x: &[f64; 3]) -> f64 { let mut s = 0.0; for i in 0..3 { let mut z = x[i] + 2.0; while z > 0.4 { z = z * 0.5 * x[i].cos(); } s += z; } s }");
+    holds("fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; for i in 0..3 { let mut z = x[i] + 2.0; while z > 0.4 { z = z * 0.5 * s.cos(); } s = (s + z).sin(); } s }");
+    holds("fn f(x: f64) -> f64 { let mut y = x + 2.0; let mut s = 0.0; while y > 0.4 { let mut z = y; while z > 0.3 { z *= 0.6; s += z * y; } y = 0.5 * y + 0.1 * z; } y + s }");
+    holds("fn f(x: &[f64; 2]) -> f64 { let mut s = 0.0; for i in 0..2 { let mut y = x[i] + 2.0; let mut a = [x[i], 1.0]; while y > 0.6 { for j in 0..2 { a[j] = (a[j] * y).sin(); } y *= 0.7; } s += a[0] * a[1]; } s }");
+    holds("fn f(x: &[f64; 3]) -> f64 { let mut s = 1.0; for i in 0..3 { let mut k = 0; loop { s = (s + x[i]).cos(); k += 1; if k > i { break; } } } s }");
+    holds("fn f(x: &[f64; 3]) -> f64 { let mut s = 1.0; for i in 0..3 { if x[i] > 0.0 { let mut z = s; while z < 3.0 { z = z * 1.5 + x[i] * x[i]; } s = z.sin(); } } s }");
+    holds("fn f(x: &[f64; 3]) -> f64 { let mut s = 1.0; for i in 0..3 { let mut y = s + 2.0; while y > 0.5 { let mut z = y; while z > 0.3 { z *= 0.6; s += (z * x[i]).sin(); } y = 0.5 * y; } } s }");
+    holds("fn f(x: &[f64; 3]) -> f64 { x.iter().map(|v| { let mut z = v + 2.0; while z > 0.4 { z = z * 0.5 * v.cos(); } z }).sum() }");
+}

@@ -27,6 +27,7 @@ impl Apart<'_> {
         let few = self.short(axis).is_some_and(|n| n <= FEW);
         let made = match from.node(id) {
             Node::Const(_) | Node::Size(_) | Node::Position(_) => false,
+            Node::Call { .. } | Node::Added { .. } => false,
             Node::Load { array: Array::Node(n, bound), view: None, index } => {
                 let own = bound
                     .iter()
