@@ -72,7 +72,8 @@ impl Lower {
 
     /// A variable that stays one of the scan.
     pub fn recurrence(&mut self, axis: AxisId, v: &Variable) -> NodeId {
-        let next = match self.reads(&[v.next], v.carry) {
+        let own = |s: ScanId| matches!(self.graph.node(v.carry), Node::Carry { scan, .. } if *scan == s);
+        let next = match self.graph.ancestors(&[v.next], &own)[v.carry.0 as usize] {
             true => v.next,
             // what every iteration overwrites is still what it was before where there is none: the variable stays
             false => {

@@ -373,6 +373,16 @@ impl Graph {
     pub fn reachable(&self, roots: &[NodeId]) -> Vec<bool> {
         let mut seen = vec![false; self.len()];
         let mut stack = roots.to_vec();
+        let carries: BTreeMap<(ScanId, u32), NodeId> = match self.scans.is_empty() {
+            true => BTreeMap::new(),
+            false => {
+                let variable = |id: NodeId| match self.node(id) {
+                    Node::Carry { scan, k, .. } => Some(((*scan, *k), id)),
+                    _ => None,
+                };
+                self.ids().filter_map(variable).collect()
+            }
+        };
         // what has to do with the turns of a loop needs to know how many there are
         let counted: Vec<(AxisId, NodeId)> =
             self.scans.iter().filter_map(|s| Some((s.axis, s.go?))).collect();
@@ -385,6 +395,10 @@ impl Graph {
                     _ => self.axes(id).contains(axis),
                 };
                 stack.extend(counted.iter().filter(|(axis, _)| counts(axis)).map(|c| c.1));
+                // where there is no turn, what remains is what there was before
+                if let Node::Final { scan, k, .. } = self.node(id) {
+                    stack.extend(carries.get(&(*scan, *k)));
+                }
             }
         }
         seen

@@ -99,10 +99,17 @@ impl Graph {
         let next: Vec<NodeId> =
             self.scan(scan).next.iter().flatten().chain(&self.scan(scan).go).copied().collect();
         // the scans around this one go on after it
-        let own = |id: NodeId| matches!(self.node(id), Node::Carry { scan: s, .. } if *s == scan);
-        let carries: Vec<NodeId> = self.ids().filter(|id| own(*id)).collect();
-        let around =
-            |t: ScanId| t != scan && carries.iter().any(|c| self.axes(*c).contains(&self.scan(t).axis));
+        let carries = |of: ScanId| {
+            let own = move |id: &NodeId| matches!(self.node(*id), Node::Carry { scan: s, .. } if *s == of);
+            self.ids().filter(own)
+        };
+        // all variables of a scan lie along the axes of those around, and an array may lie along any
+        let along = |s: ScanId, t: ScanId| carries(s).all(|c| self.axes(c).contains(&self.scan(t).axis));
+        let around: Vec<bool> = (0..self.scans.len() as u32)
+            .map(ScanId)
+            .map(|t| t != scan && along(scan, t) && !along(t, scan))
+            .collect();
+        let around = |t: ScanId| around.get(t.0 as usize) == Some(&true);
         let above = self.ancestors(&next, &around);
         let mut inside = vec![false; self.len()];
         // scans inside, all of whose variables belong to the iteration

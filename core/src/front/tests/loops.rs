@@ -132,3 +132,57 @@ fn turns_in_other_loops() {
     holds("fn f(x: &[f64; 3]) -> f64 { let mut s = 1.0; for i in 0..3 { let mut y = s + 2.0; while y > 0.5 { let mut z = y; while z > 0.3 { z *= 0.6; s += (z * x[i]).sin(); } y = 0.5 * y; } } s }");
     holds("fn f(x: &[f64; 3]) -> f64 { x.iter().map(|v| { let mut z = v + 2.0; while z > 0.4 { z = z * 0.5 * v.cos(); } z }).sum() }");
 }
+
+/// The graph of a function says what the function gives where it runs.
+macro_rules! as_it_runs {
+    ($f:item, $x:expr) => {{
+        $f
+        let x = $x;
+        let p = accepted("", stringify!($f), &definitions(&[]));
+        let mut at = point(&p, &[], AROUND);
+        at.inputs[0] = x.iter().map(|v| Dual::constant(*v)).collect();
+        let (graph, value) = (values(&p, &at, 0)[0], f(&x));
+        assert!((graph - value).abs() < 1e-12, "{graph} against {value}\n{}", text(&p));
+    }};
+}
+
+#[test]
+#[rustfmt::skip]
+fn scans_in_scans_decide_what_is_read() {
+    let x = [0.3, 0.55, -0.25, 0.9];
+    as_it_runs!(
+        fn f(x: &[f64; 4]) -> f64 {
+            let mut s = x[0];
+            let mut a = *x;
+            let mut k = 1;
+            for i in 0..3 {
+                for _ in 0..4 {
+                    s += 2.5;
+                    if i > 0 { break; }
+                    k = (k * 2 + 1) % 4;
+                }
+                a[3] = x[k];
+            }
+            s + a[0] * 0.5 + a[1] - a[2] + a[3] * 2.0
+        },
+        x
+    );
+    as_it_runs!(
+        fn f(x: &[f64; 4]) -> f64 {
+            let mut a = *x;
+            let mut b = [0.25; 4];
+            let k = 1;
+            for i in 0..3 {
+                for j in i..4 {
+                    for _ in 1..2 {
+                        b = a;
+                        a.fill(x[0]);
+                    }
+                    for _ in j..4 { a[3] += a[k] - b[2]; }
+                }
+            }
+            a[0] * 0.5 + a[1] - a[2] + a[3] * 2.0 + b[k]
+        },
+        x
+    );
+}
