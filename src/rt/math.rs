@@ -19,7 +19,7 @@ mod trig;
 mod tests;
 
 pub use erf::{erf, erf_partial};
-pub use exp::{cosh, exp, exp2, exp_m1, sigmoid, sigmoid_slope, sinh, softplus, tanh, tanh_slope};
+pub use exp::{cosh, exp, exp2, exp_m1, sigmoid, sigmoid_slope, sinh, softplus, tanh, tanh_slope, weight};
 pub use log::{ln, ln_1p, log10, log2};
 pub use pow::{powf, powi};
 pub use trig::{cos, sin, sin_cos, tan};

@@ -351,6 +351,8 @@ pub fn all() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [t_dot: t, c_dot: c] (&t_dot, &c_dot)),
         fixture!(scan_after_write |n| { x = [0.0 as F; 3] => -1.0..1.0; } (&x) wrt [x] sizes [1, 2],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
+        fixture!(powers_again |n| { x = vec![0.0 as F; n] => -1.0..1.0; t = vec![0.0 as F; n + 3] => -1.0..1.0; } (&x, &t) wrt [x] sizes [0, 1, 5, 40],
+            gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(rows_of_state |n| { x = vec![0.0 as F; n] => -1.0..1.0; m = [0.0 as F; 9] => -1.0..1.0; } (&x, &m) wrt [x m] sizes [0, 1, 2, 9],
             gradient (), vjp (w => w), jvp [x_dot: x, m_dot: m] (&x_dot, &m_dot)),
         fixture!(points_rows |n| { x = Array2::<F>::zeros((n, 3)) => -2.0..2.0; y = Array1::<F>::zeros(n) => -1.0..1.0; } (x.view(), y.view()) wrt [x y] sizes [0, 1, 17, 150], vjp (w => &w), jvp [x_dot: x, y_dot: y] (x_dot.view(), y_dot.view())),

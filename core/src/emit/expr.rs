@@ -69,7 +69,7 @@ pub fn is_function(op: Op) -> bool {
 
 /// The operation is a method of `f32` and `f64`.
 pub fn std_method(op: Op) -> bool {
-    !matches!(op, Op::Sigmoid | Op::Softplus | Op::Erf | Op::Diff | Op::XLogY)
+    !matches!(op, Op::Sigmoid | Op::Softplus | Op::Erf | Op::Diff | Op::XLogY | Op::Weight)
         && op.slope_of().is_none()
         && !op.is_bool()
         && op != Op::Select

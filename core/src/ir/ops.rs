@@ -205,6 +205,9 @@ table! {
     XLogY "xlogy" (x, y1) 12 on 0.1..9.0, xlogy(x, y1) => |g, y, tie| [g * y1.ln(), select(eq(x, 0.0), 0.0, g * (x / y1))];
     /// a - b, and 0 where both are equal, infinite or not: the argument of exp in a softmax.
     Diff "diff" (a, b) 2 on 1.0..9.0, diff(a, b) => |g, y, tie| [g, -g];
+    /// exp(x) for x <= 0, the weight of a term beside the largest one; 0 below e^-700 (f64) or e^-80 (f32), where products
+    /// with it would be subnormal.
+    Weight "weight" (x) 8 on -5.0..0.0, weight(x) => |g, y, tie| [g * y];
 
     // ---- comparisons, logic, choice: no derivative but through the chosen side ----
     Lt "lt" (a, b) 1 on 0.1..9.0, lt(a, b).into() => |g, y, tie| [zero, zero];

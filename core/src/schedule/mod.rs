@@ -1,8 +1,9 @@
 //! What is stored, in which loops, in which order: a graph with its targets in, a [`Plan`] out.
 //!
-//! Stations: `calls` puts what functions are given into memory, `contract` finds matrix products, `statements` decides what is stored, `fuse` builds the tree of loops,
-//! `storage` shrinks what need not be an array; `lanes` weighs plans against each other in which the points of an outer
-//! loop are the lanes of the vectors. Invariant: a plan computes each stored value exactly once.
+//! Stations: `replay` runs cheap recurrences again, `calls` puts what functions are given into memory, `contract` finds matrix
+//! products, `statements` decides what is stored, `fuse` builds the tree of loops, `storage` shrinks what need not be an
+//! array; `lanes` weighs plans against each other in which the points of an outer loop are the lanes of the vectors.
+//! Invariant: a plan computes each stored value exactly once.
 
 mod calls;
 mod checkpoints;
@@ -13,6 +14,7 @@ mod fuse;
 mod inplace;
 mod lanes;
 mod neighbours;
+mod replay;
 mod scans;
 mod statements;
 mod storage;
@@ -151,7 +153,9 @@ pub enum Place {
 }
 
 /// Schedules the targets.
-pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
+pub fn schedule(mut graph: Graph, mut targets: Vec<Target>) -> Plan {
+    let roots = replay::replay(&mut graph, targets.iter().map(|t| t.node).collect());
+    targets.iter_mut().zip(roots).for_each(|(t, root)| t.node = root);
     let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
     let (graph, targets) = calls::prepare(graph, targets);
     let (graph, targets, gemms) = contract::find(graph, targets);

@@ -1,7 +1,8 @@
 //! Arrays shrink to what lives at one time, and share memory where they do not live at the same time.
 //!
 //! Axes of loops that contain the producer and all readers are dropped; a value that is computed point by point from
-//! an array that nobody reads afterwards takes that array's place. Invariant: a node whose layout becomes empty is a
+//! an array that nobody reads afterwards takes that array's place, and the memory of a result is used before the result is
+//! there. Invariant: a node whose layout becomes empty is a
 //! local variable.
 
 use super::fuse::Access;
@@ -160,20 +161,47 @@ pub fn share(plan: &mut Plan) {
     let mut owners: Vec<(NodeId, NodeId)> = vec![];
     let mut order = buffers;
     order.sort_by_key(|n| (lives.get(n).map_or(0, |l| l.first), *n));
-    for node in order {
-        let Some(life) = lives.get(&node) else { continue };
-        let found = owners.iter().position(|(owner, now)| {
+    let free = |owners: &[(NodeId, NodeId)], node: NodeId| {
+        let life = lives.get(&node)?;
+        owners.iter().position(|(owner, now)| {
             let fits = plan.same_memory(*owner, node);
             let Some(old) = lives.get(now) else { return false };
             let in_place = || in_place(plan, paths, &numbers, readers.get(now), *now, node);
             fits && (old.last < life.first || (old.last == life.first && in_place()))
-        });
-        match found {
+        })
+    };
+    for node in order {
+        match free(&owners, node) {
             Some(k) => {
                 shared.insert(node, owners[k].0);
                 owners[k].1 = node;
             }
             None => owners.push((node, node)),
+        }
+    }
+    // the memory of a target, before it is written
+    let mut lent: BTreeMap<NodeId, Place> = BTreeMap::new();
+    for statement in &plan.statements {
+        let Work::Map(node) = statement.work else { continue };
+        let Some(Place::Target(k)) = plan.storage.get(&node).map(|s| s.place) else { continue };
+        // what adds to its memory needs what was there
+        if in_scan.contains(&node) || plan.targets[k].adds {
+            continue;
+        }
+        if plan.storage.get(&node).is_some_and(|s| s.layout.is_empty()) {
+            continue;
+        }
+        if let Some(found) = free(&owners, node) {
+            lent.insert(owners.remove(found).0, Place::Target(k));
+        }
+    }
+    for (owner, place) in &lent {
+        let tenants = shared.iter().filter(|s| s.1 == owner).map(|s| *s.0).chain([*owner]);
+        for tenant in tenants.collect::<Vec<_>>() {
+            shared.remove(&tenant);
+            if let Some(storage) = plan.storage.get_mut(&tenant) {
+                storage.place = *place;
+            }
         }
     }
     for (node, owner) in shared {

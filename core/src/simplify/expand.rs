@@ -1,12 +1,13 @@
 //! logsumexp becomes its stable form, in which the value, the softmax and the gradient share one exp for each element.
 //!
 //! With m the maximum and s = Σ exp(x - m), where infinities of one sign differ by 0: lse = m + ln s, and
-//! exp(x - lse) = exp(x - m) / s, which is 0 in a row of nothing but -∞ (KINKS E2).
+//! exp(x - lse) = exp(x - m) / s, which is 0 in a row of nothing but -∞ (KINKS E2). Unless strict, an exp(x - m) so small that
+//! products with it are likely to be subnormal counts as 0 ([`Op::Weight`]).
 //!
 //! Invariant: no logsumexp is left.
 
 use crate::ir::rebuild::rebuild;
-use crate::ir::{AxisId, Graph, Node, NodeId, Op, RedOp};
+use crate::ir::{AxisId, Graph, Math, Node, NodeId, Op, RedOp};
 
 /// An equal graph without logsumexp.
 pub fn expand(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
@@ -56,7 +57,8 @@ impl Parts {
     fn new(out: &mut Graph, over: &[AxisId], x: NodeId) -> Self {
         let max = out.reduce(RedOp::Max, over, x);
         let below = out.apply(Op::Diff, &[x, max]);
-        let exp = out.apply(Op::Exp, &[below]);
+        // what is nothing beside the largest term is none
+        let exp = out.apply(if out.math == Math::Strict { Op::Exp } else { Op::Weight }, &[below]);
         let sum = out.reduce(RedOp::Sum, over, exp);
         Parts { max, exp, sum }
     }

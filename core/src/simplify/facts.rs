@@ -244,6 +244,7 @@ pub fn apply(op: Op, args: &[Facts], same: bool, dtype: Dtype) -> Facts {
         Op::Sqrt if a.lo >= 0.0 => Facts { pos: a.positive(), ..image(f64::sqrt) },
         Op::Sqrt => nonneg(true),
         Op::Sigmoid | Op::TanhSlope => within(0.0, 1.0).positive_real(),
+        Op::Weight => within(0.0, 1.0),
         Op::SigmoidSlope => within(0.0, 0.25).positive_real(),
         Op::Softplus => nonneg(a.nan).positive_real(),
         Op::Tanh | Op::Erf | Op::Signum => within(-1.0, 1.0),

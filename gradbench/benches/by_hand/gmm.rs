@@ -131,7 +131,7 @@ fn run<V: Vector<Elem = f64>>(s: &mut Gmm, a: &Arguments, sign: f64) -> f64 {
         for t in s.t.chunks_exact_mut(block) {
             let mut e = load::<V>(t);
             for v in 0..N {
-                e[v] = math::exp(e[v] - max[v]);
+                e[v] = math::weight(e[v] - max[v]);
                 sum[v] += e[v];
             }
             store(e, t);

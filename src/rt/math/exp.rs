@@ -85,6 +85,15 @@ fn exp_below<V: Vector>(x: V) -> V {
     near_zero(r, low).scale2(counted)
 }
 
+/// `e^x` for `x <= 0`, the weight of a term of a sum beside the largest one, which is 1; 0 below `e^-700` (f64), `e^-80` (f32).
+/// Such a term changes no sum, and its products would be subnormal, which costs some processors a hundred times more.
+///
+/// *Error*: where it is not 0, at most 0.91 (f32), 0.87 (f64) units in the last place.
+#[inline(always)]
+pub fn weight<V: Vector>(x: V) -> V {
+    V::select(x.lt(pick(-80.0, -700.0)), V::of(0.0), exp_below(x))
+}
+
 /// `e / (1 + e)` for `e = exp(-a)`: what a sigmoid lacks to 1 at |x| = a, and half of what tanh lacks at |x| = a / 2. The
 /// functions and their slopes are made of it, so that a loop with both has one exponential.
 #[inline(always)]

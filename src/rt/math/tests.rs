@@ -458,3 +458,30 @@ fn powf_is_within_bounds() {
     let (error, at) = powers::<f64>(count);
     assert!(error <= 2.0, "f64: {error} at {at:?}");
 }
+
+struct Weights<T>(PhantomData<T>);
+
+impl<T: Float> Kernel for Weights<T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let least = if T::IS_F32 { -80.0 } else { -700.0 };
+        let at = |x: f64| weight(T::Wide::<S>::splat(T::of(x))).lane(0).to_f64();
+        let exp = |x: f64| exp(T::Wide::<S>::splat(T::of(x))).lane(0).to_f64();
+        for x in [0.0, -1e-9, -0.5, -17.3, 0.99 * least, least] {
+            assert_eq!(at(x), exp(x), "{x}");
+        }
+        for x in [1.001 * least, 2.0 * least, f64::NEG_INFINITY] {
+            assert_eq!(at(x).to_bits(), 0, "{x}");
+        }
+        assert!(at(f64::NAN).is_nan());
+    }
+}
+
+#[test]
+fn weights_are_exponentials_or_nothing() {
+    for level in simd::available() {
+        dispatch_at(*level, Weights::<f32>(PhantomData)).unwrap();
+        dispatch_at(*level, Weights::<f64>(PhantomData)).unwrap();
+    }
+}

@@ -103,6 +103,10 @@ pub fn xlogy<T: Real>(x: T, y: T) -> T {
 pub fn diff<T: Real>(a: T, b: T) -> T {
     T::of(if a == b { 0.0 } else { a.into() - b.into() })
 }
+pub fn weight<T: Real>(x: T) -> T {
+    let least = if size_of::<T>() == 4 { -80.0 } else { -700.0 };
+    T::of(if x.into() < least { 0.0 } else { x.into().exp() })
+}
 /// Series for small, continued fraction for large arguments (DLMF 7.6.2, 7.9.3).
 pub fn erf<T: Real>(x: T) -> T {
     let x: f64 = x.into();
