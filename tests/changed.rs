@@ -230,3 +230,83 @@ fn iterators_may_be_moved() {
     assert_eq!(value, y);
     assert_eq!((g.x, g.y), ([1300.0 + 110.0, 110.0, 7.0], [5.0, 30.0, 200.0]));
 }
+
+/// Handed on to a helper, whose own loop changes it; not differentiated, and read all the same.
+#[differentiable]
+fn scale(y: &mut [f64], by: f64) {
+    let n = y.len();
+    let mut k = 0;
+    while k < n {
+        y[k] *= by;
+        k += 1;
+    }
+}
+
+#[differentiable(vjp, wrt(x))]
+fn handed_on(x: f64, y: &mut [f64], z: &mut [[f64; 2]]) {
+    scale(y, x);
+    let sum = |k: usize| y[k] + z[0][1];
+    let total = sum(0) + sum(1);
+    for row in z.iter_mut() {
+        for v in row {
+            *v = total * *v;
+        }
+    }
+}
+
+#[test]
+fn arguments_are_handed_on() {
+    let (x, mut y, mut z) = (3.0, [5.0, 7.0], [[2.0, 11.0], [0.5, 1.0]]);
+    let (value, g) = handed_on::vjp(x, &y, &z, &[1.0, 10.0], &Array2::ones((2, 2)));
+    handed_on(x, &mut y, &mut z);
+    assert_eq!(value, (y.to_vec(), z.to_vec()));
+    // y x, and (x (y0 + y1) + 2 z01) z
+    assert_eq!(g, 5.0 + 70.0 + 12.0 * 14.5);
+}
+
+/// A loop that ends when it is done, and branches.
+#[differentiable(vjp, jvp)]
+fn newton(a: f64, root: &mut f64, steps: &mut [f64; 2]) -> f64 {
+    let mut turns = 0.0;
+    while (*root * *root - a).abs() > 1e-3 {
+        *root = 0.5 * (*root + a / *root);
+        turns += 1.0;
+    }
+    if turns > 1.0 {
+        steps[0] = *root;
+    } else {
+        *root *= steps[1];
+    }
+    turns * a
+}
+
+#[test]
+fn loops_and_branches_change_arguments() {
+    for (a, root) in [(2.0, 1.0), (4.0, 2.0)] {
+        let (mut r, mut steps) = (root, [3.0, 4.0]);
+        let (value, g) = newton::vjp(a, &r, &steps, 1.0, 10.0, &[100.0, 1000.0]);
+        let (again, tangent) = newton::jvp(a, &r, &steps, 1.0, &0.5, &[0.25, 0.125]);
+        let turns = newton(a, &mut r, &mut steps);
+        assert_eq!(value, (turns, r, steps));
+        assert_eq!(again, value);
+        let (t, u, [v, w]) = tangent;
+        let (pulled, pushed) = (
+            g.a + 0.5 * g.root + 0.25 * g.steps[0] + 0.125 * g.steps[1],
+            t + 10.0 * u + 100.0 * v + 1000.0 * w,
+        );
+        assert!((pulled - pushed).abs() < 1e-9, "{pulled} {pushed}");
+        // differences in the number `a`
+        let at = |a: f64| {
+            let (mut r, mut steps) = (root, [3.0, 4.0]);
+            let turns = newton(a, &mut r, &mut steps);
+            turns + 10.0 * r + 100.0 * steps[0] + 1000.0 * steps[1]
+        };
+        let h = 1e-7;
+        assert!(
+            (g.a - (at(a + h) - at(a - h)) / (2.0 * h)).abs() < 1e-4,
+            "{} {}",
+            g.a,
+            (at(a + h) - at(a - h)) / (2.0 * h)
+        );
+    }
+}

@@ -202,3 +202,56 @@ fn structs_of_the_body_have_methods_by_their_path() {
     // 3 x0 (x0² + x1²)
     assert_eq!((value, g), (30.0, array![3.0 * 5.0 + 24.0, 12.0]));
 }
+
+/// A block in another module than its struct; patterns, lifetimes and lengths of a method's own; a Jacobian.
+mod elsewhere {
+    use super::*;
+
+    #[derive(Clone, Copy, Debug, PartialEq, Differentiable)]
+    pub(super) struct Turn {
+        pub(super) angle: f64,
+    }
+
+    /// What is visible here only.
+    pub(super) fn by(turn: Turn, x: f64) -> (f64, f64) {
+        let g = turn.by_gradient(x);
+        (g.x, g.this.angle)
+    }
+
+    pub(super) mod blocks {
+        use chainrule::differentiable;
+
+        #[differentiable]
+        impl super::Turn {
+            #[differentiable(jvp)]
+            pub(in super::super) fn turned(&self, p: &[f64; 2]) -> [f64; 2] {
+                let (s, c) = self.angle.sin_cos();
+                [self.dot([c, -s], p), self.dot([s, c], p)]
+            }
+
+            #[differentiable]
+            pub(super) fn by(self, x: f64) -> f64 {
+                self.angle * x
+            }
+
+            fn dot<const N: usize>(&self, [a, b]: [f64; 2], p: &[f64; N]) -> f64 {
+                a * p[0] + b * p[N - 1]
+            }
+
+            #[differentiable]
+            pub fn first<'a>(&'a self, p: &'a [f64; 2], kind: usize) -> f64 {
+                self.turned(p)[kind]
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_stand_anywhere() {
+    let (turn, p) = (elsewhere::Turn { angle: 0.3 }, [2.0, 5.0]);
+    let (s, c) = 0.3f64.sin_cos();
+    assert_eq!(turn.first_gradient(&p, 1).p, [s, c]);
+    assert_eq!(turn.first(&p, 0), turn.turned(&p)[0]);
+    assert_eq!(elsewhere::blocks::turn_first::gradient(&turn, &p, 0).p, [c, -s]);
+    assert_eq!(elsewhere::by(turn, 2.0), (0.3, 2.0));
+}

@@ -19,4 +19,13 @@ fn g(x: f64) -> f64 {
     *b * 2.0
 }
 
+#[differentiable]
+fn h(x: &[f64; 2]) -> f64 {
+    let mut a = *x;
+    for v in a.iter_mut().map(|v| v) {
+        *v *= x[0];
+    }
+    a[0] * a[1]
+}
+
 fn main() {}

@@ -2,7 +2,9 @@
 //!
 //! Invariant: after `written_out`, a change of such an argument goes through its own name or through `iter_mut`.
 
+use super::env::Value;
 use super::function::arg_ident;
+use super::Lower;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, ToTokens};
 use std::collections::BTreeSet;
@@ -158,6 +160,18 @@ impl<'ast> Visit<'ast> for Moves<'_> {
                 m.args.iter().for_each(|e| self.harmless(e));
             }
             e => visit::visit_expr(self, e),
+        }
+    }
+}
+
+impl Lower {
+    /// Notes that the arguments may be written to. Host code would write to the caller's.
+    pub fn borrowed(&mut self, changed: &[(String, Expr)]) {
+        for binding in self.env.bindings.iter_mut().filter(|b| changed.iter().any(|c| c.0 == b.name)) {
+            binding.mutable = true;
+            if !matches!(binding.value, Value::Host(_)) {
+                binding.host = None;
+            }
         }
     }
 }

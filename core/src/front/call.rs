@@ -411,6 +411,7 @@ impl Lower {
                         false => self.env.bind(name, value, host),
                     }
                 }
+                self.borrowed(&changed);
                 let places = changed.iter().filter_map(|(name, _)| self.env.position(name)).collect();
                 self.framed_with(|run| run.block(&item.block), places, at)
             }

@@ -328,7 +328,8 @@ impl Lower {
             match named {
                 // host code would read what it was before, or write to it
                 Some(_) if args.iter().any(|a| a.changed && a.ident == ident) => {
-                    self.env.bind(ident.to_string(), value, None)
+                    self.env.bind(ident.to_string(), value, None);
+                    self.env.bindings.iter_mut().rev().take(1).for_each(|b| b.mutable = true);
                 }
                 Some(_) => self.env.bind(ident.to_string(), value, Some(ident.to_token_stream())),
                 None => self.bind(pat, value, &[]),

@@ -194,9 +194,9 @@ fn function(block: &ItemImpl, ty: &Path, method: &ImplItemFn, calls: &mut Calls)
         receiver,
         method_name.to_token_stream(),
         renamed.tokens(own.params.to_token_stream()),
-        inside(vis),
     ]
     .map(moved);
+    let inner_vis = inside(vis);
     let wrapper = match m.sig.asyncness.is_some() || m.sig.unsafety.is_some() || m.sig.variadic.is_some() {
         true => TokenStream::new(),
         false => {
@@ -220,7 +220,7 @@ fn function(block: &ItemImpl, ty: &Path, method: &ImplItemFn, calls: &mut Calls)
             }
         }
     };
-    Function { attr, item, method: quote!(#({ #face })*), wrapper }
+    Function { attr, item, method: quote!(#({ #face })* { #inner_vis }), wrapper }
 }
 
 fn bare(ty: &Path) -> TokenStream {

@@ -77,7 +77,9 @@ impl Lower {
                 continue;
             }
             let place = match c.and_then(|c| c.args.get(k)) {
-                Some(Expr::Reference(r)) if r.mutability.is_some() => Some((*r.expr).clone()),
+                Some(Expr::Reference(r)) if r.mutability.is_some() && !part(&r.expr) => {
+                    Some((*r.expr).clone())
+                }
                 Some(e @ Expr::Path(_)) => Some(e.clone()),
                 Some(Expr::MethodCall(m)) if super::borrows::view_mut(m) => Some((*m.receiver).clone()),
                 _ => None,
@@ -112,6 +114,16 @@ impl Lower {
                 }
             })
             .collect()
+    }
+}
+
+/// `y[1..]`, which no assignment reaches.
+fn part(e: &Expr) -> bool {
+    match e {
+        Expr::Index(i) => matches!(super::index::strip(&i.index), Expr::Range(_)) || part(&i.expr),
+        Expr::Field(f) => part(&f.base),
+        Expr::Paren(p) => part(&p.expr),
+        _ => false,
     }
 }
 

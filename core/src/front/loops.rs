@@ -50,7 +50,10 @@ impl Lower {
                 Value::Poison => Value::Poison,
                 _ => self.no_loop(e, "a loop over this value", "loop over a range and write by position"),
             },
-            items => self.expr(items),
+            items => match self.elements_behind(items) {
+                Some(places) => places,
+                None => self.expr(items),
+            },
         };
         let iter = match items {
             Value::Iter(i) => i,

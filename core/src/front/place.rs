@@ -67,6 +67,11 @@ impl Lower {
             Expr::Group(p) => self.store(&p.expr, value, at),
             Expr::Unary(u) if matches!(u.op, syn::UnOp::Deref(_)) => match self.aliased(&u.expr) {
                 Some((base, index)) => self.store_element(&base, vec![index], value, at),
+                // what it refers to is not known
+                None if self.copied_from(&u.expr) => {
+                    let help = "write to the array itself, or loop over its `iter_mut()`";
+                    self.errors.push(Kind::Mutation, place, &[&source(place), help]);
+                }
                 None => self.store(&u.expr, value, at),
             },
             Expr::Path(p) => {
@@ -304,6 +309,25 @@ impl Lower {
             }
             _ => return None,
         })
+    }
+
+    /// A variable that is neither an argument behind `&mut` nor declared `mut`.
+    fn copied_from(&self, e: &Expr) -> bool {
+        let Expr::Path(p) = e else { return false };
+        let name = p.path.get_ident().map(|i| i.to_string()).unwrap_or_default();
+        self.env.get(&name).is_some_and(|b| !b.mutable && !b.value.is_poison())
+    }
+
+    /// The elements of what a variable of `iter_mut` refers to, as places: such a variable is a reference itself.
+    pub fn elements_behind(&mut self, e: &Expr) -> Option<Value> {
+        self.aliased(e)?;
+        match self.expr(e) {
+            Value::Tensor(t) if t.rank() > 0 && !t.nd => {
+                let t = self.canonical(&t);
+                Some(self.places(&t, e))
+            }
+            _ => None,
+        }
     }
 
     /// The array and the position behind a variable of `iter_mut`.

@@ -20,6 +20,7 @@ impl Lower {
         }
         let t = &self.canonical(t);
         Some(match (name, args.as_slice()) {
+            ("into_iter", []) if self.elements_behind(&m.receiver).is_some() => self.places(t, &m.receiver),
             ("iter" | "into_iter", []) => {
                 let over = if t.nd { t.rank() } else { 1 };
                 self.walked(t, over)
@@ -223,7 +224,10 @@ impl Lower {
                 ),
             },
             ("zip", [other]) => {
-                let other = self.expr(other);
+                let other = match self.elements_behind(other) {
+                    Some(places) => places,
+                    None => self.expr(other),
+                };
                 self.zipped(i, other, m)
             }
             ("sum" | "product", []) => {
