@@ -483,6 +483,9 @@ impl Graph {
     pub fn is_list(&self, id: NodeId) -> bool {
         let Node::Scatter { dims, view: None, parts } = self.node(id) else { return false };
         let Some(first) = parts.first() else { return false };
+        if parts.iter().any(|p| matches!(self.node(p.value), Node::Added { .. })) {
+            return false;
+        }
         // where the parts differ, all positions are numbers
         let open: Vec<bool> = first.index.iter().map(|i| i.as_axis().is_some()).collect();
         let mut along: Vec<AxisId> = first.index.iter().filter_map(Index::as_axis).collect();

@@ -162,7 +162,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                 }
                 vec![(Work::Reduce(*id), axes)]
             }
-            (None, Node::Scatter { parts, .. }) if graph.is_list(*id) => {
+            (None, Node::Scatter { parts, .. }) if graph.is_list(*id) && !plan.grown.contains(id) => {
                 vec![(Work::List(*id), sorted(&parts[0].over))]
             }
             (None, Node::Scatter { parts, .. }) => {
