@@ -204,7 +204,16 @@ impl Lower {
 
     /// The number of a function among those that are called.
     fn callee_of(&mut self, called: Called, info: Callee) -> CalleeId {
-        let text = |c: &Called| format!("{}{:?}{:?}{:?}", c.path, c.positions, c.args, c.results);
+        // what it is, wherever it stands
+        let arg = |a: &Passed| match a {
+            Passed::Host(tokens) => tokens.to_string(),
+            Passed::Given { form, ty, by_ref, number } => format!("{form:?} {ty} {by_ref} {number}"),
+        };
+        let text = |c: &Called| {
+            let args: Vec<String> = c.args.iter().map(arg).collect();
+            let positions: Vec<String> = c.positions.iter().map(Ident::to_string).collect();
+            format!("{} {positions:?} {args:?} {:?} {:?}", c.path, c.results, c.sums)
+        };
         let wanted = text(&called);
         let known = self.callees.iter().position(|c| text(&c.0) == wanted);
         let k = known.unwrap_or_else(|| {
