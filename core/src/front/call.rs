@@ -426,8 +426,7 @@ impl Lower {
             self.assign(place, after, at);
         }
         // the user's own tokens are the call; the callee was checked on its own
-        let start = self.errors.list.get(before).cloned();
-        if let Some(first) = start {
+        if let Some(first) = self.errors.list.get(before).cloned() {
             self.errors.list.truncate(before);
             self.errors.push(Kind::Syntax, at, &[&format!("in the call of `{name}`: {}", first.message)]);
             return Value::Poison;
@@ -495,8 +494,7 @@ impl Lower {
 /// What tells one function from another of the same name: its tokens from `fn` on, without attributes.
 fn body_text(item: &TokenStream) -> String {
     let text = item.to_string();
-    let start = text.find("fn ").unwrap_or(0);
-    text[start..].to_string()
+    text[text.find("fn ").unwrap_or(0)..].to_string()
 }
 
 /// The length in `from_fn::<_, 3, _>`.

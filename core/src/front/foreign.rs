@@ -514,8 +514,6 @@ impl Lower {
 /// A path of the function's module, said one level below. A name alone may not be one of the generated module's.
 pub fn own_path(path: &TokenStream) -> TokenStream {
     let path = moved(path.clone());
-    match path.clone().into_iter().count() {
-        1 => quote!(super::#path),
-        _ => path,
-    }
+    let module = (path.clone().into_iter().count() == 1).then(|| quote!(super::));
+    quote!(#module #path)
 }

@@ -8,6 +8,7 @@ pub mod call;
 pub mod graph;
 pub mod hash;
 pub mod interp;
+mod list;
 pub mod ops;
 pub mod rebuild;
 pub mod scan;

@@ -347,7 +347,7 @@ impl<'a> Apart<'a> {
                 let mut hit = true;
                 for d in &fixed {
                     let i = self.index_at(&part.index[*d], &place)?;
-                    if !i.terms.is_empty() || i.gather.is_some() {
+                    if !i.terms.is_empty() || i.gather.is_some() || i.offset.as_const().is_none() {
                         // which one it is, only the run knows
                         return self.read_at(id, dims, at);
                     }
@@ -405,7 +405,7 @@ impl<'a> Apart<'a> {
             let mut hit = true;
             for d in &fixed {
                 let i = self.index_at(&index[*d], &place)?;
-                if !i.terms.is_empty() || i.gather.is_some() {
+                if !i.terms.is_empty() || i.gather.is_some() || i.offset.as_const().is_none() {
                     return self.read_at(id, dims, at);
                 }
                 hit &= i.offset.as_const() == position(at, dims[*d]);

@@ -51,7 +51,7 @@ impl Apart<'_> {
                         let says = |i: &&Index| i.terms.iter().any(|t| t.0 == j);
                         p.index.iter().filter(says).count() > 1 || self.elementwise(p.value, j)
                     }
-                    None => p.index[k].terms.is_empty() && p.index[k].gather.is_none(),
+                    None => is_number(&p.index[k]),
                 }),
                 None => false,
             },
@@ -60,7 +60,7 @@ impl Apart<'_> {
                 let here = match dims.iter().position(|d| *d == axis) {
                     Some(k) => match index[k].as_axis() {
                         Some(j) => self.elementwise(*value, j),
-                        None => index[k].terms.is_empty() && index[k].gather.is_none(),
+                        None => is_number(&index[k]),
                     },
                     None => self.elementwise(*value, axis),
                 };
@@ -79,4 +79,9 @@ impl Apart<'_> {
         self.made.insert((id, axis), made);
         made
     }
+}
+
+/// A position that is known here.
+fn is_number(index: &Index) -> bool {
+    index.terms.is_empty() && index.gather.is_none() && index.offset.as_const().is_some()
 }
