@@ -49,6 +49,8 @@
 //! | `jvp`, `vjp`, `jacobian`, `value` | generate these, too. A function whose result is no scalar needs one of them |
 //! | `jacobian(a, b)` | the Jacobian with respect to these arguments alone |
 //! | `hvp`, `hessian` | generate these, too. For functions with a scalar result |
+//! | `custom = path` | the body is not read: the function at the path takes the same arguments and returns the gradient |
+//! | `custom(vjp = path, jvp = path)` | the same for results that are arrays: functions of the arguments, and of the cotangent of the result or of tangents |
 //! | `#[dims(B, 784)]` | on an `ndarray` argument: its dimensions. A number is a constant, an identifier is one size wherever it stands |
 //!
 //! ```
@@ -222,6 +224,7 @@ mod real;
 pub mod rt;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
+pub mod sparse;
 
 #[doc(hidden)]
 pub use chainrule_macros::__expand;

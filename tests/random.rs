@@ -214,7 +214,7 @@ fn holds(kind: Kind, lines: &[Line], strict: bool, single: bool) -> Result<Dual,
         let dual = |(x, d): (&Vec<f64>, &Vec<f64>)| {
             x.iter().zip(d).map(|(x, d)| Dual { value: x + t * d, dot: *d }).collect()
         };
-        Point { inputs: start.iter().zip(&way).map(dual).collect(), syms: syms.clone() }
+        Point { inputs: start.iter().zip(&way).map(dual).collect(), syms: syms.clone(), functions: vec![] }
     };
     // constants of `f32` are rounded where they are folded
     let room = if single { 1e5 } else { 1.0 };

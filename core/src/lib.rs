@@ -109,13 +109,22 @@ fn line(
     let value = primal.options.value.then(|| programs::value(&primal)).map(&mut simplify_program);
     let gradient = programs::gradient(&primal).map(&mut simplify_program);
     let vjp = primal.options.vjp.then(|| programs::vjp(&primal)).map(&mut simplify_program);
+    let adjoint = primal.recursive.then(|| programs::adjoint(&primal)).map(&mut simplify_program);
     let jvp = primal.options.jvp.then(|| programs::jvp(&primal)).map(&mut simplify_program);
     let options = &primal.options;
     let hvp = options.hvp.then(|| programs::hvp(&primal)).flatten().map(&mut simplify_program);
     let jacobian = options.jacobian.then(|| programs::jacobian(&primal)).map(&mut simplify_program);
     let hessian = options.hessian.then(|| programs::hessian(&primal)).flatten().map(&mut simplify_program);
-    let all = emit::face::Programs { value, gradient, vjp, jvp, hvp, jacobian, hessian };
+    let all = emit::face::Programs { value, gradient, vjp, adjoint, jvp, hvp, jacobian, hessian };
     let module = emit::face::module(&primal, all);
+    let mut errors = diag::Errors::default();
+    if let Some((_, option)) = &primal.options.checkpoint {
+        if module.plans.iter().all(|p| p.plan.sweeps.is_empty()) {
+            let name = primal.signature.ident.to_string();
+            errors.push(diag::Kind::Checkpoint, option, &[&diag::source(option), &name]);
+        }
+    }
+    let errors = errors.into_compile_errors();
     if let Some(stages) = stages {
         for p in &module.plans {
             let text = schedule::text::show(&p.plan, &p.targets);
@@ -126,7 +135,7 @@ fn line(
     let bugs: TokenStream = module.bugs.iter().map(|b| diag::internal(b)).collect();
     let module = module.tokens;
     let surroundings = primal.surroundings.values.into_iter().map(|v| v.0).collect();
-    (quote::quote!(#bugs #module), surroundings)
+    (quote::quote!(#bugs #errors #module), surroundings)
 }
 
 fn indented(text: &str) -> String {

@@ -17,7 +17,16 @@ fn wrt(primal: &Primal) -> Vec<InputId> {
 /// The value alone.
 pub fn value(primal: &Primal) -> Program {
     let (graph, outputs, lists) = (primal.graph.clone(), primal.outputs.clone(), primal.lists.clone());
-    Program { graph, outputs, gradients: vec![], more: vec![], extra: vec![], lists, notes: Notes::default() }
+    Program {
+        graph,
+        outputs,
+        gradients: vec![],
+        more: vec![],
+        extra: vec![],
+        lists,
+        notes: Notes::default(),
+        adds: false,
+    }
 }
 
 /// The value and the gradient of a scalar function.
@@ -34,6 +43,7 @@ pub fn gradient(primal: &Primal) -> Option<Program> {
         extra: vec![],
         lists: primal.lists.clone(),
         notes: Notes::default(),
+        adds: false,
     })
 }
 
@@ -49,7 +59,12 @@ pub fn vjp(primal: &Primal) -> Program {
     }
     let gradients = derive::reverse(&mut graph, &seeds, &wrt(primal));
     let (outputs, lists) = (primal.outputs.clone(), primal.lists.clone());
-    Program { graph, outputs, gradients, more: vec![], extra, lists, notes: Notes::default() }
+    Program { graph, outputs, gradients, more: vec![], extra, lists, notes: Notes::default(), adds: false }
+}
+
+/// The same, whose gradients are added to memory: what a function that calls itself calls.
+pub fn adjoint(primal: &Primal) -> Program {
+    Program { adds: true, ..vjp(primal) }
 }
 
 /// A new input of an output's shape, and the node that reads it.
@@ -79,7 +94,16 @@ pub fn jvp(primal: &Primal) -> Program {
         outputs.push(Output { node, ..output.clone() });
     }
     let (extra, lists) = along_arguments(primal, &wrt, &dots);
-    Program { graph, outputs, gradients: vec![], more: vec![], extra, lists, notes: Notes::default() }
+    Program {
+        graph,
+        outputs,
+        gradients: vec![],
+        more: vec![],
+        extra,
+        lists,
+        notes: Notes::default(),
+        adds: false,
+    }
 }
 
 /// The arguments' tangents, and the lists with those that hold some of them.
@@ -196,7 +220,16 @@ pub fn jacobian_by(primal: &Primal, forward: bool) -> Program {
         })
         .collect();
     let (outputs, lists) = (primal.outputs.clone(), primal.lists.clone());
-    Program { graph, outputs, gradients: vec![], more, extra: vec![], lists, notes: Notes::default() }
+    Program {
+        graph,
+        outputs,
+        gradients: vec![],
+        more,
+        extra: vec![],
+        lists,
+        notes: Notes::default(),
+        adds: false,
+    }
 }
 
 /// The Hessian: for each two differentiated arguments the derivatives of the one's partials with respect to the other.
@@ -223,6 +256,7 @@ pub fn hessian(primal: &Primal) -> Option<Program> {
         extra: vec![],
         lists,
         notes: Notes::default(),
+        adds: false,
     })
 }
 

@@ -2,7 +2,11 @@
 //!
 //! Invariant: tokens here are the user's own, with the user's spans.
 
-use crate::ir::{AxisId, Dtype, Graph, NodeId, Size};
+mod called;
+
+pub use called::{Called, Passed, Returned, Rule, RuleKind};
+
+use crate::ir::{AxisId, Checkpoint, Dtype, Graph, NodeId, Size};
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::format_ident;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +25,12 @@ pub struct Primal {
     /// The user's inactive `let` statements that host inputs refer to, in order.
     pub host: Vec<TokenStream>,
     pub surroundings: Surroundings,
+    /// One entry for each of `graph.callees`, in the same order.
+    pub callees: Vec<Called>,
+    /// The rules of a function whose body is not read.
+    pub rules: Vec<Rule>,
+    /// Whether it calls itself.
+    pub recursive: bool,
     pub options: Options,
 }
 
@@ -50,6 +60,8 @@ pub struct Options {
     /// The arguments that the Jacobian is for, where those are not all.
     pub columns: Option<Vec<String>>,
     pub hessian: bool,
+    /// Which states of recurrences are kept, and where that was asked for.
+    pub checkpoint: Option<(Checkpoint, TokenStream)>,
 }
 
 #[derive(Clone, Debug)]

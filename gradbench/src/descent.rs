@@ -1,5 +1,7 @@
 //! The descent that GradBench prescribes for `particle` and `saddle`.
 
+use chainrule::differentiable;
+
 /// The mode in which a derivative is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -8,6 +10,7 @@ pub enum Mode {
 }
 
 /// Where `f` is least, sought from `start` down its gradient.
+#[differentiable]
 pub fn argmin<const N: usize>(
     f: impl Fn(&[f64; N]) -> f64,
     gradient: impl Fn(&[f64; N]) -> [f64; N],
@@ -47,6 +50,7 @@ pub fn argmin<const N: usize>(
     x
 }
 
+#[differentiable]
 fn norm<const N: usize>(x: &[f64; N]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
 }

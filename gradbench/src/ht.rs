@@ -1,5 +1,8 @@
 //! Hand tracking: how far a hand of bones and skin is from measured points.
 
+use chainrule::differentiable;
+use std::array::from_fn;
+
 /// A transformation in homogeneous coordinates.
 pub type Matrix = [[f64; 4]; 4];
 
@@ -17,6 +20,7 @@ pub struct Hand {
 }
 
 /// From each measured point to the vertex that it belongs to.
+#[differentiable(wrt(theta), jacobian)]
 pub fn simple(theta: &[f64; 26], hand: &Hand, vertices: &[usize], points: &[[f64; 3]]) -> Vec<[f64; 3]> {
     let bones = bones(theta, hand);
     let global = axis_angle([theta[0], theta[1], theta[2]]);
@@ -31,6 +35,7 @@ pub fn simple(theta: &[f64; 26], hand: &Hand, vertices: &[usize], points: &[[f64
 }
 
 /// From each measured point to its place `us` in the triangle that it belongs to.
+#[differentiable(wrt(theta), jacobian)]
 pub fn complicated(
     theta: &[f64; 26],
     us: &[[f64; 2]],
@@ -46,15 +51,39 @@ pub fn complicated(
         let a = position(theta, hand, &global, &bones, a);
         let b = position(theta, hand, &global, &bones, b);
         let c = position(theta, hand, &global, &bones, c);
-        let [u, v] = us[i];
-        for axis in 0..3 {
-            errors[i][axis] = points[i][axis] - (u * a[axis] + v * b[axis] + (1.0 - u - v) * c[axis]);
-        }
+        errors[i] = apart(&us[i], &a, &b, &c, &points[i]);
     }
     errors
 }
 
+/// From a measured point to its place `us` between three corners.
+#[differentiable(wrt(us, a, b, c), jacobian(us))]
+pub fn apart(us: &[f64; 2], a: &[f64; 3], b: &[f64; 3], c: &[f64; 3], point: &[f64; 3]) -> [f64; 3] {
+    let [u, v] = *us;
+    from_fn(|axis| point[axis] - (u * a[axis] + v * b[axis] + (1.0 - u - v) * c[axis]))
+}
+
+/// The derivatives of the errors with respect to the two `us` of their own point.
+pub fn by_us(
+    theta: &[f64; 26],
+    us: &[[f64; 2]],
+    hand: &Hand,
+    triangles: &[usize],
+    points: &[[f64; 3]],
+    to: &mut Vec<[[f64; 2]; 3]>,
+) {
+    let bones = bones(theta, hand);
+    let global = axis_angle([theta[0], theta[1], theta[2]]);
+    to.clear();
+    to.extend(us.iter().zip(points).zip(triangles).map(|((us, point), triangle)| {
+        let [a, b, c] =
+            hand.triangles[*triangle].map(|vertex| position(theta, hand, &global, &bones, vertex));
+        apart::jacobian(us, &a, &b, &c, point)
+    }));
+}
+
 /// Where a vertex is: moved by its bones, and then with the whole hand.
+#[differentiable(wrt(theta, global, bones), vjp)]
 fn position(
     theta: &[f64; 26],
     hand: &Hand,
@@ -65,7 +94,7 @@ fn position(
     let base: [f64; 4] = hand.base_positions[vertex];
     let mut local = [0.0; 3];
     for bone in 0..bones.len() {
-        let weight: f64 = hand.weights[vertex * bones.len() + bone];
+        let weight: f64 = hand.weights[vertex * hand.parents.len() + bone];
         if weight != 0.0 {
             for i in 0..3 {
                 for j in 0..4 {
@@ -87,6 +116,7 @@ fn position(
 }
 
 /// How each bone moves what is attached to it.
+#[differentiable(wrt(theta), vjp)]
 fn bones(theta: &[f64; 26], hand: &Hand) -> Vec<[[f64; 4]; 4]> {
     let angles = angles(theta, hand.parents.len());
     let mut absolutes = vec![[[0.0; 4]; 4]; angles.len()];
@@ -106,6 +136,7 @@ fn bones(theta: &[f64; 26], hand: &Hand) -> Vec<[[f64; 4]; 4]> {
 }
 
 /// The angles of each bone around x, z and y: four numbers a finger, of which its root takes two.
+#[differentiable(wrt(theta), vjp)]
 fn angles(theta: &[f64; 26], bones: usize) -> Vec<[f64; 3]> {
     let mut angles = vec![[0.0; 3]; bones];
     for finger in 0..5 {
@@ -118,6 +149,7 @@ fn angles(theta: &[f64; 26], bones: usize) -> Vec<[f64; 3]> {
 }
 
 /// A rotation around x, then y, then z.
+#[differentiable(vjp)]
 fn rotation(angles: [f64; 3]) -> [[f64; 4]; 4] {
     let [x, z, y] = angles;
     let ((sx, cx), (sy, cy), (sz, cz)) = (x.sin_cos(), y.sin_cos(), z.sin_cos());
@@ -130,6 +162,7 @@ fn rotation(angles: [f64; 3]) -> [[f64; 4]; 4] {
 }
 
 /// The rotation around the axis a by the length of a.
+#[differentiable(vjp)]
 fn axis_angle(a: [f64; 3]) -> [[f64; 3]; 3] {
     let angle = (a[0] * a[0] + a[1] * a[1] + a[2] * a[2]).sqrt();
     if angle < 1e-4 {
@@ -145,6 +178,7 @@ fn axis_angle(a: [f64; 3]) -> [[f64; 3]; 3] {
     ]
 }
 
+#[differentiable(vjp)]
 fn product(a: &[[f64; 4]; 4], b: &[[f64; 4]; 4]) -> [[f64; 4]; 4] {
     let mut c = [[0.0; 4]; 4];
     for i in 0..4 {

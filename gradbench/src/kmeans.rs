@@ -3,7 +3,7 @@
 use chainrule::differentiable;
 
 /// The sum, over the points, of the squared distance to the nearest centroid. Points and centroids are rows of `d`.
-#[differentiable(wrt(centroids))]
+#[differentiable(wrt(centroids), hvp)]
 pub fn cost(centroids: &[f64], points: &[f64], d: usize) -> f64 {
     let nearest = points.chunks_exact(d).map(|p| {
         let squares =

@@ -4,6 +4,7 @@ use crate::descent::Mode;
 use chainrule::differentiable;
 
 /// The square of the place where the particle lands, when one of the charges is moved by `w`.
+#[differentiable(wrt(w), jvp)]
 pub fn miss(w: f64, inner: Mode) -> f64 {
     let charges = [[10.0, 10.0 - w], [10.0, 0.0]];
     let dt = 0.1;
@@ -25,6 +26,7 @@ pub fn miss(w: f64, inner: Mode) -> f64 {
 }
 
 /// Down the slope of the potential.
+#[differentiable(vjp, wrt(x, charges))]
 fn force(x: &[f64; 2], charges: &[[f64; 2]; 2], inner: Mode) -> [f64; 2] {
     let slope = match inner {
         Mode::Reverse => potential::gradient(x, charges),

@@ -9,16 +9,19 @@ pub fn height(x: &[f64; 2], y: &[f64; 2]) -> f64 {
 }
 
 /// The greatest height above x.
+#[differentiable(wrt(x), jvp)]
 pub fn ridge(x: &[f64; 2], start: &[f64; 2], inner: Mode) -> f64 {
     height(x, &summit(x, start, inner))
 }
 
 /// Where the height above x is greatest, sought from `start`.
+#[differentiable(wrt(x), vjp)]
 pub fn summit(x: &[f64; 2], start: &[f64; 2], inner: Mode) -> [f64; 2] {
     argmin(|y| -height(x, y), |y| fall(x, y, inner), *start)
 }
 
 /// How the height falls in y.
+#[differentiable(wrt(x, y), vjp)]
 fn fall(x: &[f64; 2], y: &[f64; 2], inner: Mode) -> [f64; 2] {
     let rise = match inner {
         Mode::Reverse => height::gradient(x, y),

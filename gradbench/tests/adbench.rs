@@ -22,9 +22,7 @@ fn check(problem: &str) {
         };
         let problem = read(Path::new(directory), name, expected).expect("a file that can be read");
         problem.check_objective(expected).unwrap_or_else(|e| panic!("{name}: {e}"));
-        if let Some(derivative) = problem.derivative() {
-            derivative.check(expected).unwrap_or_else(|e| panic!("{name}: {e}"));
-        }
+        problem.derivative().check(expected).unwrap_or_else(|e| panic!("{name}: {e}"));
         checked += 1;
     }
     assert!(checked >= 3, "{checked} files of {problem}");

@@ -140,7 +140,7 @@ fn lstm() {
 
 #[test]
 fn ba() {
-    let mut jacobian = gradbench::ba::Sparse::default();
+    let mut jacobian = chainrule::sparse::Csr::new(0);
     adbench("ba/", |problem, _| {
         let Problem::Ba(a) = problem else { return None };
         if a.weights.len() > 50_000 {

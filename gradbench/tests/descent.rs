@@ -24,6 +24,33 @@ fn a_particle_is_steered_to_its_target() {
     }
 }
 
+/// Near enough for differences.
+fn same(a: f64, b: f64) {
+    assert!((a - b).abs() <= 1e-6 * (1.0 + a.abs() + b.abs()), "{a} {b}");
+}
+
+#[test]
+fn derivatives_of_what_derivatives_steer_agree() {
+    for inner in [Mode::Forward, Mode::Reverse] {
+        for w in [-0.3, 0.0, 0.2, 1.0] {
+            let [expected] = slope(|w| particle::miss(w[0], inner), &[w]);
+            same(particle::miss::gradient(w, inner), expected);
+            same(particle::miss::jvp(w, inner, 1.0).1, expected);
+        }
+        for x in [[1.0, 1.0], [0.5, -2.0]] {
+            let start = [0.4, -0.3];
+            let expected = slope(|x| saddle::ridge(x, &start, inner), &x);
+            let gradient = saddle::ridge::gradient(&x, &start, inner);
+            for i in 0..2 {
+                let mut x_dot = [0.0; 2];
+                x_dot[i] = 1.0;
+                same(gradient[i], expected[i]);
+                same(saddle::ridge::jvp(&x, &start, inner, &x_dot).1, expected[i]);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_saddle_point_is_found() {
     for inner in [Mode::Forward, Mode::Reverse] {

@@ -14,6 +14,7 @@ use proc_macro::TokenStream;
 ///   `math = "strict"` only those that keep every bit.
 /// - `value` generates the value alone, `jacobian`, `hessian` and `hvp` what they say.
 /// - `jvp` and `vjp` generate the products of the Jacobian with a tangent and with a cotangent.
+/// - `custom = path` names a function that returns the gradient; the body is not read then.
 ///
 /// On an `impl` block, the attribute takes the methods over that have it, too: `loss_gradient` stands beside `loss`.
 ///

@@ -38,6 +38,24 @@ pub fn split_mut<T>(row: &mut [T], len: usize) -> (PiecesMut<'_, T>, &mut [T]) {
     (PiecesMut { start: full.as_mut_ptr(), len, count, row: PhantomData }, rest)
 }
 
+/// Writes the first `min(n, V::LEN)` lanes to `to[0]`, `to[stride]`, …
+///
+/// *Panics* if `to` ends before the last lane.
+#[inline(always)]
+pub fn store_strided<V: Vector>(value: V, to: &mut [V::Elem], stride: usize, n: usize) {
+    if n >= V::LEN {
+        // one check for all lanes
+        let to = &mut to[..(V::LEN - 1) * stride + 1];
+        for lane in 0..V::LEN {
+            to[lane * stride] = value.lane(lane);
+        }
+    } else {
+        for lane in 0..n {
+            to[lane * stride] = value.lane(lane);
+        }
+    }
+}
+
 impl<'a, T> Pieces<'a, T> {
     /// The `k`-th piece. In a loop up to the number of pieces the check costs nothing.
     #[inline(always)]

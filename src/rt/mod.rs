@@ -3,6 +3,8 @@
 //! Invariant: nothing here knows the compiler; the op table names these functions, never the reverse.
 
 pub mod arrays;
+mod calls;
+mod checkpoints;
 mod checks;
 pub mod gemm;
 mod lanes;
@@ -13,9 +15,11 @@ pub mod simd;
 
 pub use crate::__each as each;
 pub use arrays::{elements, fit, make, positions, shape, take, Fit, Tensor};
+pub use calls::{items, put, put_number, whole};
+pub use checkpoints::Halves;
 pub use checks::{bounded, check_dim, check_labels, check_length, check_size, nothing_below_zero};
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
-pub use lanes::{map2, split, split_mut, TURNS};
+pub use lanes::{map2, split, split_mut, store_strided, TURNS};
 pub use lists::{clear, like};
 pub use nests::{nest, Nest};
 pub use simd::{block_len, dispatch, parts, Kernel, Points, Simd, Sums, Vector};

@@ -62,10 +62,13 @@ fn levels(oracle: Oracle) -> [(Primal, At); 2] {
         outputs: primal.outputs.clone(),
         host: vec![],
         surroundings: Default::default(),
+        callees: primal.callees.clone(),
+        rules: vec![],
+        recursive: primal.recursive,
         options: primal.options.clone(),
     };
     recognised.outputs.iter_mut().zip(roots).for_each(|(o, r)| o.node = r);
-    let again = At { inputs: at.inputs.clone(), syms: at.syms.clone() };
+    let again = At { inputs: at.inputs.clone(), syms: at.syms.clone(), functions: vec![] };
     [(primal, at), (recognised, again)]
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: the tangent of a node depends on no axis that the node does not depend on, but for those that its
 //! directions run along.
 
-use super::{active, onehot, pull, reduction_pull};
+use super::{active, calls, onehot, pull, reduction_pull};
 use crate::ir::{Array, AxisId, Graph, Index, Input, InputId, Node, NodeId, Op, Part, RedOp};
 
 /// Tangents of inputs and nodes: one direction, or one for each position along axes that nothing else has.
@@ -171,6 +171,9 @@ impl Walk<'_> {
                 let zero = graph.constant(0.0, graph.dtype(id));
                 dot.map(|dot| graph.close(dot, of(next).unwrap_or(zero)))
             }
+            // as a call without a rule
+            Node::Added { .. } => Some(graph.constant(f64::NAN, graph.dtype(id))),
+            Node::Call { .. } => calls::push(graph, id, &of, along),
             Node::Const(_) | Node::Size(_) | Node::Position(_) => None,
         }
     }

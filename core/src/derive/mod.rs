@@ -2,11 +2,13 @@
 //!
 //! Both modes read the same op table. Invariant: a node without a rule is an error, never a zero.
 
+mod calls;
 mod forward;
 mod onehot;
 mod reverse;
 mod scans;
 
+pub use calls::ruleless;
 pub use forward::{directions, forward, tangents, Directions};
 pub use onehot::one_hot;
 pub use reverse::{canonical, reverse, reverse_along, reverse_nodes, Gradient};
@@ -16,7 +18,8 @@ use crate::ir::{Array, Graph, Node, NodeId, Op, RedOp};
 use std::cell::RefCell;
 
 /// Both modes with respect to nodes, for the front, which knows no other pass.
-pub const MODES: crate::ir::Modes = crate::ir::Modes { reverse: reverse_nodes, forward: directions, one_hot };
+pub const MODES: crate::ir::Modes =
+    crate::ir::Modes { reverse: reverse_nodes, forward: directions, one_hot, ruleless };
 
 /// Whether each node depends on a differentiated input; or, where there are `sources`, on one of those nodes.
 pub fn active(graph: &Graph, sources: Option<&[NodeId]>) -> Vec<bool> {

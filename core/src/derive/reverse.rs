@@ -7,7 +7,7 @@
 //! run along.
 
 use super::scans::Scans;
-use super::{active, onehot, pull, reduction_pull};
+use super::{active, calls, onehot, pull, reduction_pull};
 use crate::ir::{Array, AxisId, Dtype, Graph, Index, InputId, Node, NodeId, Op, Part, Size};
 
 /// The adjoint of an input: a node over the input's dimensions.
@@ -164,13 +164,13 @@ fn walk(
             // the adjoint of a scatter is a load
             Node::Scatter { dims, view, parts } => {
                 for part in parts {
-                    let back = graph.load(Array::Node(g, dims.clone()), view.clone(), part.index.clone());
+                    let back = onehot::load(graph, g, &dims, view.clone(), part.index.clone(), along);
                     let back = onto(graph, back, part.value, along);
                     received[part.value.0 as usize].plain.push(back);
                 }
             }
             Node::Write { array, dims, index, over, value } => {
-                let back = graph.load(Array::Node(g, dims.clone()), None, index.clone());
+                let back = onehot::load(graph, g, &dims, None, index.clone(), along);
                 let back = onto(graph, back, value, along);
                 received[value.0 as usize].plain.push(back);
                 let zero = graph.constant(0.0, graph.dtype(id));
@@ -185,6 +185,36 @@ fn walk(
                 }
             }
             Node::Final { scan, k, .. } => scans.last.push(((scan, k), g)),
+            // as a call without a rule
+            Node::Added { call, .. } => {
+                let none = graph.constant(f64::NAN, graph.dtype(call));
+                received[call.0 as usize].plain.push(none);
+            }
+            Node::Call { .. } => {
+                for (arg, part) in calls::pull(graph, id, g, along) {
+                    if !active[arg.0 as usize] || nodes.is_some_and(|n| n.contains(&arg)) {
+                        let part = onto(graph, part, arg, along);
+                        received[arg.0 as usize].plain.push(part);
+                        continue;
+                    }
+                    // what a call adds to a part of an array lands there at once
+                    let added = matches!(graph.node(part), Node::Added { .. });
+                    match (graph.node(arg).clone(), added) {
+                        (Node::Load { array: Array::Input(i), view: None, index }, true) => {
+                            let own = graph.axes(part).to_vec();
+                            let dims = graph.input(i).dims.clone();
+                            let frame = canonical(graph, &dims);
+                            let (index, frame) = without_units(graph, &None, index, &frame);
+                            let to = &mut inputs[i.0 as usize];
+                            scattered(graph, part, &own, (None, index), (&frame, &[], along), to);
+                        }
+                        _ => {
+                            let part = onto(graph, part, arg, along);
+                            received[arg.0 as usize].plain.push(part);
+                        }
+                    }
+                }
+            }
             Node::Const(_) | Node::Size(_) | Node::Position(_) => {}
         }
     }
@@ -298,6 +328,18 @@ fn land(
             }
         }
     }
+    scattered(graph, g, axes, (view, index), (bound, extra, along), to);
+}
+
+/// The cotangent of a load is one part of a scatter.
+fn scattered(
+    graph: &mut Graph,
+    g: NodeId,
+    axes: &[AxisId],
+    (view, index): (Option<Vec<Size>>, Vec<Index>),
+    (bound, extra, along): (&[AxisId], &[AxisId], &[AxisId]),
+    to: &mut Received,
+) {
     let mut index = index;
     let free = || extra.iter().chain(along);
     index.extend(free().map(|a| Index::axis(*a)));

@@ -43,6 +43,7 @@ impl<'a> Scans<'a> {
                 None => {
                     let info = graph.scan(scan).clone();
                     let back = graph.add_scan(info.axis, !info.reversed);
+                    graph.scans[back.0 as usize].origin = Some(scan);
                     self.adjoints.insert(scan, back);
                     back
                 }

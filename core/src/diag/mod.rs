@@ -29,8 +29,10 @@ kinds! {
     WrtType "wrt-type" "the argument `{0}` of type `{1}` cannot be differentiated"
         help "differentiable are f32, f64, arrays, slices and ndarray arrays of them, and structs with `#[derive(Differentiable)]`";
     UnknownOption "unknown-option" "unknown option `{0}`"
-        help "the options are: wrt(a, b), math = \"strict\" | \"real\", value, jvp, vjp, hvp, jacobian, hessian";
-    PlannedOption "planned-option" "the option `{0}` is planned and not there yet" help "the options are: wrt(a, b), math = \"strict\" | \"real\", value, jvp, vjp, hvp, jacobian, hessian";
+        help "the options are: wrt(a, b), math = \"strict\" | \"real\", value, jvp, vjp, hvp, jacobian, hessian, custom = path, custom(vjp = path), checkpoint = 100 | \"log\"";
+    Rule "rule" "`{0}` has no rule for {1}" help "{2}";
+    Checkpoint "checkpoint" "`{0}` saves nothing in `{1}`"
+        help "it is for recurrences, whose adjoint reads what their iterations computed, in functions with a gradient, `vjp` or `hvp`";
     Function "function" "{0} cannot be differentiated" help "{1}";
     NonScalar "non-scalar" "`{0}` returns {1}, so it has no gradient"
         help "ask for `#[differentiable(vjp)]`, `jvp` or `jacobian` instead, or return a scalar";
@@ -51,7 +53,7 @@ kinds! {
     Bounds "bounds" "index {0} is out of bounds for a dimension of size {1}" help "";
     Dtypes "dtypes" "{0} between {1} and {2}" help "convert one side with `as`";
     CastInteger "cast-to-integer" "`as {0}` of a differentiated value loses its derivative" help "use `trunc()`, which stays a float";
-    Recursion "recursion" "`{0}` calls itself" help "recursion cannot be inlined; write a loop";
+    Recursion "recursion" "`{0}` calls itself, and nothing says when it ends" help "return early under a condition, `if n == 0 { return x }`; or write a loop";
     Depth "depth" "this expression is nested too deeply" help "give parts of it names with `let`";
     Argument "argument" "{0} expects {1}" help "{2}";
     Result "result" "the function returns {0}, but its signature says `{1}`" help "";

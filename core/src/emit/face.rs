@@ -7,7 +7,7 @@ use super::header::{self, Planned};
 use super::heads::{documentation, Heads};
 use super::lists;
 use super::module::{generate, target_name, Generated, Memory, Program};
-use super::{matrices, products};
+use super::{calls, matrices, products};
 use crate::ir::Dtype;
 use crate::signature::{accessor, Arg, Form, Primal};
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -19,6 +19,8 @@ pub struct Programs {
     pub value: Option<Program>,
     /// Values and gradients of a scalar function.
     pub gradient: Option<Program>,
+    /// Of a function that calls itself: the same, added to memory.
+    pub adjoint: Option<Program>,
     /// Values and tangents.
     pub jvp: Option<Program>,
     /// Values, and gradients for a given cotangent of the result.
@@ -67,6 +69,17 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
         functions.extend(products::vjp(primal, &heads, &generated, program));
         take(generated);
     }
+    if let Some(program) = &programs.adjoint {
+        let generated = generate(primal, program, "adjoint", TokenStream::new(), &|k, _| {
+            let gradient = k.checked_sub(program.outputs.len()).and_then(|k| program.gradients.get(k));
+            let leaf = gradient.and_then(|g| primal.leaves.get(g.input.0 as usize));
+            let arg = leaf.and_then(|l| l.arg).and_then(|a| primal.signature.args.get(a));
+            let memory = arg.map(|a| calls::sum(primal, a));
+            quote!(&mut #memory[..]).into()
+        });
+        functions.extend(calls::adjoint(primal, &heads, &generated, program));
+        take(generated);
+    }
     if let Some(program) = &programs.jvp {
         let generated = generate(primal, program, "jvp", TokenStream::new(), &|k, dims| {
             value_slice(primal, k, dims).into()
@@ -94,6 +107,7 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
     });
     let mut body = assemble(&heads, fields.collect(), functions, kernels);
     body.extend(surroundings(primal));
+    body.extend(calls::rules(primal, &heads));
     let notes = header::lines(primal, &plans);
     Module { plans, bugs, ..finish(&heads, body, &notes) }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the text is a function of the plans alone.
 
-use crate::ir::{Math, NodeId};
+use crate::ir::{Graph, Math, NodeId};
 use crate::schedule::{text, Plan};
 use crate::signature::Primal;
 use proc_macro2::Ident;
@@ -55,17 +55,28 @@ pub fn lines(primal: &Primal, plans: &[Planned]) -> Vec<String> {
             .map(|(name, id)| format!("`{name}` {}", text::extent(&planned.plan, *id)))
             .collect();
         out.extend(item("stored", &stored));
-        let again = text::recomputed(&planned.plan);
-        let mut names: Vec<String> =
-            again.iter().filter_map(|id| graph.name(*id)).map(|n| format!("`{n}`")).collect();
-        match again.len() - names.len() {
-            0 => {}
-            1 => names.push("1 value without a name".to_string()),
-            n => names.push(format!("{n} values without a name")),
+        for sweep in &planned.plan.sweeps {
+            let state: Vec<NodeId> = sweep.state.iter().map(|(carry, _)| *carry).collect();
+            out.extend(item(&format!("kept {}", text::kept(sweep)), &names(graph, &state)));
+            let again = planned.stored.iter().filter(|(_, id)| sweep.segment.contains(id));
+            let again: Vec<String> = again.map(|(name, _)| format!("`{name}`")).collect();
+            out.extend(item("computed again from there", &again));
         }
-        out.extend(item("recomputed", &names));
+        out.extend(item("recomputed", &names(graph, &text::recomputed(&planned.plan))));
     }
     out
+}
+
+/// The names of values, and how many have none.
+fn names(graph: &Graph, list: &[NodeId]) -> Vec<String> {
+    let mut names: Vec<String> =
+        list.iter().filter_map(|id| graph.name(*id)).map(|n| format!("`{n}`")).collect();
+    match list.len() - names.len() {
+        0 => {}
+        1 => names.push("1 value without a name".to_string()),
+        n => names.push(format!("{n} values without a name")),
+    }
+    names
 }
 
 /// An item of a list, broken where it is long.

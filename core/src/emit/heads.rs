@@ -90,7 +90,7 @@ impl<'a> Heads<'a> {
     }
 
     /// The user's arguments with the user's types.
-    fn parameters(&self) -> Vec<TokenStream> {
+    pub fn parameters(&self) -> Vec<TokenStream> {
         let parameter = |a: &Arg| {
             let (name, ty) = (&a.ident, &a.ty);
             quote!(#name: #ty)

@@ -1,10 +1,11 @@
 //! Plans as Rust: the room that writes code.
 //!
 //! `body` writes loops and expressions, `entry` checks and slices, `lists` what lists need, `module` a kernel with its call, `heads` the
-//! types and signatures of the public functions, `face` these functions, `products` those that multiply with vectors, `matrices`
+//! types and signatures of the public functions, `calls` what kernels call, `face` these functions, `products` those that multiply with vectors, `matrices`
 //! Jacobians and Hessians. Invariant: with the same plan in, the same tokens out.
 
 mod body;
+mod calls;
 mod entry;
 mod expr;
 pub mod face;

@@ -1,8 +1,9 @@
 //! The module beside a function: its kernels behind the face that API.md describes.
 //!
-//! Invariant: code of the module names only `::core`, `::std` and the support module of `chainrule`.
+//! Invariant: code of a kernel names only `::core`, `::std` and the support module of `chainrule`.
 
 use super::body::{count, Body};
+use super::calls;
 use super::entry::{may_be_strided, usize_literal, Entry};
 use super::header::{Notes, Planned};
 use super::lists;
@@ -28,6 +29,8 @@ pub struct Program {
     /// Lists of which elements are read.
     pub lists: Vec<List>,
     pub notes: Notes,
+    /// Gradients that are arrays are added to what their memory holds.
+    pub adds: bool,
 }
 
 /// An array that a program gives beside values and gradients.
@@ -77,7 +80,8 @@ pub fn generate(
     target_memory: &dyn Fn(usize, &[TokenStream]) -> Memory,
 ) -> Generated {
     let mut targets: Vec<Target> = program.outputs.iter().map(|o| target(o.node, &o.dims)).collect();
-    targets.extend(program.gradients.iter().map(|g| target(g.node, &g.dims)));
+    let adds = |g: &Gradient| Target { adds: program.adds && !g.dims.is_empty(), ..target(g.node, &g.dims) };
+    targets.extend(program.gradients.iter().map(adds));
     targets.extend(program.more.iter().map(|m| target(m.node, &m.dims)));
     let shapes: Vec<Vec<AxisId>> = targets.iter().map(|t| t.dims.clone()).collect();
     let plan = schedule(program.graph.clone(), targets);
@@ -139,6 +143,17 @@ pub fn generate(
                 open.extend(quote!(#ident,));
                 values.push(quote!(#ident));
             }
+            Slice::Callee(c) => {
+                let Some(callee) = primal.callees.get(c.0 as usize) else { continue };
+                let ty = format_ident!("Call{}", c.0);
+                function_types.push((ty.clone(), calls::bound(callee)));
+                fields.push(quote!(pub #ident: #ty));
+                open.extend(quote!(#ident,));
+                values.push(quote!(#ident));
+                let local = |name: &str| primal.signature.local(name);
+                let closure = calls::closure(callee, &plan.graph.sizes, &local);
+                setup.extend(quote!(let #ident = #closure;));
+            }
             Slice::Buffer(n) => {
                 stored.push((ident.clone(), *n));
                 let storage = &plan.storage[n];
@@ -162,7 +177,17 @@ pub fn generate(
                         buffers.push((field, plan.graph.dtype(*n)));
                     }
                     _ => {
-                        let mut len = count(&mut names, &plan, &sizes, &generics);
+                        let mut len =
+                            match plan.sweeps.iter().find(|s| storage.layout.first() == Some(&s.rows)) {
+                                // a segment is no longer than the loop, where that is known before
+                                Some(s) if may_be_short(&plan, s.axis) => {
+                                    let row = count(&mut names, &plan, &sizes[1..], &generics);
+                                    let [n, k] = [s.axis, s.rows].map(|a| plan.graph.axis_size(a).clone());
+                                    let [n, k] = [n, k].map(|x| names.size(&plan.graph, &x, &generics));
+                                    quote!((#n).min(#k) * (#row))
+                                }
+                                _ => count(&mut names, &plan, &sizes, &generics),
+                            };
                         len.extend(wide.map(|w| quote!(* #w)));
                         let field = format_ident!("{name}_{ident}");
                         fields.push(quote!(pub #ident: &'k mut [#elem]));
@@ -174,6 +199,15 @@ pub fn generate(
                         buffers.push((field, plan.graph.dtype(*n)));
                     }
                 }
+            }
+            Slice::Kept(n) => {
+                let elem = element(plan.graph.dtype(*n));
+                let field = format_ident!("{name}_{ident}");
+                fields.push(quote!(pub #ident: &'k mut ::std::vec::Vec<#elem>));
+                open.extend(quote!(#ident,));
+                values.push(quote!(#ident));
+                setup.extend(quote!(let #ident = &mut #workspace.#field;));
+                buffers.push((field, plan.graph.dtype(*n)));
             }
             Slice::Turns(_) | Slice::Ends(_) => {
                 let field = format_ident!("{name}_{ident}");
@@ -293,8 +327,14 @@ pub fn generate(
     Generated { kernel, buffers, call, planned, bugs }
 }
 
+/// A loop whose length is known once arguments are, and not before.
+fn may_be_short(plan: &Plan, axis: AxisId) -> bool {
+    let size = plan.graph.axis_size(axis);
+    size.as_const().is_none() && !plan.graph.sizes.counted(size)
+}
+
 fn target(node: NodeId, dims: &[AxisId]) -> Target {
-    Target { node, dims: dims.to_vec(), scalar: dims.is_empty() }
+    Target { node, dims: dims.to_vec(), scalar: dims.is_empty(), adds: false }
 }
 
 /// The variable of a result: tangents come behind the `n` values. In the user's scope, `Signature::local` has its name.

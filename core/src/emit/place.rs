@@ -2,15 +2,19 @@
 //!
 //! Invariant: strides are products of sizes, so every position is exact for every size.
 
-use crate::ir::{Array, AxisId, Graph, Index, InputId, Node, NodeId, Size};
+use crate::ir::{Array, AxisId, CalleeId, Graph, Index, InputId, Node, NodeId, Size};
 use crate::schedule::{Place, Plan};
 
 /// The slice that an access goes to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Slice {
     Input(InputId),
+    /// No memory: a function that is called.
+    Callee(CalleeId),
     Buffer(NodeId),
     Target(usize),
+    /// The states of a scan's variable that are kept.
+    Kept(NodeId),
     /// Where the rows of a counted axis start and how many there are, for each position of the loops around.
     Turns(AxisId),
     /// Where the loop of a flag ended, for each position of the loops around.
@@ -151,16 +155,11 @@ pub fn of_part(plan: &Plan, node: NodeId, k: usize) -> Option<(Slice, Linear)> {
     match view {
         Some(view) => Some((slice, row_major(view, &part.index))),
         None => {
-            let index: Vec<Index> = layout
-                .iter()
-                .map(|a| {
-                    dims.iter()
-                        .position(|d| d == a)
-                        .and_then(|k| part.index.get(k))
-                        .cloned()
-                        .unwrap_or_default()
-                })
-                .collect();
+            let at = |a: &AxisId| match dims.iter().position(|d| d == a).and_then(|k| part.index.get(k)) {
+                Some(index) => index.clone(),
+                None => Index::axis(*a),
+            };
+            let index: Vec<Index> = layout.iter().map(at).collect();
             Some((slice, within(&plan.graph, layout, &index)))
         }
     }

@@ -4,17 +4,19 @@
 
 use super::definitions::{path_key, Definition, Definitions};
 use super::env::{Closure, Env, Value};
+use super::foreign::Argument;
 use super::function::arg_ident;
-use super::instances::open_type;
 use super::nested::Marked;
+use super::options;
+use super::recursion::recursive;
 use super::scope::Scope;
 use super::types::{scalar_type, strip, Known};
 use super::{Lower, MAX_DEPTH};
-use crate::diag::{source, Kind};
+use crate::diag::{source, Errors, Kind};
 use crate::ir::{Dtype, Size};
 use crate::signature::Form;
 use proc_macro2::TokenStream;
-use quote::{quote, ToTokens};
+use quote::ToTokens;
 use std::rc::Rc;
 use syn::{Expr, ExprCall, FnArg, GenericParam, ItemFn, ReturnType};
 
@@ -100,9 +102,9 @@ impl Lower {
         let defs = self.env.defs.clone();
         match defs.entry(&key) {
             Some((_, Definition::Builtin(name))) => return self.builtin(name, args, at),
-            Some((path, Definition::Function { item, defs, surroundings, .. })) => {
+            Some((path, Definition::Function { attr, item, defs, surroundings })) => {
                 let env = self.callee(path, defs, surroundings);
-                return self.inline(item.clone(), env, args, c, at, None);
+                return self.inline((attr.clone(), item.clone()), env, args, c, at, None);
             }
             Some((_, Definition::Struct { .. })) => {
                 return self.unsupported(at, "a struct made of differentiated values", "return a tuple");
@@ -127,6 +129,9 @@ impl Lower {
             if let Some(host) = self.host(at) {
                 return host;
             }
+        }
+        if let Some(value) = self.own_recursion(&key, &args, c, at) {
+            return value;
         }
         match self.calls.last().is_some_and(|(name, _)| *name == key) {
             true => self.errors.push(Kind::Recursion, at, &[&key]),
@@ -309,7 +314,7 @@ impl Lower {
     /// The callee's body in the place of the call.
     pub fn inline(
         &mut self,
-        item: TokenStream,
+        (attr, item): (TokenStream, TokenStream),
         env: Env,
         args: Vec<Value>,
         c: Option<&ExprCall>,
@@ -354,21 +359,10 @@ impl Lower {
             );
             return Value::Poison;
         }
-        let hosts: Vec<Option<TokenStream>> = args
-            .iter()
-            .enumerate()
-            .map(|(k, v)| {
-                let e = c.and_then(|c| c.args.get(k))?;
-                let tokens = if v.active() { None } else { self.host_tokens(e) }?;
-                let ty = strip(&params[k].ty).0;
-                let scalar = scalar_type(&crate::diag::source(ty)).is_some();
-                // a literal has the parameter's type
-                if scalar && open_type(&tokens) {
-                    return Some(quote!({ let argument: #ty = #tokens; argument }));
-                }
-                Some(if matches!(e, Expr::Path(_) | Expr::Lit(_)) { tokens } else { quote!((#tokens)) })
-            })
-            .collect();
+        let hosts = self.host_arguments(&params, &args, c);
+        let asked = options::parse(attr, &mut Errors::default());
+        let path = env.scope.as_ref().map(|s| s.path.clone()).unwrap_or_default();
+        let stays = (asked.custom.is_some() || recursive(&item)).then(|| self.paths(&path));
         let changed = self.out_parameters(&params, c, at);
         let given = self.turbofish(c);
         let inside = Env {
@@ -403,15 +397,25 @@ impl Lower {
                 _ => bound.push((&param.pat, name, value, host)),
             }
         }
-        for (pat, name, value, host) in bound {
-            match name.is_empty() {
-                true => self.bind(pat, value, &[]),
-                false => self.env.bind(name, value, host),
+        let (value, after) = match stays {
+            Some(paths) => {
+                let arguments = params.iter().zip(bound);
+                let arguments =
+                    arguments.map(|(param, (_, name, value, host))| Argument { param, name, value, host });
+                (self.foreign(&item, &asked, arguments.collect(), &paths, at), vec![])
             }
-        }
-        self.borrowed(&changed);
-        let places = changed.iter().filter_map(|(name, _)| self.env.position(name)).collect();
-        let (value, after) = self.framed_with(|run| run.block(&item.block), places, at);
+            None => {
+                for (pat, name, value, host) in bound {
+                    match name.is_empty() {
+                        true => self.bind(pat, value, &[]),
+                        false => self.env.bind(name, value, host),
+                    }
+                }
+                self.borrowed(&changed);
+                let places = changed.iter().filter_map(|(name, _)| self.env.position(name)).collect();
+                self.framed_with(|run| run.block(&item.block), places, at)
+            }
+        };
         let value = match &item.sig.output {
             ReturnType::Type(_, ty) => self.returned(value, ty, at),
             ReturnType::Default => value,
@@ -422,8 +426,7 @@ impl Lower {
             self.assign(place, after, at);
         }
         // the user's own tokens are the call; the callee was checked on its own
-        let start = self.errors.list.get(before).cloned();
-        if let Some(first) = start {
+        if let Some(first) = self.errors.list.get(before).cloned() {
             self.errors.list.truncate(before);
             self.errors.push(Kind::Syntax, at, &[&format!("in the call of `{name}`: {}", first.message)]);
             return Value::Poison;
@@ -491,8 +494,7 @@ impl Lower {
 /// What tells one function from another of the same name: its tokens from `fn` on, without attributes.
 fn body_text(item: &TokenStream) -> String {
     let text = item.to_string();
-    let start = text.find("fn ").unwrap_or(0);
-    text[start..].to_string()
+    text[text.find("fn ").unwrap_or(0)..].to_string()
 }
 
 /// The length in `from_fn::<_, 3, _>`.

@@ -298,9 +298,22 @@ impl Lower {
         let to = |a: AxisId| bound.iter().position(|b| *b == a).map_or(a, |k| onto[k]);
         match self.graph.node(x).clone() {
             Node::Write { array, dims, index, over, value } => {
-                if over.iter().any(|a| onto.contains(a) || bound.contains(a)) {
-                    return None;
-                }
+                // what is run over keeps out of the way
+                let clash = |a: &&AxisId| onto.contains(a) || bound.contains(a);
+                let fresh: Vec<(AxisId, Index)> = over
+                    .iter()
+                    .filter(clash)
+                    .map(|a| {
+                        let size = self.graph.axis_size(*a).clone();
+                        (*a, Index::axis(self.graph.fresh_axis(&size)))
+                    })
+                    .collect();
+                let apart =
+                    |a: &AxisId| fresh.iter().find(|f| f.0 == *a).and_then(|f| f.1.as_axis()).unwrap_or(*a);
+                let over: Vec<AxisId> = over.iter().map(apart).collect();
+                let value = self.substitute(value, &fresh);
+                let index: Option<Vec<Index>> = index.iter().map(|i| self.compose(i, &fresh)).collect();
+                let index = index?;
                 let array = self.substitute(array, &names);
                 let value = self.substitute(value, &names);
                 let dims = dims.into_iter().map(to).collect();

@@ -4,6 +4,7 @@
 
 use super::borrows;
 use super::env::Value;
+use super::foreign::{own_path, Argument, Paths};
 use super::instances::{bounds, callable_bound};
 use super::options::Asked;
 use super::scope::moved;
@@ -127,7 +128,10 @@ impl Lower {
         self.calls.push((name.clone(), tokens.clone()));
         let changed: Vec<usize> = (0..args.len()).filter(|k| args[*k].changed).collect();
         let places = changed.iter().filter_map(|k| self.env.position(&args[*k].ident.to_string())).collect();
-        let (value, after) = self.framed_with(|run| run.block(&item.block), places, &item.block);
+        let (value, after) = match &asked.custom {
+            Some(_) => (self.own_call(item, asked), vec![]),
+            None => self.framed_with(|run| run.block(&item.block), places, &item.block),
+        };
         if matches!(item.sig.output, ReturnType::Type(..)) || !changed.is_empty() {
             self.outputs = match &item.sig.output {
                 ReturnType::Type(_, ty) => self.results(ty, value, &item.block, &name, asked),
@@ -143,12 +147,31 @@ impl Lower {
                 self.errors.push(Kind::Unsupported, &item.sig.ident, &["a part of this function", help]);
             }
         }
+        if self.errors.is_empty() {
+            self.check_rules(asked);
+        }
         let signature = self.signature(item, args);
         if self.outputs.len() != signature.results.len() && self.errors.is_empty() {
             self.errors.push(Kind::Unsupported, &item.sig.ident, &["a part of this function", ""]);
         }
         self.matrices(&signature, asked);
         signature
+    }
+
+    /// A function whose body is not read is a call of itself.
+    fn own_call(&mut self, item: &ItemFn, asked: &Asked) -> Value {
+        let mut arguments = vec![];
+        for arg in &item.sig.inputs {
+            let FnArg::Typed(param) = arg else { continue };
+            let Some(ident) = arg_ident(&param.pat) else { continue };
+            let name = ident.to_string();
+            let Some(binding) = self.env.get(&name) else { continue };
+            let host = (!binding.value.active()).then(|| ident.to_token_stream());
+            arguments.push(Argument { param, value: binding.value.clone(), name, host });
+        }
+        let function = own_path(&item.sig.ident.to_token_stream());
+        let paths = Paths { function, module: quote!(self) };
+        self.foreign(item, asked, arguments, &paths, &item.sig.ident)
     }
 
     /// Refuses a Jacobian or a Hessian that no type holds.
@@ -220,6 +243,7 @@ impl Lower {
             if let GenericParam::Const(c) = param {
                 let n = c.ident.to_string();
                 let size = Size::sym(self.symbol(&n, true));
+                self.generics.insert(n.clone());
                 self.env.bind(n, Value::Int(size), Some(c.ident.to_token_stream()));
             }
         }
@@ -352,7 +376,10 @@ impl Lower {
             }
         }
         let more = &asked.more;
-        if !scalar && (more.hvp || more.hessian || !(more.value || more.jvp || more.vjp || more.jacobian)) {
+        if !scalar
+            && asked.custom.is_none()
+            && (more.hvp || more.hessian || !(more.value || more.jvp || more.vjp || more.jacobian))
+        {
             self.errors.push(Kind::NonScalar, ty, &[name, "more than one number"]);
         }
         let values = match value {

@@ -14,6 +14,7 @@ mod control;
 mod definitions;
 mod env;
 mod expr;
+mod foreign;
 mod function;
 mod host;
 mod impls;
@@ -31,6 +32,7 @@ mod options;
 mod patterns;
 mod place;
 mod receivers;
+mod recursion;
 mod requests;
 mod returns;
 mod scope;
@@ -50,10 +52,11 @@ pub use requests::{requests, struct_requests};
 
 use crate::diag::{Errors, Kind};
 use crate::ir::{AxisId, Graph, Math, Modes, Size, Sizes, Sym};
-use crate::signature::{Leaf, List, Name, Primal};
+use crate::signature::{Called, Leaf, List, Name, Primal};
 use env::Env;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// How deep expressions, types, definitions and calls may be nested: a stack overflow would kill rustc.
 pub const MAX_DEPTH: usize = 200;
@@ -105,6 +108,7 @@ pub fn lower(
     for last in [false, true] {
         sizes.residual.clear();
         let mut run = Lower::new(asked.math, sizes, defs, errors.clone(), modes);
+        run.own = Some(Rc::new(recursion::Own::new(&item, &asked)));
         let signature = run.function(&tokens, &item, &asked);
         if !run.errors.is_empty() {
             let errors = std::mem::take(&mut run.errors);
@@ -178,6 +182,12 @@ struct Lower {
     modes: Modes,
     /// Arguments of functions that are differentiated in place.
     marks: u32,
+    /// Functions that stay calls.
+    callees: Vec<(Called, crate::ir::Callee)>,
+    /// The function itself, for calls of it in its body.
+    own: Option<Rc<recursion::Own>>,
+    /// The const generics of the function.
+    generics: BTreeSet<String>,
 }
 
 impl Lower {
@@ -204,6 +214,9 @@ impl Lower {
             first_push: None,
             modes,
             marks: 0,
+            callees: vec![],
+            own: None,
+            generics: BTreeSet::new(),
         }
     }
 
@@ -246,6 +259,9 @@ impl Lower {
         };
         host.iter().for_each(|kept| host::visit(kept, &mut |ident| note(ident, 0)));
         self.leaves.iter().for_each(|leaf| host::visit(&leaf.place, &mut |ident| note(ident, 1)));
+        for tokens in self.callees.iter().flat_map(|c| c.0.hosts()) {
+            host::visit(tokens, &mut |ident| note(ident, 1));
+        }
         for sym in self.graph.sizes.syms.iter().filter(|s| s.rigid) {
             let tokens = sym.name.parse::<TokenStream>().unwrap_or_default();
             host::visit(&tokens, &mut |ident| {
@@ -257,7 +273,7 @@ impl Lower {
         names
     }
 
-    fn finish(self, signature: crate::signature::Signature, asked: &options::Asked) -> Primal {
+    fn finish(mut self, signature: crate::signature::Signature, asked: &options::Asked) -> Primal {
         let mut needed: Vec<String> = Vec::new();
         for leaf in self.leaves.iter().filter(|l| l.arg.is_none()) {
             needed.extend(host::names(&leaf.place));
@@ -267,16 +283,22 @@ impl Lower {
                 needed.extend(host::names(&tokens));
             }
         }
+        needed.extend(self.callees.iter().flat_map(|c| c.0.hosts()).flat_map(host::names));
         let host = self.needed_lets(needed);
         let names = self.users_names(&signature, &host);
         let signature = crate::signature::Signature { names, ..signature };
         let surroundings = self.surroundings(&signature, &host);
+        let checkpoint = asked.more.checkpoint.as_ref().map(|c| c.0);
+        self.graph.scans.iter_mut().filter(|s| !s.reversed).for_each(|s| s.checkpoint = checkpoint);
         Primal {
             surroundings,
             graph: self.graph,
             signature,
             leaves: self.leaves,
             lists: self.lists,
+            callees: self.callees.into_iter().map(|c| c.0).collect(),
+            recursive: self.own.as_ref().is_some_and(|own| own.recursive),
+            rules: asked.custom.as_ref().map_or(vec![], Lower::rules_of),
             outputs: self.outputs,
             host,
             options: asked.options(),

@@ -81,7 +81,7 @@ impl Lower {
         c: Option<&ExprCall>,
         at: &dyn ToTokens,
     ) -> Value {
-        let asked = options::parse(attr, &mut Errors::default());
+        let asked = options::parse(attr.clone(), &mut Errors::default());
         let Some(count) = syn::parse2::<syn::ItemFn>(item.clone()).ok().map(|i| i.sig.inputs.len()) else {
             return self.unsupported(at, "this call", "call a function with `#[differentiable]`");
         };
@@ -91,7 +91,7 @@ impl Lower {
         }
         let more = args.split_off(count.min(args.len()));
         let mut marked = Marked { wrt: asked.wrt, list: vec![] };
-        let value = self.inline(item, env, args, c, at, Some(&mut marked));
+        let value = self.inline((attr, item), env, args, c, at, Some(&mut marked));
         let outputs: Option<Vec<Tensor>> = match &value {
             Value::Tensor(t) => Some(vec![t.clone()]),
             Value::Tuple(list) => list
@@ -228,6 +228,11 @@ impl Lower {
     ) -> Vec<NodeId> {
         let seeds: Vec<(NodeId, NodeId)> = outputs.iter().zip(seeds).map(|(o, s)| (o.node, *s)).collect();
         let nodes: Vec<NodeId> = marked.list.iter().map(|m| m.1.node).collect();
+        if let Some(call) =
+            self.moves_without_rule(&outputs.iter().map(|o| o.node).collect::<Vec<_>>(), &nodes, false)
+        {
+            self.ruleless(call, false);
+        }
         let span = self.graph.span;
         let gradient = (self.modes.reverse)(&mut self.graph, &seeds, &nodes, along);
         self.graph.span = span;
@@ -243,6 +248,10 @@ impl Lower {
     ) -> Vec<NodeId> {
         let directions: Vec<(NodeId, NodeId)> =
             marked.list.iter().zip(directions).map(|(m, d)| (m.1.node, *d)).collect();
+        let sources: Vec<NodeId> = marked.list.iter().map(|m| m.1.node).collect();
+        if let Some(call) = self.moves_without_rule(nodes, &sources, true) {
+            self.ruleless(call, true);
+        }
         let span = self.graph.span;
         let tangents = (self.modes.forward)(&mut self.graph, nodes, &directions, along);
         self.graph.span = span;
@@ -251,6 +260,10 @@ impl Lower {
             .zip(nodes)
             .map(|(t, n)| t.unwrap_or_else(|| self.graph.constant(0.0, self.graph.dtype(*n))))
             .collect()
+    }
+
+    fn moves_without_rule(&self, nodes: &[NodeId], sources: &[NodeId], forward: bool) -> Option<NodeId> {
+        (self.modes.ruleless)(&self.graph, nodes, Some(sources), forward)
     }
 
     /// Values of the shapes of others, over the same axes.

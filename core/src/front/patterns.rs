@@ -464,7 +464,7 @@ impl VisitMut for Only<'_> {
                 self.visit_pat_mut(inner);
             }
             if name == self.name {
-                p.ident = proc_macro2::Ident::new(&fresh_name(&name), p.ident.span());
+                p.ident = format_ident!("{}", fresh_name(&name));
                 (p.by_ref, p.mutability) = (None, None);
             } else {
                 *pat = match p.subpat.take() {

@@ -46,7 +46,14 @@ pub fn requests(item: &TokenStream, attr: &TokenStream) -> Vec<TokenStream> {
         }
         walk.locals.insert(name);
     }
-    walk.visit_block(&item.block);
+    match &asked.custom {
+        // the body is not read; a rule that is differentiated again is
+        Some(custom) if asked.more.hvp || asked.more.hessian => {
+            custom.gradient.iter().for_each(|path| walk.ask(path));
+        }
+        Some(_) => {}
+        None => walk.visit_block(&item.block),
+    }
     walk.found
 }
 

@@ -228,11 +228,12 @@ impl Lower {
         let mut known: BTreeSet<String> = signature.args.iter().map(|a| a.ident.to_string()).collect();
         known.extend(signature.generic_args.iter().map(|g| g.to_string()));
         known.extend(self.host_lets.iter().flat_map(|kept| kept.names.iter().cloned()));
-        let leaves = self.leaves.iter().filter(|l| l.arg.is_none());
-        let numbers = leaves.filter_map(|leaf| match leaf.form {
-            Form::Scalar(dtype) if dtype != Dtype::Bool => Some((leaf.place.clone(), dtype)),
+        let number = |form: &Form| match form {
+            Form::Scalar(dtype) if *dtype != Dtype::Bool => Some(*dtype),
             _ => None,
-        });
+        };
+        let leaves = || self.leaves.iter().filter(|l| l.arg.is_none());
+        let numbers = leaves().filter_map(|leaf| Some((leaf.place.clone(), number(&leaf.form)?)));
         let sizes = self.graph.sizes.syms.iter().filter(|s| s.rigid);
         let sizes = sizes.map(|s| (signature.restored(&s.name), Dtype::Int));
         let glob = |l: &&super::host::HostLet| l.names.is_empty() && l.uses.is_empty();
@@ -252,8 +253,10 @@ impl Lower {
                 out.values.push((tokens, dtype));
             }
         }
-        let others = self.leaves.iter().filter(|l| l.arg.is_none() && !matches!(l.form, Form::Scalar(_)));
+        let others = leaves().filter(|l| number(&l.form).is_none());
         out.names |= others.map(|l| &l.place).chain(host).any(|tokens| free(tokens, &known));
+        // the functions that are called, and what they are given
+        out.names |= !self.callees.is_empty();
         out
     }
 

@@ -112,7 +112,7 @@ impl Lower {
             false => self.host_tokens(&init.expr),
         };
         let kept = match host_init {
-            Some(init) if !self.nested() => {
+            Some(init) if !self.nested() && !self.moves(&init) => {
                 self.keep_let(&names, &pat.to_token_stream(), ty.map(|t| t.to_token_stream()), init)
             }
             // what is inactive inside of a loop is written out where it is used
@@ -142,7 +142,7 @@ impl Lower {
                 self.env.bind(name, Value::Poison, None);
                 continue;
             };
-            let host = match self.nested() {
+            let host = match self.nested() || self.moves(&part) {
                 true => part,
                 false => {
                     let ident = syn::parse_str::<proc_macro2::TokenStream>(&name).unwrap_or_default();
@@ -157,6 +157,12 @@ impl Lower {
     /// Inside of a loop or a branch: what runs there cannot be moved out of it.
     pub fn nested(&self) -> bool {
         !self.env.guards.is_empty() || self.frames.iter().any(|f| f.is_loop)
+    }
+
+    /// Mentions a position along an axis, as the body of a closure does that is called for each.
+    fn moves(&self, tokens: &TokenStream) -> bool {
+        let mentioned = super::host::names(tokens);
+        self.host_positions.iter().any(|p| mentioned.contains(&p.0))
     }
 
     /// The value with the type that the user wrote for it.

@@ -7,6 +7,7 @@
 //! Invariant: equal expressions are one node; the constructors fold only what keeps every bit (and, under
 //! [`Math::Real`], what holds for all finite numbers).
 
+use super::call::{Callee, CalleeId, Given};
 use super::hash::FastMap;
 use super::ops::Op;
 use super::scan::{Scan, ScanId};
@@ -183,6 +184,22 @@ pub enum Node {
         axes: Vec<AxisId>,
         next: NodeId,
     },
+    /// What a function gives whose body is not here, along `dims`.
+    Call {
+        callee: CalleeId,
+        args: Vec<Given>,
+        dims: Vec<AxisId>,
+        /// The condition under which it runs.
+        guard: Option<NodeId>,
+        /// For each argument the derivative with respect to it, over the call's axes and the argument's; until it is taken.
+        partials: Vec<Option<NodeId>>,
+    },
+    /// What a call adds to the `k`-th array that it adds to, along `dims`.
+    Added {
+        call: NodeId,
+        k: u32,
+        dims: Vec<AxisId>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -201,6 +218,7 @@ pub struct Graph {
     axis_table: Vec<Axis>,
     pub inputs: Vec<Input>,
     pub scans: Vec<Scan>,
+    pub callees: Vec<Callee>,
     pub sizes: Sizes,
     pub math: Math,
     /// The user's expression that is being lowered: stamped on new nodes.
@@ -218,6 +236,7 @@ impl Graph {
             axis_table: vec![],
             inputs: vec![],
             scans: vec![],
+            callees: vec![],
             sizes,
             math,
             span: 0,
@@ -226,12 +245,13 @@ impl Graph {
         }
     }
 
-    /// The same inputs, sizes, axes and open scans, without a node.
+    /// The same inputs, sizes, axes, callees and open scans, without a node.
     pub fn emptied(&self) -> Graph {
         Graph {
             axis_table: self.axis_table.clone(),
             inputs: self.inputs.clone(),
             scans: self.scans.iter().map(Scan::opened).collect(),
+            callees: self.callees.clone(),
             transparent: self.transparent.clone(),
             ..Graph::new(self.math, self.sizes.clone())
         }
@@ -340,6 +360,11 @@ impl Graph {
             }
             Node::Carry { init, .. } => out.push(*init),
             Node::Final { next, .. } => out.push(*next),
+            Node::Added { call, .. } => out.push(*call),
+            Node::Call { args, guard, partials, .. } => {
+                out.extend(args.iter().map(|a| a.0).chain(*guard));
+                out.extend(partials.iter().flatten());
+            }
         }
         out
     }
@@ -435,6 +460,17 @@ impl Graph {
                 axes.extend(inner.iter().filter(|a| !over.contains(a)));
             }
             Node::Carry { axes: own, .. } | Node::Final { axes: own, .. } => axes.extend(own),
+            Node::Added { call, dims, .. } => {
+                axes.extend(dims);
+                axes.extend(self.call_axes(*call));
+            }
+            Node::Call { args, dims, guard, .. } => {
+                axes.extend(dims);
+                axes.extend(guard.map_or(&[][..], |g| self.axes(g)));
+                for (node, bound) in args {
+                    axes.extend(self.axes(*node).iter().filter(|a| !bound.contains(a)));
+                }
+            }
         }
         let around: Vec<AxisId> = axes.iter().flat_map(|a| self.within(*a)).copied().collect();
         axes.extend(around);

@@ -27,6 +27,8 @@ pub struct Point {
     pub inputs: Vec<Vec<Dual>>,
     /// A value for each symbol of a size.
     pub syms: Vec<i64>,
+    /// What the callees are, by their numbers: arguments in, the numbers of the result out.
+    pub functions: Vec<fn(&[Vec<f64>]) -> Vec<f64>>,
 }
 
 /// Elements of each node, row-major over its free axes; empty for nodes that the roots do not need.
@@ -403,6 +405,34 @@ impl Run<'_> {
                 env.push((info.axis, if info.reversed { 0 } else { n - 1 }));
                 self.get(*next, &env)
             }
+            Node::Call { callee, args, dims, guard, partials } => {
+                if guard.is_some_and(|g| self.get(g, env).value == 0.0) {
+                    return Dual::constant(0.0);
+                }
+                let inside = |bound: &[AxisId], n: NodeId| -> Vec<Dual> {
+                    let at = |inner: Env| self.get(n, &env.iter().copied().chain(inner).collect());
+                    self.positions(bound, env).into_iter().map(at).collect()
+                };
+                let given: Vec<Vec<Dual>> = args.iter().map(|(n, bound)| inside(bound, *n)).collect();
+                let numbers: Vec<Vec<f64>> =
+                    given.iter().map(|all| all.iter().map(|d| d.value).collect()).collect();
+                // no number where the function is not given
+                let all = self.at.functions.get(callee.0 as usize).map_or(vec![], |f| f(&numbers));
+                let value = all.get(self.offset(dims, env) as usize).copied().unwrap_or(f64::NAN);
+                let mut dot = 0.0;
+                for (k, (_, bound)) in args.iter().enumerate() {
+                    if given[k].iter().all(|d| d.dot == 0.0) {
+                        continue;
+                    }
+                    let partial = partials.get(k).copied().flatten();
+                    dot += partial.map_or(f64::NAN, |p| {
+                        inside(bound, p).iter().zip(&given[k]).map(|(p, d)| p.value * d.dot).sum()
+                    });
+                }
+                Dual { value, dot }
+            }
+            // what a function adds to memory is not given
+            Node::Added { .. } => Dual::constant(f64::NAN),
             Node::Scatter { .. } | Node::Carry { .. } => Dual::constant(f64::NAN),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: operands go in the order of [`Graph::operands`], and every node goes through its constructor.
 
+use super::call::Calling;
 use super::graph::{Array, AxisId, Dtype, Graph, Node, NodeId, Part, RedOp};
 use std::collections::BTreeMap;
 
@@ -31,6 +32,11 @@ pub fn with_operands(node: &Node, next: &mut dyn FnMut(NodeId) -> NodeId) -> Nod
         }
         Node::Carry { init, .. } => *init = next(*init),
         Node::Final { next: n, .. } => *n = next(*n),
+        Node::Added { call, .. } => *call = next(*call),
+        Node::Call { args, guard, partials, .. } => {
+            args.iter_mut().for_each(|a| a.0 = next(a.0));
+            guard.iter_mut().chain(partials.iter_mut().flatten()).for_each(|n| *n = next(*n));
+        }
     }
     node
 }
@@ -48,7 +54,10 @@ pub fn rebuild(graph: &mut Graph, node: &Node, dtype: Dtype, args: &[NodeId]) ->
         Node::Reduce(op, over, x) => graph.reduce(op, &over, x),
         Node::Scatter { dims, view, parts } => graph.scatter(dims, view, parts, dtype),
         Node::Write { array, dims, index, over, value } => graph.write(array, dims, index, over, value),
-        node @ (Node::Carry { .. } | Node::Final { .. }) => graph.intern(node, dtype),
+        Node::Call { callee, args, dims, guard, partials } => {
+            graph.call(Calling { callee, args, guard }, dims, partials, dtype)
+        }
+        node @ (Node::Carry { .. } | Node::Final { .. } | Node::Added { .. }) => graph.intern(node, dtype),
     }
 }
 
@@ -117,7 +126,7 @@ impl Graph {
     }
 
     /// A part that writes each element once is its value under other names.
-    fn spread(&mut self, dims: &[AxisId], part: &Part) -> Option<NodeId> {
+    pub fn spread(&mut self, dims: &[AxisId], part: &Part) -> Option<NodeId> {
         let from: Vec<AxisId> = part.index.iter().map(|i| i.as_axis()).collect::<Option<_>>()?;
         let distinct = from.iter().enumerate().all(|(k, a)| !from[..k].contains(a));
         let sizes = from.iter().zip(dims).all(|(a, d)| self.axis_size(*a) == self.axis_size(*d));

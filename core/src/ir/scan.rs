@@ -21,6 +21,19 @@ pub struct Scan {
     pub go: Option<NodeId>,
     /// What an iteration leaves in each variable; none while the scan is being built.
     pub next: Vec<Option<NodeId>>,
+    /// The scan whose adjoint this is.
+    pub origin: Option<ScanId>,
+    /// Which of its states are kept for the adjoint; all that it reads where none.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// Which states of a recurrence are kept. What the adjoint reads between two of them is computed again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Checkpoint {
+    /// One of so many.
+    Every(u32),
+    /// Those that halve what is left: as many as the logarithm of the number of iterations.
+    Halving,
 }
 
 impl Scan {
@@ -32,7 +45,8 @@ impl Scan {
 
 impl Graph {
     pub fn add_scan(&mut self, axis: AxisId, reversed: bool) -> ScanId {
-        self.scans.push(Scan { axis, reversed, go: None, next: vec![] });
+        let (origin, checkpoint) = (None, None);
+        self.scans.push(Scan { axis, reversed, go: None, next: vec![], origin, checkpoint });
         ScanId(self.scans.len() as u32 - 1)
     }
 
@@ -74,8 +88,8 @@ impl Graph {
 
     /// The carries among the nodes that are needed, in order.
     pub fn carries(&self, needed: &[bool]) -> Vec<NodeId> {
-        let is = |id: &NodeId| needed[id.0 as usize] && matches!(self.node(*id), Node::Carry { .. });
-        self.ids().filter(is).collect()
+        let ids = self.ids().zip(needed).filter(|(_, needed)| **needed).map(|(id, _)| id);
+        ids.filter(|id| matches!(self.node(*id), Node::Carry { .. })).collect()
     }
 
     /// Which nodes belong to an iteration: they lie on a way from one of the scan's carries to what the iteration

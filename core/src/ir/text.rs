@@ -68,6 +68,18 @@ pub fn node_text(graph: &Graph, id: NodeId) -> String {
             format!("carry {}.{k} over {}{order}: %{}{next}", scan.0, axis_name(graph, info.axis), init.0)
         }
         Node::Final { scan, k, next, .. } => format!("final {}.{k} %{}", scan.0, next.0),
+        Node::Added { call, k, dims } => format!("added {k} by %{} along {}", call.0, axes(dims)),
+        Node::Call { callee, args, dims, guard, partials } => {
+            let given = args.iter().map(|(n, bound)| match bound.is_empty() {
+                true => format!("%{}", n.0),
+                false => format!("%{}({})", n.0, axes(bound)),
+            });
+            let along = if dims.is_empty() { String::new() } else { format!(" along {}", axes(dims)) };
+            let guard = guard.map_or(String::new(), |g| format!(" if %{}", g.0));
+            let partials: Vec<NodeId> = partials.iter().flatten().copied().collect();
+            let rule = if partials.is_empty() { String::new() } else { format!(", by {}", ids(&partials)) };
+            format!("call {}({}){along}{guard}{rule}", graph.callee(*callee).name, list(given))
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 //! right operand) or summed (in both operands, not in the result).
 
 use super::Target;
-use crate::ir::{AxisId, Graph, Math, Node, NodeId, Op, RedOp};
-use std::collections::BTreeMap;
+use crate::ir::{AxisId, Graph, Math, Node, NodeId, Op, RedOp, ScanId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `node[batch, rows, cols] = Σ_summed a[batch, rows, summed] · b[batch, summed, cols]`
 #[derive(Clone, Debug)]
@@ -36,13 +36,60 @@ pub fn find(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>, Vec<Gemm
     let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
     let needed = graph.reachable(&roots);
     let mut gemms = Vec::new();
+    let turns: Vec<Turns> = turns(&graph, &needed);
     let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.0 as usize]).collect();
     for id in ids {
-        if let Some(gemm) = product(&mut graph, id) {
+        let Some(gemm) = product(&mut graph, id) else { continue };
+        if turns.iter().all(|t| t.lets(&gemm)) {
             gemms.push(gemm);
         }
     }
     (graph, targets, gemms)
+}
+
+/// The loop of a scan: what is computed turn by turn is no product over all of them.
+struct Turns {
+    axis: AxisId,
+    /// By node, whether it is computed in the loop.
+    inside: Vec<bool>,
+}
+
+fn turns(graph: &Graph, needed: &[bool]) -> Vec<Turns> {
+    let of = |c: &NodeId| match graph.node(*c) {
+        Node::Carry { scan, .. } => Some(*scan),
+        _ => None,
+    };
+    let scans: BTreeSet<ScanId> = graph.carries(needed).iter().filter_map(of).collect();
+    let turns = scans.into_iter().map(|s| {
+        let scan = graph.scan(s);
+        let mut inside = graph.members(s);
+        let ends: Vec<NodeId> = scan.next.iter().flatten().chain(&scan.go).copied().collect();
+        let kept = scan.origin.map_or(scan, |o| graph.scan(o)).checkpoint.is_some();
+        if scan.go.is_some() || kept {
+            // what an iteration needs of its own position is computed with it
+            let before = graph.ancestors(&ends, &|_| false);
+            inside.iter_mut().zip(before).for_each(|(inside, before)| *inside |= before);
+        }
+        if kept {
+            // and so is what becomes of its values, which are not kept
+            for id in graph.ids() {
+                let read = graph
+                    .operands(id)
+                    .iter()
+                    .any(|o| inside[o.0 as usize] && graph.axes(*o).contains(&scan.axis));
+                inside[id.0 as usize] |= read;
+            }
+        }
+        Turns { axis: scan.axis, inside }
+    });
+    turns.collect()
+}
+
+impl Turns {
+    fn lets(&self, gemm: &Gemm) -> bool {
+        let over = [gemm.rows, gemm.cols, gemm.summed].contains(&self.axis);
+        !over || !self.inside.get(gemm.node.0 as usize).is_some_and(|inside| *inside)
+    }
 }
 
 /// The factors of a product, left to right.

@@ -334,7 +334,7 @@ impl Check<'_> {
                 clears
             }
             Work::Gemm(ref g) => self.read_by_those(g.node, inside, all),
-            Work::Store(_) => false,
+            Work::Store(_) | Work::Call(_) | Work::Zero(_) | Work::Added(_) | Work::List(_) => false,
         }
     }
 

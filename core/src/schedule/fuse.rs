@@ -5,7 +5,7 @@
 //! before it in the tree.
 
 use super::{Plan, Step, Work};
-use crate::ir::{Array, AxisId, Node, NodeId, ScanId};
+use crate::ir::{Array, AxisId, Index, Node, NodeId, Op, RedOp, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn fuse(plan: &Plan) -> Vec<Step> {
@@ -74,6 +74,34 @@ impl Plan {
         out
     }
 
+    /// The condition under which a statement adds to a sum, where it is the same all along a loop: a loop for those under
+    /// one condition need not run.
+    fn condition(&self, s: usize, axis: AxisId) -> Option<NodeId> {
+        let Work::Reduce(n) = self.statements[s].work else { return None };
+        let Node::Reduce(RedOp::Sum, over, x) = self.graph.node(n) else { return None };
+        match self.graph.node(*x) {
+            Node::Apply(Op::Select, args) if self.graph.as_const(args[2]) == Some(0.0) => {
+                let outside = !self.graph.axes(args[0]).contains(&axis) && !over.contains(&axis);
+                (outside && !self.graph.axes(args[0]).is_empty()).then_some(args[0])
+            }
+            _ => None,
+        }
+    }
+
+    /// What a turn of a loop over an axis of the node writes of it is at the turn's own position.
+    pub(super) fn writes_own(&self, node: NodeId, axis: AxisId) -> bool {
+        let own = |dims: &[AxisId], index: &[Index]| {
+            let k = dims.iter().position(|d| *d == axis);
+            k.is_none_or(|k| index.get(k).and_then(Index::as_axis) == Some(axis))
+        };
+        match self.graph.node(node) {
+            Node::Scatter { dims, view: None, parts } => parts.iter().all(|p| own(dims, &p.index)),
+            Node::Scatter { .. } => false,
+            Node::Write { dims, index, over, .. } => own(dims, index) && !over.contains(&axis),
+            _ => true,
+        }
+    }
+
     /// The access reads the element that the loop over `axis` is at.
     pub(super) fn pointwise(&self, access: &Access, axis: AxisId) -> bool {
         if !self.graph.axes(access.node).contains(&axis) {
@@ -103,7 +131,7 @@ impl Plan {
     }
 }
 
-fn statements_in(step: &Step, out: &mut Vec<usize>) {
+pub(super) fn statements_in(step: &Step, out: &mut Vec<usize>) {
     match step {
         Step::Run(s) => out.push(*s),
         Step::Loop { body, .. } => body.iter().for_each(|s| statements_in(s, out)),
@@ -178,10 +206,22 @@ fn insert(
             Step::Loop { axis: a, body } if *a == axis => {
                 let pure = body.iter().all(|b| matches!(b, Step::Run(_)));
                 let complete = needed.iter().all(|r| {
-                    !matches!(plan.graph.node(r.node), Node::Scatter { .. } | Node::Write { .. })
-                        && plan.pointwise(r, axis)
+                    // an iteration of a scan has its own part of what is written in several loops
+                    let done = match plan.graph.node(r.node) {
+                        Node::Scatter { .. } | Node::Write { .. } => {
+                            !scans_in(plan, &steps[k], axis).is_empty() && plan.writes_own(r.node, axis)
+                        }
+                        _ => true,
+                    };
+                    done && plan.pointwise(r, axis)
                 });
-                let same = pure == innermost || !needed.is_empty();
+                let condition = plan.condition(s, axis);
+                let same = (pure == innermost || !needed.is_empty())
+                    && inside.iter().all(|i| plan.condition(*i, axis) == condition);
+                // memory for turns that nobody else needs comes when they are counted
+                let counts = |i: &usize| matches!(plan.statements[*i].work, Work::Go(_));
+                let call = matches!(plan.statements[s].work, Work::Call(_) | Work::Added(_));
+                let same = same && !(call && own.is_none() && inside.iter().any(counts));
                 match plan.lanes == Some(axis) {
                     // a loop in lanes takes whatever can be in lanes
                     true => complete && plan.fits(s) == inside.iter().all(|i| plan.fits(*i)),

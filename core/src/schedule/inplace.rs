@@ -120,7 +120,11 @@ fn follows(plan: &Plan, order: &[usize], paths: &[Vec<(usize, AxisId)>], old: No
             let shared = paths[r].iter().zip(&paths[*w]).take_while(|(a, b)| a == b).count();
             let before = at_r < at_w || r == *w;
             // loops that both stand in, besides the scan's: an element may be read that was written in an earlier turn
-            let apart = shared <= scans || reads.iter().all(|load| same_element(plan, *load, old, *w));
+            let inner = || paths[r][scans.min(shared)..shared].iter().map(|p| p.1);
+            let apart = shared <= scans
+                || reads.iter().all(|load| {
+                    same_element(plan, *load, old, *w) || inner().all(|a| own_turn(plan, *load, old, *w, a))
+                });
             before && apart
         })
     })
@@ -168,6 +172,20 @@ fn same_element(plan: &Plan, load: Option<NodeId>, old: NodeId, write: usize) ->
     read.retain(|(d, i)| i.as_axis() != Some(*d));
     read.sort();
     read == written && plan.graph.axes(old).len() >= bound.len()
+}
+
+/// The read and the write stay with the position of a loop: no turn meets what another one wrote.
+fn own_turn(plan: &Plan, load: Option<NodeId>, old: NodeId, write: usize, axis: AxisId) -> bool {
+    let there = plan.graph.axes(old).contains(&axis);
+    let moved = |list: &[(AxisId, Index)]| list.iter().any(|(d, _)| *d == axis);
+    let read = match load.map(|load| plan.graph.node(load)) {
+        None => true,
+        Some(Node::Load { array: Array::Node(_, bound), view: None, index }) => {
+            bound.iter().zip(index).all(|(d, i)| *d != axis || i.as_axis() == Some(axis))
+        }
+        Some(_) => false,
+    };
+    there && read && positions(plan, write).is_some_and(|written| !moved(&written))
 }
 
 fn walk(

@@ -317,7 +317,16 @@ impl Plan {
         let graph = &self.graph;
         let Some(axis) = self.lanes else { return false };
         let work = &self.statements[statement].work;
-        let other = matches!(work, Work::Gemm(_) | Work::Part(..) | Work::Write(..) | Work::Go(_));
+        let other = matches!(
+            work,
+            Work::Gemm(_)
+                | Work::Part(..)
+                | Work::Write(..)
+                | Work::Go(_)
+                | Work::Call(_)
+                | Work::Zero(_)
+                | Work::Added(_)
+        );
         // from one position of the axis to the next
         let along = self.scans_around(statement).iter().any(|c| graph.scan(*c).axis == axis);
         if other || along || !self.statements[statement].loops.contains(&axis) {

@@ -1,9 +1,12 @@
 //! What is stored, in which loops, in which order: a graph with its targets in, a [`Plan`] out.
 //!
-//! Stations: `replay` runs cheap recurrences again, `contract` finds matrix products, `statements` decides what is stored,
-//! `fuse` builds the tree of loops, `storage` shrinks what need not be an array; `lanes` weighs plans against each other in
-//! which the points of an outer loop are the lanes of the vectors. Invariant: a plan computes each stored value exactly once.
+//! Stations: `replay` runs cheap recurrences again, `calls` puts what functions are given into memory, `contract` finds matrix
+//! products, `statements` decides what is stored, `fuse` builds the tree of loops, `storage` shrinks what need not be an
+//! array; `lanes` weighs plans against each other in which the points of an outer loop are the lanes of the vectors.
+//! Invariant: a plan computes each stored value exactly once.
 
+mod calls;
+mod checkpoints;
 mod contract;
 mod cost;
 mod ends;
@@ -20,6 +23,8 @@ pub mod text;
 use crate::ir::{Array, AxisId, Graph, Node, NodeId, Part, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use calls::in_input;
+pub use checkpoints::{Sweep, SEGMENT};
 pub use contract::Gemm;
 pub use ends::{End, Ends, Loop};
 pub use neighbours::Neighbours;
@@ -32,6 +37,8 @@ pub struct Target {
     pub dims: Vec<AxisId>,
     /// A number that the kernel returns, rather than memory that it writes.
     pub scalar: bool,
+    /// Is added to what the memory holds.
+    pub adds: bool,
 }
 
 #[derive(Debug)]
@@ -47,7 +54,11 @@ pub struct Plan {
     pub idle: BTreeSet<usize>,
     /// Scatters that add to what is in their memory already.
     pub grown: BTreeSet<NodeId>,
+    /// What calls add to the parts of scatters: the scatter, and the number of the part.
+    pub direct: BTreeMap<NodeId, (NodeId, usize)>,
     pub steps: Vec<Step>,
+    /// The scans of which only some states are kept.
+    pub sweeps: Vec<Sweep>,
     /// The axis whose positions are the lanes of vectors in the outermost loops over it that [`Plan::in_lanes`] names.
     pub lanes: Option<AxisId>,
     /// Loops that end before their last position.
@@ -83,6 +94,14 @@ pub enum Work {
     Reduce(NodeId),
     /// One part of a scatter; the first one with its neighbour ([`Plan::neighbours`]), where it has one.
     Part(NodeId, usize),
+    /// A call; the loops are the node's axes but those of its result.
+    Call(NodeId),
+    /// Before calls add to a scatter: zeros.
+    Zero(NodeId),
+    /// Calls have added to an array, and to a scatter.
+    Added(NodeId),
+    /// All parts of a scatter that is a list.
+    List(NodeId),
     /// A matrix product; the loops are its batch axes.
     Gemm(Box<Gemm>),
     /// An array that a write starts from, or the elements that it changes.
@@ -103,7 +122,8 @@ impl Work {
     /// The node that the statement gives its value.
     pub fn node(&self) -> Option<NodeId> {
         match self {
-            Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) => Some(*n),
+            Work::Map(n) | Work::Reduce(n) | Work::Part(n, _) | Work::List(n) | Work::Call(n) => Some(*n),
+            Work::Zero(n) | Work::Added(n) => Some(*n),
             Work::Gemm(g) => Some(g.node),
             Work::Write(n, _) | Work::Carry(n) | Work::Next { last: n, .. } => Some(*n),
             Work::Store(_) | Work::Start { .. } | Work::Go(_) => None,
@@ -137,10 +157,17 @@ pub fn schedule(mut graph: Graph, mut targets: Vec<Target>) -> Plan {
     let roots = replay::replay(&mut graph, targets.iter().map(|t| t.node).collect());
     targets.iter_mut().zip(roots).for_each(|(t, root)| t.node = root);
     let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
+    let (graph, targets) = calls::prepare(graph, targets);
     let (graph, targets, gemms) = contract::find(graph, targets);
     let plan = arrange(graph, targets, gemms.clone(), None);
-    let mut plan = lanes::best(plan, &gemms);
-    plan.ends = ends::find(&plan);
+    // what is run again runs in loops that fill vectors inside
+    let mut plan = match plan.sweeps.is_empty() {
+        true => lanes::best(plan, &gemms),
+        false => plan,
+    };
+    if plan.sweeps.is_empty() {
+        plan.ends = ends::find(&plan);
+    }
     plan
 }
 
@@ -150,6 +177,8 @@ fn arrange(graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: Option<l
     plan.find_fitting();
     plan.steps = fuse::fuse(&plan);
     storage::shrink(&mut plan);
+    checkpoints::find(&mut plan);
+    storage::share(&mut plan);
     inplace::share(&mut plan);
     plan
 }
@@ -182,7 +211,7 @@ impl Plan {
     /// The roots of the expressions that a statement evaluates.
     pub fn expression(&self, work: &Work) -> Vec<NodeId> {
         match work {
-            Work::Map(n) | Work::Reduce(n) => self.graph.operands(*n),
+            Work::Map(n) | Work::Reduce(n) | Work::List(n) | Work::Call(n) => self.graph.operands(*n),
             Work::Part(n, k) => {
                 let parts = self.neighbours(*n, *k).map_or(vec![*k], |pair| vec![pair.here, pair.next]);
                 let parts = parts.into_iter().filter_map(|k| self.graph.part(*n, k));
@@ -200,7 +229,8 @@ impl Plan {
                 _ => vec![],
             },
             Work::Start { carry, .. } => self.graph.operands(*carry),
-            Work::Carry(_) => vec![],
+            Work::Added(n) if matches!(self.graph.node(*n), Node::Added { .. }) => self.graph.operands(*n),
+            Work::Carry(_) | Work::Zero(_) | Work::Added(_) => vec![],
             Work::Go(scan) => self.graph.scan(*scan).go.into_iter().collect(),
             Work::Next { last, .. } => self.graph.operands(*last),
             Work::Store(k) => self.targets.get(*k).map_or(vec![], |t| vec![t.node]),

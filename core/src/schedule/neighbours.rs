@@ -38,6 +38,6 @@ impl Plan {
     /// The parts that a statement for the first part of a scatter writes with it.
     pub fn neighbours(&self, node: NodeId, part: usize) -> Option<Neighbours> {
         // a scan's loop may run backwards, and takes other statements in
-        of(&self.graph, node).filter(|_| part == 0 && self.last.is_empty())
+        of(&self.graph, node).filter(|_| part == 0 && self.last.is_empty() && !self.grown.contains(&node))
     }
 }

@@ -34,7 +34,7 @@ impl Again {
     fn find(graph: &Graph, roots: &[NodeId], scan: ScanId) -> Option<Again> {
         let info = graph.scan(scan);
         let axis = info.axis;
-        if info.reversed || info.go.is_some() {
+        if info.reversed || info.go.is_some() || info.checkpoint.is_some() {
             return None;
         }
         let needed = graph.reachable(roots);

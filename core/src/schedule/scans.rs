@@ -127,6 +127,19 @@ pub fn order(plan: &mut Plan, live: &Live) {
                 needed.extend(arrays.filter(|p| **p != s));
             }
         }
+        // calls add to zeros, before the sum is whole
+        if let Work::Call(call) = plan.statements[s].work {
+            let sums: Vec<NodeId> = plan.sums_of(call).iter().map(|n| plan.direct[n].0).collect();
+            let zero = |t: &usize| matches!(plan.statements[*t].work, Work::Zero(n) if sums.contains(&n));
+            needed.extend((0..count).filter(zero));
+        }
+        if let Work::Added(sum) = plan.statements[s].work {
+            let adds = |t: &usize| match plan.statements[*t].work {
+                Work::Call(call) => plan.sums_of(call).iter().any(|n| plan.direct[n].0 == sum),
+                _ => false,
+            };
+            needed.extend((0..count).filter(adds));
+        }
         // parts of one array in their order
         if let Some(node) = plan.statements[s].work.node() {
             needed.extend(producers.get(&node).into_iter().flatten().filter(|p| **p < s));

@@ -4,7 +4,8 @@
 //! own, and what is dear and used by several statements. Invariant: statements come in topological order.
 
 use super::lanes::{delay, repeated, transposed, Lanes};
-use super::{contract, neighbours, scans, Gemm, Place, Plan, Statement, Storage, Target, Work};
+use super::{calls, checkpoints, contract, neighbours, scans};
+use super::{Gemm, Place, Plan, Statement, Storage, Target, Work};
 use crate::ir::{Array, AxisId, Graph, Node, NodeId, Op, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
     let mut roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
     let live = scans::live(&mut graph, &roots);
     roots.extend(live.last.values());
-    let needed = graph.reachable(&roots);
+    let mut needed = graph.reachable(&roots);
     let mut order = axis_order(&graph, &targets, &needed);
     // the loop of a scan goes around the loops over what it carries
     let scanned = live.axes(&graph);
@@ -33,17 +34,28 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         gemms.into_iter().map(|g| (g.node, oriented(g, &order, &graph, &targets))).collect();
 
     let mut stored: BTreeSet<NodeId> = BTreeSet::new();
+    let mut calls = vec![];
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         match graph.node(id) {
             Node::Reduce(..)
             | Node::Scatter { .. }
             | Node::Write { .. }
             | Node::Carry { .. }
-            | Node::Final { .. } => {
+            | Node::Final { .. }
+            | Node::Added { .. } => {
                 stored.insert(id);
             }
-            Node::Load { array: Array::Node(n, _), .. } => {
+            Node::Call { callee, .. } => {
+                stored.insert(id);
+                calls.push((id, graph.callee(*callee).adds.len()));
+            }
+            Node::Load { array: Array::Node(n, _), index, .. } => {
                 stored.insert(*n);
+                // an element of a variable that is looked up is read before the variable changes
+                let looked_up = index.iter().any(|i| i.gather.is_some());
+                if looked_up && matches!(graph.node(*n), Node::Carry { .. }) && graph.dtype(id).is_float() {
+                    stored.insert(id);
+                }
             }
             _ => {}
         }
@@ -55,6 +67,13 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
             }
         }
     }
+    let direct = calls::direct(&graph, &roots, &|n| !live.of(&graph, n).is_empty());
+    // a call adds to memory whether somebody reads it or not
+    for (call, arrays) in calls {
+        stored.extend((0..arrays).filter_map(|k| graph.added(call, k)));
+    }
+    needed.resize(graph.len(), true);
+    stored.retain(|n| !direct.contains_key(n));
     for target in &targets {
         if matches!(graph.node(target.node), Node::Apply(..))
             && covers(&graph, target)
@@ -69,8 +88,10 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         stored.extend(repeated(&graph, &needed, &stored, lanes.axis));
     }
     store_shared(&graph, &needed, &targets, &gemms, &live, &mut stored);
+    store_repeated(&graph, &needed, &order, &mut stored);
     store_slopes(&graph, &needed, &mut stored);
 
+    let joined = checkpoints::joined(&graph, &live);
     let mut plan = Plan {
         graph,
         targets,
@@ -79,20 +100,36 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         last: live.last.clone(),
         idle: BTreeSet::new(),
         grown: BTreeSet::new(),
+        direct,
         steps: vec![],
+        sweeps: vec![],
         lanes: points,
         ends: Default::default(),
         fitting: vec![],
     };
+    let summed: BTreeSet<NodeId> = plan.direct.values().map(|d| d.0).collect();
+    let adds = plan.targets.iter().filter(|t| t.adds && !t.dims.is_empty()).map(|t| t.node);
+    plan.grown = summed.iter().copied().chain(adds).collect();
+    // sums start before all else, but for those that are added to what is there
+    for sum in summed.iter().filter(|sum| !plan.targets.iter().any(|t| t.adds && t.node == **sum)) {
+        plan.statements.push(Statement { work: Work::Zero(*sum), loops: vec![], scans: vec![] });
+    }
     let nests = live.nests(&plan.graph);
     for id in &stored {
         let graph = &plan.graph;
-        // a scalar target is returned, not written
-        let place = plan.targets.iter().position(|t| t.node == *id && !t.dims.is_empty() && covers(graph, t));
-        let scans = belongs(graph, &live, *id);
+        let mut scans = belongs(graph, &live, *id);
+        if scans.is_empty() {
+            scans.extend(joined.get(id));
+        }
         let sorted = |axes: &[AxisId]| nested(graph, axes, &order, &scans, &nests);
+        let called = calls::layout(graph, &needed, *id, &sorted, summed.contains(id));
+        // a scalar target is returned, not written
+        let place = plan.targets.iter().position(|t| {
+            let fits = called.as_ref().is_none_or(|layout| *layout == t.dims);
+            t.node == *id && !t.dims.is_empty() && covers(graph, t) && fits
+        });
         let own = graph.axes(*id).to_vec();
-        let layout = match (place, gemms.get(id), viewed(graph, &needed, *id)) {
+        let layout = match (place, gemms.get(id), called.or_else(|| viewed(graph, &needed, *id))) {
             (Some(k), ..) => plan.targets[k].dims.clone(),
             (None, _, Some(layout)) => layout,
             (None, Some(g), None) => g.batch.iter().copied().chain([g.rows, g.cols]).collect(),
@@ -125,11 +162,17 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                 }
                 vec![(Work::Reduce(*id), axes)]
             }
+            (None, Node::Scatter { parts, .. }) if graph.is_list(*id) && !plan.grown.contains(id) => {
+                vec![(Work::List(*id), sorted(&parts[0].over))]
+            }
             (None, Node::Scatter { parts, .. }) => {
-                let pair = live.scans.is_empty() && neighbours::of(graph, *id).is_some();
+                let grown = plan.grown.contains(id);
+                let pair = live.scans.is_empty() && !grown && neighbours::of(graph, *id).is_some();
                 let alone = if pair { 1 } else { parts.len() };
                 let parts = parts.iter().take(alone).enumerate();
-                parts.map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).collect()
+                let parts = parts.filter(|(_, p)| !plan.direct.contains_key(&p.value));
+                let end = summed.contains(id).then(|| (Work::Added(*id), vec![]));
+                parts.map(|(k, p)| (Work::Part(*id, k), sorted(&p.over))).chain(end).collect()
             }
             (None, Node::Write { dims, index, over, value, .. }) => {
                 let mut changed: Vec<AxisId> = own
@@ -150,6 +193,11 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
                 changed.dedup();
                 vec![(Work::Write(*id, false), sorted(&own)), (Work::Write(*id, true), sorted(&changed))]
             }
+            (None, Node::Call { dims, .. }) => {
+                let outer: Vec<AxisId> = own.iter().copied().filter(|a| !dims.contains(a)).collect();
+                vec![(Work::Call(*id), sorted(&outer))]
+            }
+            (None, Node::Added { call, .. }) => vec![(Work::Added(*id), sorted(&graph.call_axes(call)))],
             (None, Node::Carry { .. }) => vec![(Work::Carry(*id), sorted(&own))],
             (None, Node::Final { scan, .. }) => {
                 let axis = graph.scan(scan).axis;
@@ -316,6 +364,55 @@ fn oriented(gemm: Gemm, order: &[usize], graph: &Graph, targets: &[Target]) -> G
     }
 }
 
+/// Adds the dear nodes that a sum or a list would compute again for each position of a loop of unknown length around
+/// theirs.
+fn store_repeated(graph: &Graph, needed: &[bool], order: &[usize], stored: &mut BTreeSet<NodeId>) {
+    let cost = costs(graph, needed, stored);
+    let mut found = vec![];
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        let (all, mut stack) = match graph.node(id) {
+            Node::Reduce(_, _, body) => (graph.axes(*body).to_vec(), vec![*body]),
+            Node::Scatter { parts, .. } if graph.is_list(id) => {
+                (parts[0].over.clone(), parts.iter().map(|p| p.value).collect())
+            }
+            _ => continue,
+        };
+        let mut seen = BTreeSet::new();
+        while let Some(id) = stack.pop() {
+            if stored.contains(&id) || !seen.insert(id) || !matches!(graph.node(id), Node::Apply(..)) {
+                continue;
+            }
+            let axes = graph.axes(id);
+            let rank = |a: &AxisId| order[a.0 as usize];
+            let last = axes.iter().map(rank).max();
+            let again = |a: &&AxisId| {
+                !axes.contains(a) && last > Some(rank(a)) && graph.axis_size(**a).as_const().is_none()
+            };
+            let worth = cost[id.0 as usize] >= DEAR && graph.dtype(id).is_float();
+            match worth && all.iter().any(|a| again(&a)) {
+                true => found.push(id),
+                false => stack.extend(graph.operands(id)),
+            }
+        }
+    }
+    stored.extend(found);
+}
+
+/// What it costs to compute each node from what is stored.
+fn costs(graph: &Graph, needed: &[bool], stored: &BTreeSet<NodeId>) -> Vec<u32> {
+    let mut cost: Vec<u32> = vec![0; graph.len()];
+    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+        let own = match graph.node(id) {
+            Node::Apply(op, _) => op.info().cost,
+            _ => 0,
+        };
+        let operands = graph.operands(id);
+        let inside = operands.iter().filter(|o| !stored.contains(o)).map(|o| cost[o.0 as usize]);
+        cost[id.0 as usize] = inside.fold(own, u32::saturating_add);
+    }
+    cost
+}
+
 /// Adds the slopes of functions that are stored: both come from one exponential, in one loop.
 fn store_slopes(graph: &Graph, needed: &[bool], stored: &mut BTreeSet<NodeId>) {
     let calls = |n: &NodeId| match graph.node(*n) {
@@ -339,16 +436,7 @@ fn store_shared(
 ) {
     // users[n]: the statements (by their stored node; targets behind all nodes) whose expression contains n
     let mut users: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); graph.len()];
-    let mut cost: Vec<u32> = vec![0; graph.len()];
-    for id in graph.ids().filter(|id| needed[id.0 as usize]) {
-        let own = match graph.node(id) {
-            Node::Apply(op, _) => op.info().cost,
-            _ => 0,
-        };
-        let operands = graph.operands(id);
-        let inside = operands.iter().filter(|o| !stored.contains(o)).map(|o| cost[o.0 as usize]);
-        cost[id.0 as usize] = inside.fold(own, u32::saturating_add);
-    }
+    let cost = costs(graph, needed, stored);
     for (k, target) in targets.iter().enumerate() {
         if !stored.contains(&target.node) {
             users[target.node.0 as usize].insert(graph.len() as u32 + k as u32);

@@ -57,7 +57,6 @@ pub fn shrink(plan: &mut Plan) {
             storage.place = Place::Local;
         }
     }
-    share(plan, &paths);
 }
 
 /// A variable starts right outside of its scan's loop.
@@ -114,7 +113,11 @@ fn number(plan: &Plan) -> Vec<(usize, Life)> {
 }
 
 /// Gives arrays the memory of arrays of the same size that are not read any more.
-fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
+pub fn share(plan: &mut Plan) {
+    let mut paths: Vec<Vec<(usize, AxisId)>> = vec![vec![]; plan.statements.len()];
+    walk(&plan.steps, &mut vec![], &mut 0, &mut paths);
+    place_starts(plan, &mut paths);
+    let paths = &paths;
     let numbers = number(plan);
     let mut lives: BTreeMap<NodeId, Life> = BTreeMap::new();
     let mut readers: BTreeMap<NodeId, Vec<(usize, Access)>> = BTreeMap::new();
@@ -132,6 +135,11 @@ fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
         for read in plan.accesses(s) {
             touch(read.node);
             readers.entry(read.node).or_default().push((s, read));
+        }
+    }
+    for (node, back) in plan.revived() {
+        if let Some(life) = lives.get_mut(&node) {
+            life.last = life.last.max(numbers[back].1.last);
         }
     }
     // what a scan's iterations touch lives through all of them
@@ -176,7 +184,11 @@ fn share(plan: &mut Plan, paths: &[Vec<(usize, AxisId)>]) {
     for statement in &plan.statements {
         let Work::Map(node) = statement.work else { continue };
         let Some(Place::Target(k)) = plan.storage.get(&node).map(|s| s.place) else { continue };
-        if in_scan.contains(&node) || plan.storage.get(&node).is_some_and(|s| s.layout.is_empty()) {
+        // what adds to its memory needs what was there
+        if in_scan.contains(&node) || plan.targets[k].adds {
+            continue;
+        }
+        if plan.storage.get(&node).is_some_and(|s| s.layout.is_empty()) {
             continue;
         }
         if let Some(found) = free(&owners, node) {

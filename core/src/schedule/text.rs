@@ -2,8 +2,8 @@
 //!
 //! Invariant: an expression is shown down to what is stored; a part that is used more than once has a line of its own.
 
-use super::{Place, Plan, Statement, Step, Storage, Work};
-use crate::ir::{Array, AxisId, Dtype, Index, Node, NodeId, Op, RedOp, Size};
+use super::{Place, Plan, Statement, Step, Storage, Sweep, Work};
+use crate::ir::{Array, AxisId, Checkpoint, Dtype, Index, Node, NodeId, Op, RedOp, Size};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -154,6 +154,17 @@ impl Text<'_> {
                 lines.iter().for_each(|l| self.line(depth, l));
                 text
             }
+            Work::List(id) => {
+                let Node::Scatter { parts, .. } = self.plan.graph.node(*id) else { return };
+                let mut lines = vec![];
+                for part in parts {
+                    let (value, at) = (self.value(part.value, depth), self.indices(&part.index, depth));
+                    lines.push(format!("{}[{at}] = {value}", self.name(*id)));
+                }
+                let text = lines.pop().unwrap_or_default();
+                lines.iter().for_each(|l| self.line(depth, l));
+                text
+            }
             Work::Write(id, false) => {
                 let Node::Write { array, .. } = *self.plan.graph.node(*id) else { return };
                 let value = self.value(array, depth);
@@ -163,6 +174,17 @@ impl Text<'_> {
                 let Node::Write { value, index, .. } = self.plan.graph.node(*id).clone() else { return };
                 let (value, at) = (self.value(value, depth), self.indices(&index, depth));
                 format!("{}[{at}] = {value}", self.name(*id))
+            }
+            Work::Zero(id) => format!("{} = 0", self.name(*id)),
+            Work::Added(_) => return,
+            Work::Call(id) => {
+                let Node::Call { callee, args, guard, .. } = self.plan.graph.node(*id).clone() else {
+                    return;
+                };
+                let args: Vec<String> = args.iter().map(|a| self.value(a.0, depth)).collect();
+                let guard = guard.map_or(String::new(), |g| format!(" if {}", self.value(g, depth)));
+                let name = self.plan.graph.callee(callee).name.clone();
+                format!("{} = {name}({}){guard}", self.element(*id), args.join(", "))
             }
             Work::Start { .. } => return,
             Work::Go(scan) => {
@@ -228,6 +250,10 @@ impl Text<'_> {
             self.line(0, "stored {");
             lines.iter().for_each(|l| self.line(1, l));
             self.line(0, "}");
+        }
+        for sweep in &plan.sweeps {
+            let state: Vec<String> = sweep.state.iter().map(|(carry, _)| self.name(*carry)).collect();
+            self.line(0, &format!("kept {}: {}", kept(sweep), state.join(", ")));
         }
     }
 
@@ -419,7 +445,9 @@ impl Text<'_> {
                 }
             }
             Node::Cast(x) => format!("({} as {})", self.operand(*x), graph.dtype(id).name()),
-            Node::Reduce(..) | Node::Scatter { .. } => self.element(id),
+            Node::Reduce(..) | Node::Scatter { .. } | Node::Call { .. } | Node::Added { .. } => {
+                self.element(id)
+            }
         }
     }
 }
@@ -463,6 +491,15 @@ fn reduction(op: RedOp) -> &'static str {
         RedOp::Max => "max=",
         RedOp::Min => "min=",
         RedOp::LogSumExp => "logsumexp=",
+    }
+}
+
+/// Where the state of a recurrence is kept.
+pub fn kept(sweep: &Sweep) -> String {
+    match sweep.kept {
+        Checkpoint::Every(1) => "before each iteration".to_string(),
+        Checkpoint::Every(k) => format!("before one iteration in {k}"),
+        Checkpoint::Halving => "before iterations that halve what is left".to_string(),
     }
 }
 

@@ -39,6 +39,8 @@ pub fn reduce(op: RedOp) -> u64 {
 }
 
 pub const CAST: u64 = 2;
+/// A function that nothing is known of.
+pub const CALL: u64 = 4 * 100;
 
 /// The cost of a load, a scatter, a size, a position over its own axes.
 pub fn shape(extents: &[u64], node: &Node, own: &[AxisId]) -> u64 {
@@ -49,6 +51,7 @@ pub fn shape(extents: &[u64], node: &Node, own: &[AxisId]) -> u64 {
         Node::Scatter { parts, .. } => {
             own_extent + parts.iter().map(|p| 4 * extent(extents, p.over.iter().copied())).sum::<u64>()
         }
+        Node::Call { .. } => CALL * own_extent,
         _ => 1,
     }
 }

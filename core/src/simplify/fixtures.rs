@@ -237,5 +237,5 @@ pub fn point(graph: &Graph) -> interp::Point {
             (0..n).map(|_| interp::Dual::constant(next())).collect()
         })
         .collect();
-    interp::Point { inputs, syms: vec![] }
+    interp::Point { inputs, syms: vec![], functions: vec![] }
 }

@@ -87,7 +87,12 @@ fn requests(graph: &mut Graph, id: NodeId, own: &Names) -> Option<Vec<(NodeId, N
             out.extend(index.iter().filter_map(|i| i.gather).map(|g| (g, restrict(own, graph.axes(g)))));
             Some(out)
         }
-        Node::Scatter { .. } | Node::Write { .. } | Node::Carry { .. } | Node::Final { .. } => {
+        Node::Scatter { .. }
+        | Node::Write { .. }
+        | Node::Carry { .. }
+        | Node::Final { .. }
+        | Node::Call { .. }
+        | Node::Added { .. } => {
             own.is_empty().then(|| graph.operands(id).into_iter().map(|o| (o, Names::new())).collect())
         }
     }

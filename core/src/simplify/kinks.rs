@@ -15,7 +15,7 @@ fn at(build: impl for<'g> Fn(&'g Build, Ex<'g>, Ex<'g>) -> Ex<'g>, x: f64, y: f6
     let (g, roots) = joint(&g, r[0]);
     let (g, roots, _) = simplify(&g, &roots);
     let inputs = [x, y].map(|v| vec![interp::Dual::constant(v)]).to_vec();
-    let at = interp::Point { inputs, syms: vec![] };
+    let at = interp::Point { inputs, syms: vec![], functions: vec![] };
     let all = interp::evaluate(&g, &roots, &at);
     let mut out = roots.iter().map(|r| interp::over(&g, &all, &at, *r, &[])[0].value);
     [(); 3].map(|()| out.next().unwrap_or(f64::NAN))
@@ -66,7 +66,7 @@ fn the_norm_is_smooth_enough_at_the_origin() {
         let (g, roots) = joint(&g, r[0]);
         let (g, roots, _) = simplify(&g, &roots);
         let zero = interp::Dual::constant(0.0);
-        let at = interp::Point { inputs: vec![vec![zero, zero]], syms: vec![] };
+        let at = interp::Point { inputs: vec![vec![zero, zero]], syms: vec![], functions: vec![] };
         let all = interp::evaluate(&g, &roots, &at);
         for (root, axes) in roots.iter().zip([vec![], vec![k]]) {
             assert!(interp::over(&g, &all, &at, *root, &axes).iter().all(|d| d.value == 0.0), "{squared}");

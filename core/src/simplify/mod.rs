@@ -1,9 +1,10 @@
-//! A graph in, an equal and cheaper graph out: inlined renamings, collected terms, recognised idioms, rules by equality
-//! saturation, and the stable form of logsumexp.
+//! A graph in, an equal and cheaper graph out: small arrays as their elements, inlined renamings, collected terms,
+//! recognised idioms, rules by equality saturation, and the stable form of logsumexp.
 //!
 //! Invariant: the result has the same inputs, sizes and axes, is a function of the argument alone, and never costs
-//! more than what came in.
+//! more than what came in with its short loops written out.
 
+mod apart;
 mod collect;
 mod cost;
 mod expand;
@@ -26,7 +27,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::ir::{Graph, Math, Node, NodeId, Op};
+use crate::ir::{Calling, Graph, Math, Node, NodeId, Op};
 use std::collections::BTreeMap;
 
 /// What simplification did.
@@ -52,7 +53,12 @@ fn cost_of(graph: &Rooted) -> u64 {
 
 /// An equal graph that costs no more, with the roots in it.
 pub fn simplify(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>, Report) {
-    let (graph, roots) = through(graph, roots, reached);
+    let (mut graph, mut roots) = through(graph, roots, reached);
+    if graph.math == Math::Real {
+        if let Some(other) = apart::apart(&graph, &roots) {
+            (graph, roots) = other;
+        }
+    }
     let mut best = through(&graph, &roots, expand::expand);
     let (ops_before, cost_before) = cost::total(&best.0, &best.1);
     let mut report = Report { ops_before, cost_before, ..Report::default() };
@@ -98,6 +104,13 @@ fn reached(graph: &Graph, roots: &[NodeId]) -> Rooted {
     for id in graph.ids().filter(|id| needed[id.0 as usize]) {
         let new = match graph.node(id) {
             Node::Apply(Op::When, args) if graph.dtype(id).is_float() => map.get(&args[1]).copied(),
+            // its derivative is taken by now
+            Node::Call { callee, args, dims, guard, .. } => {
+                let to = |n: NodeId| map.get(&n).copied().unwrap_or(n);
+                let args = args.iter().map(|(n, bound)| (to(*n), bound.clone())).collect();
+                let calling = Calling { callee: *callee, args, guard: guard.map(to) };
+                Some(out.call(calling, dims.clone(), vec![], graph.dtype(id)))
+            }
             _ => None,
         };
         let new = new.unwrap_or_else(|| out.copy_node(graph, id, &map));

@@ -211,7 +211,7 @@ fn logsumexp_at(x: &[f64]) -> (f64, Vec<f64>, Vec<f64>) {
         .count();
     assert_eq!(exps, 1, "value and gradient share the weights:\n{}", show(&g, &roots));
     let duals = |v: &[f64]| v.iter().map(|v| interp::Dual::constant(*v)).collect::<Vec<_>>();
-    let at = interp::Point { inputs: vec![duals(x)], syms: vec![] };
+    let at = interp::Point { inputs: vec![duals(x)], syms: vec![], functions: vec![] };
     let all = interp::evaluate(&g, &roots, &at);
     let value = interp::over(&g, &all, &at, roots[0], &[])[0].value;
     let reverse = interp::over(&g, &all, &at, roots[1], &[k]).iter().map(|d| d.value).collect();
@@ -222,7 +222,7 @@ fn logsumexp_at(x: &[f64]) -> (f64, Vec<f64>, Vec<f64>) {
     let forward = (0..x.len())
         .map(|i| {
             let dot: Vec<f64> = (0..x.len()).map(|j| f64::from(u8::from(i == j))).collect();
-            let at = interp::Point { inputs: vec![duals(x), duals(&dot)], syms: vec![] };
+            let at = interp::Point { inputs: vec![duals(x), duals(&dot)], syms: vec![], functions: vec![] };
             let all = interp::evaluate(&g, &r, &at);
             interp::over(&g, &all, &at, r[0], &[])[0].value
         })
@@ -264,7 +264,7 @@ fn logaddexp_keeps_its_kinks() {
         (1000.0, 1000.0, [1000.0 + 2f64.ln(), 0.5, 0.5]),
     ] {
         let inputs = [x, y].map(|v| vec![interp::Dual::constant(v)]).to_vec();
-        let at = interp::Point { inputs, syms: vec![] };
+        let at = interp::Point { inputs, syms: vec![], functions: vec![] };
         let all = interp::evaluate(&g, &roots, &at);
         let got: Vec<f64> = roots.iter().map(|r| interp::over(&g, &all, &at, *r, &[])[0].value).collect();
         assert_eq!(got, want, "{x} {y}");

@@ -3,18 +3,27 @@
 //! *Source* of the derivative of a rotation: Gallego and Yezzi, "A compact formula for the derivative of a 3-D rotation
 //! in exponential coordinates", 2015, result 1.
 
-use gradbench::ba::Sparse;
+use chainrule::sparse::Csr;
+use gradbench::ba::Places;
 use gradbench::evals::ba::Arguments;
 
 type Three = [f64; 3];
 
 /// The sparse Jacobian of all errors.
-pub fn jacobian(a: &Arguments, to: &mut Sparse) {
-    let block = |i: usize| {
-        let seen = &a.observations[i];
-        reprojection(&a.cameras[seen.camera], &a.points[seen.point], a.weights[i], &seen.feature)
-    };
-    to.fill(a.cameras.len(), a.points.len(), &a.observations, block, |i| -2.0 * a.weights[i]);
+pub fn jacobian(a: &Arguments, to: &mut Csr) {
+    let (p, places) = (a.observations.len(), Places::new(a.cameras.len(), a.points.len()));
+    to.reset(places.weights + p);
+    to.reserve(3 * p, 31 * p);
+    for (i, (seen, weight)) in a.observations.iter().zip(&a.weights).enumerate() {
+        for row in reprojection(&a.cameras[seen.camera], &a.points[seen.point], *weight, &seen.feature) {
+            let (camera, rest) = row.split_first_chunk().expect("eleven of a camera");
+            let (point, weight) = rest.split_first_chunk().expect("three of a point");
+            places.push(to, seen, i, camera, point, weight[0]);
+        }
+    }
+    for (i, weight) in a.weights.iter().enumerate() {
+        to.push_row(&[(places.weights + i, &[-2.0 * weight])]);
+    }
 }
 
 /// The Jacobian of a reprojection error with respect to camera, point and weight.

@@ -3,8 +3,11 @@
 pub mod peers;
 
 use crate::by_hand;
+use chainrule::sparse::Csr;
 use gradbench::adbench::{read, Problem, DATA};
 use gradbench::evals::gmm::Arguments as Mixture;
+use gradbench::evals::ht::Jacobian;
+use gradbench::evals::kmeans::{Arguments as Clusters, Direction};
 use gradbench::gmm::{below, Wishart};
 use gradbench::{ba, det, gmm, ht, kmeans, llsq, lse, lstm, ode};
 use std::hint::black_box;
@@ -106,11 +109,13 @@ pub fn adbench(directory: &Path, name: &str) -> Option<Case> {
             }
         }
         Problem::Ba(a) => {
-            let mut jacobian = ba::Sparse::default();
+            let (mut jacobian, mut generated) = (Csr::new(0), Csr::new(0));
             Case {
                 objective: evaluate(&a, |a| ba::errors(&a.cameras, &a.points, &a.weights, &a.observations)),
                 by_hand: Some(evaluate(&a, move |a| by_hand::jacobian(a, &mut jacobian))),
-                generated: None,
+                generated: Some(evaluate(&a, move |a| {
+                    ba::jacobian(&a.cameras, &a.points, &a.weights, &a.observations, &mut generated)
+                })),
             }
         }
         Problem::Hand(a) => {
@@ -121,7 +126,8 @@ pub fn adbench(directory: &Path, name: &str) -> Option<Case> {
                 evaluate(&*a, |a| ht::complicated(&a.theta, &a.us, &a.hand, &a.correspondences, &a.points))
             };
             let by_hand = Some(evaluate(&*a, move |a| by_hand::hand(a, &mut rows)));
-            Case { objective, by_hand, generated: None }
+            let mut generated = Jacobian::default();
+            Case { objective, by_hand, generated: Some(evaluate(&*a, move |a| generated.fill(a))) }
         }
     })
 }
@@ -155,15 +161,12 @@ fn clusters(k: usize, n: usize, d: usize) -> Case {
     let points = Numbers(31337).take(n * d);
     let centroids = points[(n - k) * d..].to_vec();
     let (mut g, mut space) = (centroids.clone(), by_hand::Kmeans::default());
-    let a = (centroids, points);
-    let (mut generated, mut workspace) = (a.0.clone(), kmeans::cost::Workspace::default());
+    let a = Clusters { centroids, points, d };
+    let mut generated = Direction::default();
     Case {
-        objective: evaluate(&a, move |a| kmeans::cost(&a.0, &a.1, d)),
-        by_hand: Some(evaluate(&a, move |a| space.direction(&a.0, &a.1, d, &mut g))),
-        // the gradient alone
-        generated: Some(evaluate(&a, move |a| {
-            kmeans::cost::value_and_gradient_into(&a.0, &a.1, d, &mut generated, &mut workspace)
-        })),
+        objective: evaluate(&a, |a| kmeans::cost(&a.centroids, &a.points, a.d)),
+        by_hand: Some(evaluate(&a, move |a| space.direction(&a.centroids, &a.points, a.d, &mut g))),
+        generated: Some(evaluate(&a, move |a| generated.fill(a))),
     }
 }
 
@@ -208,10 +211,13 @@ fn chain(n: usize, steps: usize) -> Case {
 
 fn minors(ell: usize) -> Case {
     let a = Numbers(31337).take(ell * ell);
-    let mut g = a.clone();
+    let (mut g, mut generated) = (a.clone(), a.clone());
+    let mut workspace = det::determinant::Workspace::default();
     Case {
         objective: evaluate(&a, move |a| det::determinant(a, ell)),
         by_hand: Some(evaluate(&a, move |a| by_hand::determinant(a, ell, &mut g))),
-        generated: None,
+        generated: Some(evaluate(&a, move |a| {
+            det::determinant::value_and_gradient_into(a, ell, &mut generated, &mut workspace)
+        })),
     }
 }

@@ -1,7 +1,7 @@
 //! Results held against what `expected.json` says of them: vectors against their sums and their ends.
 
-use crate::ba::Sparse;
 use crate::evals::run::require;
+use chainrule::sparse::Csr;
 use serde_json::Value;
 
 /// How near a number must be, by ADBench's measure: absolute near 0, else relative.
@@ -61,8 +61,8 @@ fn weight(i: usize) -> f64 {
 }
 
 /// That a sparse Jacobian is the expected one.
-pub fn sparse(jacobian: &Sparse, expected: &Value) -> Result<(), String> {
-    let Sparse { rows, columns, values } = jacobian;
+pub fn sparse(jacobian: &Csr, expected: &Value) -> Result<(), String> {
+    let Csr { rows, columns, values, .. } = jacobian;
     let same = |name: &str, value: usize| {
         require(expected[name] == value, || format!("`{name}` is {value} instead of {}", expected[name]))
     };

@@ -1,9 +1,11 @@
 //! `ba`: one camera, point, weight and feature, to be repeated.
 
-use super::run::{read, require, run};
+use super::run::{read, require, run, run_into};
 use super::Outcome;
 use crate::ba::{self, Observation};
+use chainrule::sparse::Csr;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
@@ -66,4 +68,22 @@ pub fn objective(input: &RawValue) -> Outcome {
         reproj_error: Reprojection { elements: reprojection[0], repeated: reprojection.len() },
         w_err: Weight { element: weight[0], repeated: weight.len() },
     })
+}
+
+pub fn jacobian(input: &RawValue) -> Outcome {
+    let function = |a: &Arguments, to: &mut Csr| {
+        ba::jacobian(&a.cameras, &a.points, &a.weights, &a.observations, to);
+    };
+    run_into(
+        input,
+        arguments(input)?,
+        Csr::new(0),
+        function,
+        |to| json!({"rows": ends(&to.rows), "cols": ends(&to.columns), "vals": ends(&to.values)}),
+    )
+}
+
+/// The first 30 elements, and the last one.
+fn ends<T: Copy>(list: &[T]) -> Vec<T> {
+    list.iter().take(30).chain(list.last()).copied().collect()
 }

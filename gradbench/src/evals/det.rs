@@ -1,6 +1,6 @@
 //! `det`: a square matrix, row by row.
 
-use super::run::{length, read, require, run};
+use super::run::{length, read, require, run, run_into};
 use super::Outcome;
 use crate::det::determinant;
 use serde::Deserialize;
@@ -22,4 +22,12 @@ fn arguments(input: &RawValue) -> Result<Input, String> {
 
 pub fn primal(input: &RawValue) -> Outcome {
     run(input, arguments(input)?, |a| determinant(&a.a, a.ell), |value| value)
+}
+
+pub fn gradient(input: &RawValue) -> Outcome {
+    let memory = (vec![], determinant::Workspace::default());
+    let function = |a: &Input, (gradient, workspace): &mut _| {
+        determinant::value_and_gradient_into(&a.a, a.ell, gradient, workspace);
+    };
+    run_into(input, arguments(input)?, memory, function, |(gradient, _)| gradient)
 }

@@ -1,8 +1,8 @@
 //! `ht`: a hand, measured points, and a pose.
 
-use super::run::{length, matrix, read, require, run, within};
+use super::run::{length, matrix, read, require, run, run_into, within};
 use super::Outcome;
-use crate::ht::{complicated, simple, Hand, Matrix};
+use crate::ht::{by_us, complicated, simple, Hand, Matrix};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -81,6 +81,47 @@ fn arguments(input: &RawValue) -> Result<Arguments, String> {
         within("correspondences", *place, places)?;
     }
     Ok(Arguments { theta, us, hand, correspondences, points })
+}
+
+/// The Jacobian of all errors, in two parts.
+#[derive(Clone, Debug, Default)]
+pub struct Jacobian {
+    /// With respect to the two `us` of the error's own point; on those of other points it does not depend. None where
+    /// there are no `us`.
+    pub us: Vec<[[f64; 2]; 3]>,
+    pub theta: Vec<[[f64; 26]; 3]>,
+    simple: simple::Workspace,
+    complicated: complicated::Workspace,
+}
+
+impl Jacobian {
+    /// Computes it, into memory that is used again.
+    pub fn fill(&mut self, a: &Arguments) {
+        let Arguments { theta, us, hand, correspondences, points } = a;
+        if us.is_empty() {
+            self.us.clear();
+            let (to, space) = (&mut self.theta, &mut self.simple);
+            simple::value_and_jacobian_into(theta, hand, correspondences, points, to, space);
+        } else {
+            by_us(theta, us, hand, correspondences, points, &mut self.us);
+            let (to, space) = (&mut self.theta, &mut self.complicated);
+            complicated::value_and_jacobian_into(theta, us, hand, correspondences, points, to, space);
+        }
+    }
+
+    /// One row for each error: `us`, if there are any, before `theta`.
+    pub fn rows(&self) -> Vec<Vec<f64>> {
+        let row = |i: usize, axis: usize| {
+            let us = self.us.get(i).into_iter().flat_map(|by| by[axis]);
+            us.chain(self.theta[i][axis]).collect()
+        };
+        (0..self.theta.len()).flat_map(|i| (0..3).map(move |axis| row(i, axis))).collect()
+    }
+}
+
+pub fn jacobian(input: &RawValue) -> Outcome {
+    let function = |a: &Arguments, to: &mut Jacobian| to.fill(a);
+    run_into(input, arguments(input)?, Jacobian::default(), function, |jacobian| jacobian.rows())
 }
 
 pub fn objective(input: &RawValue) -> Outcome {

@@ -5,7 +5,7 @@ mod det;
 pub mod gmm;
 mod hello;
 pub mod ht;
-mod kmeans;
+pub mod kmeans;
 mod llsq;
 mod lse;
 pub mod lstm;
@@ -40,25 +40,25 @@ pub const FUNCTIONS: &[(&str, &str, Function)] = &[
     ("ode", "primal", Ready(ode::primal)),
     ("ode", "gradient", Ready(ode::gradient)),
     ("det", "primal", Ready(det::primal)),
-    ("det", "gradient", Pending("recursion")),
+    ("det", "gradient", Ready(det::gradient)),
     ("kmeans", "cost", Ready(kmeans::cost)),
-    ("kmeans", "dir", Pending("a driver for its second derivatives")),
+    ("kmeans", "dir", Ready(kmeans::dir)),
     ("gmm", "objective", Ready(gmm::objective)),
     ("gmm", "jacobian", Ready(gmm::jacobian)),
     ("lstm", "objective", Ready(lstm::objective)),
     ("lstm", "jacobian", Ready(lstm::jacobian)),
     ("ba", "objective", Ready(ba::objective)),
-    ("ba", "jacobian", Pending("a driver for its Jacobian")),
+    ("ba", "jacobian", Ready(ba::jacobian)),
     ("ht", "objective", Ready(ht::objective)),
-    ("ht", "jacobian", Pending("a driver for its Jacobian")),
-    ("particle", "rr", Pending("a driver for derivatives of derivatives")),
-    ("particle", "ff", Pending("a driver for derivatives of derivatives")),
-    ("particle", "fr", Pending("a driver for derivatives of derivatives")),
-    ("particle", "rf", Pending("a driver for derivatives of derivatives")),
-    ("saddle", "rr", Pending("`while` inside of a loop")),
-    ("saddle", "ff", Pending("`while` inside of a loop")),
-    ("saddle", "fr", Pending("`while` inside of a loop")),
-    ("saddle", "rf", Pending("`while` inside of a loop")),
+    ("ht", "jacobian", Ready(ht::jacobian)),
+    ("particle", "rr", Ready(particle::rr)),
+    ("particle", "ff", Ready(particle::ff)),
+    ("particle", "fr", Ready(particle::fr)),
+    ("particle", "rf", Ready(particle::rf)),
+    ("saddle", "rr", Ready(saddle::rr)),
+    ("saddle", "ff", Ready(saddle::ff)),
+    ("saddle", "fr", Ready(saddle::fr)),
+    ("saddle", "rf", Ready(saddle::rf)),
 ];
 
 /// Whether there is such a module.
@@ -73,9 +73,4 @@ pub fn function(module: &str, name: &str) -> Result<fn(&RawValue) -> Outcome, St
         Some((_, _, Pending(lack))) => Err(format!("`{module}::{name}` is pending for want of {lack}")),
         None => Err(format!("there is no function `{name}` in a module `{module}`")),
     }
-}
-
-/// Whether the function is not ready.
-pub fn is_pending(module: &str, name: &str) -> bool {
-    FUNCTIONS.iter().any(|f| f.0 == module && f.1 == name && matches!(f.2, Pending(_)))
 }

@@ -126,7 +126,7 @@ impl<'a> Body<'a> {
 
     /// Some loop around runs only where the condition holds.
     pub(super) fn holds(&self, condition: NodeId) -> bool {
-        self.frames.iter().any(|f| f.truth == Some(condition))
+        self.truths.contains(&condition) || self.frames.iter().any(|f| f.truth == Some(condition))
     }
 
     /// A choice whose condition holds is what it chooses.

@@ -35,12 +35,19 @@ impl<'a> Body<'a> {
 
     pub(super) fn looped(&mut self, axis: AxisId, body: &[Step]) {
         let depth = self.frames.len() - 1;
-        let inside = self.statements(body);
+        let mut inside = self.statements(body);
+        let (kept, back) = (self.kept_in(axis, &inside), self.gone_back_in(axis, &inside));
+        let skipped = kept.map(|sweep| self.only(&inside, &sweep.first));
+        inside.retain(|s| !self.skip.contains(s));
+        if inside.is_empty() {
+            return;
+        }
         let end = self.end_of(axis, body, &inside);
         let (variables, reversed) = self.variables(axis, &inside);
         for (carry, last) in &variables {
             self.start(*carry, *last);
         }
+        kept.into_iter().for_each(|sweep| self.before_kept(sweep));
         let vector = variables.is_empty() && self.vectorises(axis, body);
         for s in &inside {
             let statement = &self.plan.statements[*s];
@@ -76,9 +83,18 @@ impl<'a> Body<'a> {
             if let Some(top) = self.frames.last().filter(|f| f.lanes.blocks()) {
                 (frame.lanes, frame.rest) = (top.lanes, top.rest.clone());
             }
+            let segment = back.map(|sweep| (sweep, self.names.fresh("row")));
+            frame.rows = match &segment {
+                Some((sweep, row)) => Some((sweep.rows, Some(row.clone()))),
+                None => kept.map(|sweep| (sweep.rows, None)),
+            };
             self.frames.push(frame);
             self.steps(body);
-            let out = self.frames.pop().map(|f| f.out).unwrap_or_default();
+            let mut out = self.frames.pop().map(|f| f.out).unwrap_or_default();
+            if let Some(sweep) = kept {
+                let keep = self.kept_here(sweep, &var);
+                out = quote!(#keep #out);
+            }
             let end_of = end.map(|end| quote!(#end));
             let (start, end) = bounds.map_or((None, None), |b| (b.start, b.end));
             let start = start.unwrap_or(quote!(0));
@@ -87,16 +103,18 @@ impl<'a> Body<'a> {
                 None => end_of.unwrap_or_else(|| self.extent(axis)),
                 Some(bound) => end_of.map_or(bound.clone(), |end| quote!((#bound).min(#end))),
             };
-            match (counts, reversed) {
-                (true, _) => self.counted_loop(axis, &var, out),
-                (false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),
-                (false, false) => self.push(quote!(for #var in #start..#end { #out })),
+            match (segment, counts, reversed) {
+                (Some((sweep, row)), ..) => self.back_by_segments(sweep, &var, &row, out),
+                (None, true, _) => self.counted_loop(axis, &var, out),
+                (None, false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),
+                (None, false, false) => self.push(quote!(for #var in #start..#end { #out })),
             }
             self.keep_end(axis, body);
             for (carry, last) in variables {
                 self.remains(carry, last);
             }
         }
+        skipped.into_iter().for_each(|before| self.skip = before);
         self.write_last(&inside, axis, vector);
         for s in &inside {
             if let Some((op, start, outer)) = self.reduction(&self.plan.statements[*s]) {
@@ -135,6 +153,7 @@ impl<'a> Body<'a> {
             let written = match work {
                 Work::Reduce(n) if graph.math == Math::Strict && ordered(n) => return false,
                 Work::Gemm(_) | Work::Go(_) => return false,
+                Work::Call(_) | Work::Zero(_) | Work::Added(_) => return false,
                 Work::Map(n) => place::of_stored(self.plan, *n),
                 Work::Reduce(n) => {
                     if !matches!(graph.node(*n), Node::Reduce(_, over, _) if over.contains(&axis)) {
@@ -144,6 +163,8 @@ impl<'a> Body<'a> {
                     }
                 }
                 Work::Part(n, k) => place::of_part(self.plan, *n, *k),
+                // its elements may lie apart
+                Work::List(_) => None,
                 Work::Write(n, true) => place::of_write(self.plan, *n),
                 Work::Write(n, false) | Work::Next { last: n, .. } | Work::Start { last: n, .. } => {
                     place::of_stored(self.plan, *n)
@@ -226,7 +247,9 @@ impl<'a> Body<'a> {
             this.steps(body);
             this.frames.pop()
         };
+        self.direct = self.shared_rows(axis, body);
         let (Some(full), Some(part)) = (emit(self, Lanes::Full), emit(self, Lanes::Part)) else { return };
+        self.direct.clear();
         // every vector width divides the extent
         let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0);
         let whole = whole && !turns && end.is_none();

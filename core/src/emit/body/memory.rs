@@ -9,7 +9,7 @@ use super::{Body, Chunk, Frame, Lanes};
 use crate::ir::{AxisId, Dtype, Node, RedOp, Size};
 use crate::schedule::Work;
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{quote, ToTokens};
 
 impl<'a> Body<'a> {
     pub(super) fn variable(&self, axis: AxisId) -> Option<&Frame> {
@@ -24,7 +24,14 @@ impl<'a> Body<'a> {
             plus.push(self.size(&at.offset));
         }
         for (axis, c) in &at.axes {
-            let Some(var) = self.variable(*axis).and_then(|f| f.var.clone()) else {
+            let rows = |f: &Frame| f.rows.clone().filter(|r| r.0 == *axis);
+            let row = self.frames.iter().rev().find_map(rows);
+            let var = match row {
+                Some((_, None)) => continue,
+                Some((_, row)) => row,
+                None => self.variable(*axis).and_then(|f| f.var.clone()),
+            };
+            let Some(var) = var else {
                 self.bugs.push(format!("axis {} is outside of its loop", axis.0));
                 continue;
             };
@@ -113,6 +120,13 @@ impl<'a> Body<'a> {
         }
         let Some(axis) = self.frames[frame].axis else { return quote!(()) };
         let c = at.coefficient(axis);
+        if c.is_one() && self.direct.contains(&slice) {
+            let row = self.at_once(slice, at, frame, axis);
+            return match lanes {
+                Lanes::Part => quote!(#v::load_part(&#row)),
+                _ => quote!(#v::load(&#row)),
+            };
+        }
         if c.is_one() {
             let chunk = self.chunk(slice, at, frame, axis, false);
             return match lanes {
@@ -197,11 +211,38 @@ impl<'a> Body<'a> {
             return;
         }
         let Some(axis) = self.frames[frame].axis else { return };
-        if !at.coefficient(axis).is_one() {
-            self.bugs.push("a vector is written to elements that lie apart".into());
+        let stride = at.coefficient(axis);
+        if !stride.is_one() {
+            if update.is_some() || stride.as_const().is_some_and(|c| c <= 0) {
+                self.bugs.push("a vector is added to elements that lie apart".into());
+                return;
+            }
+            self.frames[frame].counts = true;
+            let (name, stride) = (self.name_of(slice, true), self.size(&stride));
+            let base = self.position(&at.without(axis)).unwrap_or(quote!(0));
+            let var = self.frames[frame].var.clone();
+            let extent = self.plan.graph.axis_size(axis).clone();
+            let n = self.size(&extent);
+            let count = match lanes {
+                Lanes::Part => quote!(#n - #var),
+                _ => quote!(#v::LEN),
+            };
+            self.push(
+                quote!(rt::store_strided(#value, &mut #name[#base + #var * #stride..], #stride, #count);),
+            );
             return;
         }
-        let chunk = self.chunk(slice, at, frame, axis, true);
+        let chunk = match self.direct.contains(&slice) {
+            true => {
+                self.name_of(slice, true);
+                self.at_once(slice, at, frame, axis)
+            }
+            false => self.chunk(slice, at, frame, axis, true).into_token_stream(),
+        };
+        let (read, chunk) = match self.direct.contains(&slice) {
+            true => (quote!(&#chunk), quote!(&mut #chunk)),
+            false => (chunk.clone(), chunk),
+        };
         let (load, store) = match lanes {
             Lanes::Part => (quote!(load_part), quote!(store_part)),
             _ => (quote!(load), quote!(store)),
@@ -209,7 +250,7 @@ impl<'a> Body<'a> {
         let value = match update {
             None => value,
             Some(op) => {
-                let old = quote!(#v::#load(#chunk));
+                let old = quote!(#v::#load(#read));
                 let new = expr::combine(op, &old, &value);
                 quote!((#new))
             }
@@ -232,7 +273,8 @@ impl<'a> Body<'a> {
         }
         let name = self.name_of(slice, true);
         let layout = self.plan.storage.get(&node).map(|s| s.layout.clone()).unwrap_or_default();
-        let entered: Vec<AxisId> = self.frames.iter().filter_map(|f| f.axis).collect();
+        let entered: Vec<AxisId> =
+            self.frames.iter().flat_map(|f| f.axis.into_iter().chain(f.rows.as_ref().map(|r| r.0))).collect();
         let outer = layout.iter().take_while(|a| entered.contains(a)).count();
         if layout[outer..].iter().any(|a| entered.contains(a)) {
             self.bugs.push("an accumulated array has its loops inside out".into());

@@ -6,7 +6,10 @@
 
 mod blocks;
 mod bounds;
+mod calls;
+mod direct;
 mod expressions;
+mod guards;
 mod integers;
 mod loops;
 mod memory;
@@ -14,6 +17,7 @@ mod neighbours;
 mod reductions;
 mod scans;
 mod statements;
+mod sweeps;
 mod turns;
 
 use super::names::{product, Names};
@@ -75,6 +79,8 @@ struct Frame {
     truth: Option<NodeId>,
     /// What is kept for the next positions of a loop.
     kept: BTreeMap<usize, neighbours::Kept>,
+    /// Stands for the loop's axis in arrays that hold one segment: with its variable, or always the first row.
+    rows: Option<(AxisId, Option<Ident>)>,
     /// Counted axes whose number of turns is known here.
     counted: BTreeSet<AxisId>,
     /// Where the rows of counted axes start here.
@@ -98,6 +104,7 @@ impl Frame {
             sums: BTreeMap::new(),
             truth: None,
             kept: BTreeMap::new(),
+            rows: None,
             counted: BTreeSet::new(),
             starts: BTreeMap::new(),
         }
@@ -122,8 +129,14 @@ pub struct Body<'a> {
     uses: Vec<u32>,
     /// The numbers that scans around carry: each carry with its variable.
     states: BTreeMap<NodeId, Ident>,
+    /// Arrays that the vector loop around changes beside reading or changing other rows of them.
+    direct: BTreeSet<Slice>,
+    /// Conditions that hold here.
+    truths: Vec<NodeId>,
     /// The statements in loops whose points are lanes.
     in_lanes: BTreeSet<usize>,
+    /// Statements that are left out here.
+    skip: BTreeSet<usize>,
     turns: turns::Turns,
     /// Where the loops of flags end: the variables that hold it.
     ends: BTreeMap<NodeId, Ident>,
@@ -151,7 +164,10 @@ impl<'a> Body<'a> {
             frames: vec![Frame::new(None, None, Lanes::One)],
             uses,
             states: BTreeMap::new(),
+            direct: BTreeSet::new(),
+            truths: vec![],
             in_lanes: plan.in_lanes(),
+            skip: BTreeSet::new(),
             turns: turns::Turns::default(),
             ends: BTreeMap::new(),
         }
@@ -178,14 +194,25 @@ impl<'a> Body<'a> {
     }
 
     fn steps(&mut self, steps: &[Step]) {
-        for step in steps {
-            match step {
-                Step::Run(s) => self.run(*s),
-                Step::Loop { axis, body } if self.frames.len() == 1 && self.plan.is_in_lanes(step) => {
-                    self.lanes_loop(*axis, body)
-                }
-                Step::Loop { axis, body } => self.looped(*axis, body),
+        let mut rest = steps;
+        while let Some((first, others)) = rest.split_first() {
+            let guarded = self.guarded(rest);
+            if guarded == 0 {
+                self.step(first);
+                rest = others;
+            } else {
+                rest = &rest[guarded..];
             }
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Run(s) => self.run(*s),
+            Step::Loop { axis, body } if self.frames.len() == 1 && self.plan.is_in_lanes(step) => {
+                self.lanes_loop(*axis, body)
+            }
+            Step::Loop { axis, body } => self.looped(*axis, body),
         }
     }
 
@@ -221,7 +248,15 @@ impl<'a> Body<'a> {
         }
         let name = match slice {
             Slice::Input(i) => self.names.input(&self.plan.graph, i),
+            Slice::Callee(c) => {
+                let name = format!("call_{}", self.plan.graph.callee(c).name);
+                self.names.fresh(&name)
+            }
             Slice::Buffer(n) => self.node_name(n, "t"),
+            Slice::Kept(n) => {
+                let hint = format!("{}_kept", self.plan.graph.name(n).unwrap_or("state"));
+                self.names.fresh(&hint)
+            }
             Slice::Target(k) => {
                 let name = self.target_names.get(k).cloned().unwrap_or_else(|| format!("out{k}"));
                 self.names.fresh(&name)

@@ -17,6 +17,15 @@ impl<'a> Body<'a> {
         let reversed = scans.iter().any(|s| self.plan.graph.scan(*s).reversed);
         let own =
             |c: &NodeId| matches!(self.plan.graph.node(*c), Node::Carry { scan, .. } if scans.contains(scan));
+        let left_out: Vec<NodeId> = self
+            .skip
+            .iter()
+            .filter_map(|s| match self.plan.statements[*s].work {
+                Work::Carry(c) => Some(c),
+                _ => None,
+            })
+            .collect();
+        let own = |c: &NodeId| own(c) && !left_out.contains(c);
         let carries = self.plan.last.iter().filter(|(c, _)| own(c)).map(|(c, last)| (*c, *last)).collect();
         (carries, reversed)
     }

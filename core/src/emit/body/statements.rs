@@ -12,7 +12,7 @@ use quote::{format_ident, quote};
 
 impl<'a> Body<'a> {
     pub(super) fn run(&mut self, s: usize) {
-        if self.plan.idle.contains(&s) {
+        if self.plan.idle.contains(&s) || self.skip.contains(&s) {
             return;
         }
         let work = self.plan.statements[s].work.clone();
@@ -39,7 +39,8 @@ impl<'a> Body<'a> {
                 } else {
                     let (slice, at) = place::of_target(self.plan, k);
                     let dtype = self.plan.graph.dtype(node);
-                    self.write(slice, &at, value, None, dtype);
+                    let update = self.plan.targets[k].adds.then_some(RedOp::Sum);
+                    self.write(slice, &at, value, update, dtype);
                 }
             }
             Work::Part(node, k) if self.plan.neighbours(node, k).is_some() => {
@@ -65,6 +66,17 @@ impl<'a> Body<'a> {
                 let first = k == 0 && self.lands_once(&part) && !self.plan.grown.contains(&node);
                 self.write(slice, &at, value, (!first).then_some(RedOp::Sum), dtype);
             }
+            Work::List(node) => {
+                let Node::Scatter { parts, .. } = self.plan.graph.node(node).clone() else { return };
+                let dtype = self.plan.graph.dtype(node);
+                let values: Vec<NodeId> = parts.iter().map(|p| p.value).collect();
+                self.prepare(&values);
+                for (k, value) in values.into_iter().enumerate() {
+                    let value = self.operand(value, frame);
+                    let Some((slice, at)) = place::of_part(self.plan, node, k) else { return };
+                    self.write(slice, &at, value, None, dtype);
+                }
+            }
             Work::Reduce(node) => self.reduce(s, node, frame),
             Work::Write(node, changes) => {
                 let roots = self.plan.expression(&self.plan.statements[s].work);
@@ -87,6 +99,9 @@ impl<'a> Body<'a> {
                     self.write(slice, &at, value, None, dtype);
                 }
             }
+            Work::Call(node) => self.call(node, frame),
+            Work::Zero(node) => self.zero(node),
+            Work::Added(_) => {}
             Work::Go(scan) => self.go(scan, frame),
             Work::Carry(carry) => self.carry(carry, frame),
             Work::Next { carry, last } => self.next(carry, last, frame),

@@ -6,7 +6,7 @@ use super::*;
 fn options() {
     check_error("wrt(z)", "fn f(x: f64) -> f64 { x }", "names `z`");
     check_error("fast", "fn f(x: f64) -> f64 { x }", "unknown option `fast`");
-    check_error("custom = g", "fn f(x: f64) -> f64 { x }", "planned");
+    check_error("custom = 3", "fn f(x: f64) -> f64 { x }", "custom = path");
     check_error("hessian", "fn f(x: f64) -> (f64, f64) { (x, x) }", "more than one number");
     check_error("jacobian(z)", "fn f(x: f64) -> f64 { x }", "differentiated arguments: x");
     check_error("jacobian", "fn f(x: &[Vec<f64>]) -> f64 { x[0][0] }", "more than one array");

@@ -110,7 +110,7 @@ pub fn point(p: &Primal, given: &[(&str, i64)], range: (f64, f64)) -> Point {
             (0..count).map(|_| Dual::constant(value(next()))).collect()
         })
         .collect();
-    Point { inputs, syms }
+    Point { inputs, syms, functions: vec![] }
 }
 
 /// The elements of an output.

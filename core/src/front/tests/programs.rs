@@ -114,7 +114,7 @@ fn callees_keep_to_themselves() {
             surroundings: vec![],
         },
     );
-    let errors = lowered("", "fn f(x: f64) -> f64 { looped(x) }", &recursive).expect_err("refused");
+    let errors = lowered("", item, &recursive).expect_err("refused");
     assert!(errors.list[0].text().contains("calls itself"), "{}", errors.list[0].text());
 }
 

@@ -87,7 +87,7 @@ fn run(source: &str, given: &[(&str, (Vec<usize>, Vec<f64>))]) -> Vec<f64> {
             syms[k] = values[0] as i64;
         }
     }
-    let at = Point { inputs, syms };
+    let at = Point { inputs, syms, functions: vec![] };
     (0..p.outputs.len()).flat_map(|k| values(&p, &at, k)).collect()
 }
 
