@@ -16,10 +16,7 @@ pub fn attribute(attr: TokenStream, item: TokenStream) -> TokenStream {
     if front::is_block(&item) {
         return block(&attr, &item);
     }
-    let mut requests = front::requests(&item, &attr);
-    // a call of itself is refused by the front, with the other mistakes
-    let own = front::item_name(&item).map(|n| n.to_string());
-    requests.retain(|r| Some(r.to_string()) != own);
+    let requests = front::requests(&item, &attr);
     let primal = front::without_attributes(&item);
     let rest = next(quote!(fn { #attr } { #item }), requests, TokenStream::new());
     // whoever uses only the derivatives uses the function too
@@ -31,9 +28,7 @@ fn block(attr: &TokenStream, item: &TokenStream) -> TokenStream {
     let front::Block { block, functions, errors } = front::block(attr, item);
     let rest = functions.into_iter().map(|f| {
         let (item, method, wrapper) = (f.item, f.method, f.wrapper);
-        let own = front::item_name(&item).map(|n| n.to_string());
-        let mut requests = front::requests(&item, &f.attr.clone().unwrap_or_default());
-        requests.retain(|r| Some(r.to_string()) != own);
+        let requests = front::requests(&item, &f.attr.clone().unwrap_or_default());
         let state = match f.attr {
             Some(attr) => quote!(fn { #attr } { #item } { #method }),
             // only its callers need it

@@ -2,8 +2,13 @@
 use super::{Fixture, Whole};
 use ndarray::{Array1, Array2, Array3, Array4};
 
-/// Every fixture over this float type, in the order of the files.
+/// Every fixture over this float type.
 pub fn all() -> Vec<Fixture> {
+    [functions(), arrays(), language()].into_iter().flatten().collect()
+}
+
+/// Functions of numbers, and the same of each element.
+fn functions() -> Vec<Fixture> {
     vec![
         fixture!(scalar_sqrt |n| { x = 0.0 as F => 0.1..4.0; } (x) wrt [x] sizes [1, 2, 3],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
@@ -175,6 +180,12 @@ pub fn all() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
         fixture!(scalar_constant |n| { x = 0.0 as F => 0.5..2.0; } (x) wrt [x] sizes [1, 2, 3],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
+    ]
+}
+
+/// Networks' arrays: calls, structs, `ndarray`, slices and `nn`.
+fn arrays() -> Vec<Fixture> {
+    vec![
         fixture!(product_rule |n| { x = 0.0 as F => -2.0..2.0; } (x) wrt [x] sizes [1, 2, 3],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
         fixture!(chain_rule |n| { x = 0.0 as F => -1.0..1.0; } (x) wrt [x] sizes [1, 2, 3],
@@ -377,6 +388,12 @@ pub fn all() -> Vec<Fixture> {
         fixture!(stacked |n| { x = Array1::<F>::zeros(n) => -2.0..2.0; y = Array1::<F>::zeros(n) => -2.0..2.0; } (x.view(), y.view()) wrt [x y] sizes [0, 1, 3, 17], vjp (w => &w), jvp [x_dot: x, y_dot: y] (x_dot.view(), y_dot.view())),
         fixture!(scalar_powi_negative |n| { x = 0.0 as F => 0.5..2.0; } (x) wrt [x] sizes [1, 2, 3],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
+    ]
+}
+
+/// Plain Rust: loops, branches, changed variables, closures, calls.
+fn language() -> Vec<Fixture> {
+    vec![
         fixture!(slice_windows |n| { x = vec![0.0 as F; n] => -2.0..2.0; } (&x) wrt [x] sizes [1, 2, 3, 17, 33],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(match_integer |size| { x = 0.0 as F => 0.5..1.5; n = Whole(0usize) => 0.0..7.0; } (x, *n) wrt [x] sizes [1, 2, 3, 4, 5, 6, 7, 8],
@@ -392,7 +409,7 @@ pub fn all() -> Vec<Fixture> {
         fixture!(turns_counted |n| { x = 0.0 as F => 0.5..3.0; } (x) wrt [x] sizes [1, 2, 3],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
         fixture!(turns_arrays |n| { w = 0.0 as F => 0.1..1.0; } (w) wrt [w] sizes [1, 2, 3],
-            gradient (), vjp (w => w), jvp [w_dot: w] (w_dot)),
+            gradient (), vjp (seed => seed), jvp [w_dot: w] (w_dot)),
         fixture!(array_rotations |n| { angle = 0.0 as F => -2.0..2.0; points = vec![[0.0 as F; 3]; n] => -1.0..1.0; } (angle, &points) wrt [angle points] sizes [0, 1, 3, 17, 33],
             gradient (), vjp (w => w), jvp [angle_dot: angle, points_dot: points] (angle_dot, &points_dot)),
         fixture!(matrix_chain |n| { x = vec![0.0 as F; n] => -1.0..1.0; } (&x) wrt [x] sizes [1, 2, 3, 9],
@@ -421,6 +438,8 @@ pub fn all() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(divided_where_reached |size| { x = vec![0.0 as F; size] => 0.2..1.0; n = Whole(0usize) => 0.0..4.0; } (&x, *n) wrt [x] sizes [1, 2, 3, 9],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
+        fixture!(read_where_reached |n| { x = vec![0.0 as F; n] => -1.0..1.0; rows = vec![[0.0 as F; 3]; n / 2] => -1.0..1.0; } (&x, &rows) wrt [x rows] sizes [0, 1, 2, 3, 5, 17],
+            gradient (), vjp (w => w), jvp [x_dot: x, rows_dot: rows] (&x_dot, &rows_dot)),
         fixture!(changed_with_sum |n| { x = vec![0.0 as F; n] => -0.5..0.5; } (&x) wrt [x] sizes [1, 2, 3, 5],
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(let_else |n| { x = vec![0.0 as F; n] => -1.0..1.0; } (&x) wrt [x] sizes [1, 2, 3, 9],

@@ -54,6 +54,8 @@ pub fn requests(item: &TokenStream, attr: &TokenStream) -> Vec<TokenStream> {
         Some(_) => {}
         None => walk.visit_block(&item.block),
     }
+    // what the function itself is, is known
+    walk.found.retain(|path| path.to_string() != item.sig.ident.to_string());
     walk.found
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Invariant: what is left out would have added zeros.
 
-use super::{Body, Lanes};
+use super::super::place::Linear;
+use super::{Body, Frame, Lanes};
 use crate::ir::{Math, Node, NodeId, Op, RedOp};
 use crate::schedule::{Step, Work};
+use proc_macro2::TokenStream;
 use quote::quote;
 
 impl<'a> Body<'a> {
@@ -15,19 +17,51 @@ impl<'a> Body<'a> {
         self.prepare(&[first]);
         let frame = self.frames.len() - 1;
         let condition = self.operand(first, frame);
-        // what is computed under the condition is known nowhere else
-        let top = self.top();
-        let (before, memo, splats) = (std::mem::take(&mut top.out), top.memo.clone(), top.splats.clone());
-        self.truths.push(first);
-        for step in &steps[..count] {
-            self.step(step);
-        }
-        self.truths.pop();
-        let top = self.top();
-        let inside = std::mem::replace(&mut top.out, before);
-        (top.memo, top.splats) = (memo, splats);
+        let (inside, ()) = self.under(first, |run| steps[..count].iter().for_each(|s| run.step(s)));
         self.push(quote!(if #condition { #inside }));
         count
+    }
+
+    /// What is written where a condition holds. What is computed there is known nowhere else.
+    pub(super) fn under<T>(
+        &mut self,
+        condition: NodeId,
+        inside: impl FnOnce(&mut Self) -> T,
+    ) -> (TokenStream, T) {
+        let known = |f: &Frame| (f.memo.clone(), f.splats.clone(), f.counted.clone(), f.starts.clone());
+        let before: Vec<_> = self.frames.iter_mut().map(|f| (std::mem::take(&mut f.out), known(f))).collect();
+        self.truths.push(condition);
+        let result = inside(self);
+        self.truths.pop();
+        let mut written = TokenStream::new();
+        for (frame, (out, known)) in self.frames.iter_mut().zip(before) {
+            written.extend(std::mem::replace(&mut frame.out, out));
+            (frame.memo, frame.splats, frame.counted, frame.starts) = known;
+        }
+        (written, result)
+    }
+
+    /// What is read where a position counts, and 0 elsewhere, where there may be nothing to read.
+    pub(super) fn where_reached(
+        &mut self,
+        at: &Linear,
+        frame: usize,
+        zero: &TokenStream,
+        read: &dyn Fn(&mut Self) -> TokenStream,
+    ) -> TokenStream {
+        let Some(condition) = self.reached(at) else { return read(self) };
+        self.prepare(&[condition]);
+        let holds = self.operand_as(condition, frame, Lanes::One);
+        let (before, value) = self.under(condition, |run| run.where_reached(at, frame, zero, read));
+        quote!((if #holds { #before #value } else { #zero }))
+    }
+
+    /// The condition under which a position counts, where it is not known to hold.
+    pub(super) fn reached(&self, at: &Linear) -> Option<NodeId> {
+        at.gathers.iter().find_map(|(index, ..)| match self.plan.graph.node(index.gather?) {
+            Node::Apply(Op::When, args) if !self.holds(args[0]) => Some(args[0]),
+            _ => None,
+        })
     }
 
     /// The condition without which a step changes nothing, where it is known by now.

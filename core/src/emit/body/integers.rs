@@ -50,16 +50,12 @@ impl<'a> Body<'a> {
                 Some((slice, at)) => {
                     let frame = self.home(id);
                     let name = self.name_of(slice, false);
-                    let at = self.position(&at);
-                    let tokens = match at {
+                    let single = matches!(slice, Slice::Input(i) if self.plan.graph.input(i).dims.is_empty());
+                    let tokens = self.where_reached(&at, frame, &quote!(0), &|run| match run.position(&at) {
                         Some(at) => quote!((#name[#at] as isize)),
-                        None => match slice {
-                            Slice::Input(i) if self.plan.graph.input(i).dims.is_empty() => {
-                                quote!((#name as isize))
-                            }
-                            _ => quote!((#name[0] as isize)),
-                        },
-                    };
+                        None if single => quote!((#name as isize)),
+                        None => quote!((#name[0] as isize)),
+                    });
                     let var = self.names.fresh("at");
                     self.frames[frame].out.extend(quote!(let #var = #tokens;));
                     self.frames[frame].memo.insert(id, quote!(#var));

@@ -108,12 +108,19 @@ impl<'a> Body<'a> {
                     return quote!(#v::splat(#name));
                 }
             }
-            let at = self.position(at).unwrap_or(quote!(0));
-            return match dtype {
-                Dtype::Bool => quote!(#name[#at]),
-                Dtype::Int => quote!((#name[#at] as isize)),
-                _ => quote!(#v::splat(#name[#at])),
+            let zero = match dtype {
+                Dtype::Bool => quote!(false),
+                Dtype::Int => quote!(0),
+                _ => quote!(#v::splat(0.0)),
             };
+            return self.where_reached(at, frame, &zero, &|run| {
+                let at = run.position(at).unwrap_or(quote!(0));
+                match dtype {
+                    Dtype::Bool => quote!(#name[#at]),
+                    Dtype::Int => quote!((#name[#at] as isize)),
+                    _ => quote!(#v::splat(#name[#at])),
+                }
+            });
         }
         if lanes.blocks() {
             return self.read_points(slice, at, lanes, dtype);
@@ -190,6 +197,13 @@ impl<'a> Body<'a> {
         let frame = self.frames.len() - 1;
         let lanes = self.frames[frame].lanes;
         let v = self.vector_type(dtype, lanes);
+        if let (Lanes::One, Some(condition)) = (lanes, self.reached(at)) {
+            self.prepare(&[condition]);
+            let holds = self.operand_as(condition, frame, Lanes::One);
+            let (inside, ()) = self.under(condition, |run| run.write(slice, at, value, update, dtype));
+            self.push(quote!(if #holds { #inside }));
+            return;
+        }
         if lanes == Lanes::One {
             let name = self.name_of(slice, true);
             let at = self.position(at).unwrap_or(quote!(0));

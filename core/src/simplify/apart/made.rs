@@ -45,14 +45,22 @@ impl Apart<'_> {
             Node::Apply(_, args) => args.iter().any(|a| self.elementwise(*a, axis)),
             Node::Cast(x) | Node::Reduce(_, _, x) => self.elementwise(*x, axis),
             Node::Scatter { dims, view: None, parts } => match dims.iter().position(|d| *d == axis) {
-                Some(k) => parts.iter().any(|p| match p.index[k].as_axis() {
-                    // an axis that says two positions is followed in both
-                    Some(j) => {
-                        let says = |i: &&Index| i.terms.iter().any(|t| t.0 == j);
-                        p.index.iter().filter(says).count() > 1 || self.elementwise(p.value, j)
+                Some(k) => {
+                    let mut each = parts.iter().map(|p| match p.index[k].as_axis() {
+                        // an axis that says two positions is followed in both
+                        Some(j) => {
+                            let says = |i: &&Index| i.terms.iter().any(|t| t.0 == j);
+                            p.index.iter().filter(says).count() > 1 || self.elementwise(p.value, j)
+                        }
+                        None => is_number(&p.index[k]),
+                    });
+                    // one element among many that loops make is no reason
+                    if few {
+                        each.any(|made| made)
+                    } else {
+                        each.all(|made| made)
                     }
-                    None => is_number(&p.index[k]),
-                }),
+                }
                 None => false,
             },
             Node::Scatter { .. } => false,
