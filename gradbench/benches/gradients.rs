@@ -35,10 +35,11 @@ fn main() {
             ns => format!("{:.2} ms", ns / 1e6),
         };
         let measured = |f: &mut Option<Evaluate>| f.as_mut().map_or("–".into(), |f| show(least(f)));
-        let (objective, by_hand) = (show(least(&mut case.objective)), measured(&mut case.by_hand));
+        let (objective, by_hand) = (measured(&mut case.objective), measured(&mut case.by_hand));
         let generated = measured(&mut case.generated);
         let Peer { name, objective: theirs, derivative, .. } = peer;
-        let (theirs, derivative) = (show(theirs * 1e3), show(derivative * 1e3));
+        let theirs = theirs.map_or("–".into(), |us| show(us * 1e3));
+        let derivative = show(derivative * 1e3);
         println!(
             "| {name} | {objective} | {by_hand} | {generated} | {theirs} | {derivative} ({}) |",
             peer.by

@@ -17,7 +17,7 @@ use std::path::Path;
 pub type Evaluate = Box<dyn FnMut()>;
 
 pub struct Case {
-    pub objective: Evaluate,
+    pub objective: Option<Evaluate>,
     pub by_hand: Option<Evaluate>,
     /// The generated derivative, as far as there is one.
     pub generated: Option<Evaluate>,
@@ -29,6 +29,11 @@ fn evaluate<A: Clone + 'static, T>(a: &A, mut f: impl FnMut(&A) -> T + 'static) 
     Box::new(move || {
         black_box(f(black_box(&a)));
     })
+}
+
+/// The objective of a case.
+fn objective_of<A: Clone + 'static, T>(a: &A, f: impl FnMut(&A) -> T + 'static) -> Option<Evaluate> {
+    Some(evaluate(a, f))
 }
 
 /// Numbers between 0 and 1, the same in each run.
@@ -67,6 +72,8 @@ pub fn gradbench(name: &str) -> Option<Case> {
         "lse" => Some(exponentials(size("n"))),
         "ode" => Some(chain(size("n"), size("s"))),
         "det" => Some(minors(size("ell"))),
+        "particle" => search(name, r#""w": 0.0"#),
+        "saddle" => search(name, r#""start": [1.0, 1.0]"#),
         _ => None,
     }
 }
@@ -84,7 +91,7 @@ pub fn adbench(directory: &Path, name: &str) -> Option<Case> {
                 gmm::adbench_objective::Gradient { alpha: vec![], mu: vec![], q: vec![], l: vec![] };
             let mut workspace = gmm::adbench_objective::Workspace::default();
             Case {
-                objective: evaluate(&a, |a| {
+                objective: objective_of(&a, |a| {
                     gmm::adbench_objective(&a.alpha, &a.mu, &a.q, &a.l, &a.x, a.d, a.wishart)
                 }),
                 by_hand: Some(evaluate(&a, move |a| g.gradient(a, -1.0))),
@@ -100,7 +107,9 @@ pub fn adbench(directory: &Path, name: &str) -> Option<Case> {
             let mut generated = lstm::objective::Gradient { main: vec![], extra: vec![] };
             let mut workspace = lstm::objective::Workspace::default();
             Case {
-                objective: evaluate(&a, |a| lstm::objective(&a.main, &a.extra, &a.state, &a.sequence, a.b)),
+                objective: objective_of(&a, |a| {
+                    lstm::objective(&a.main, &a.extra, &a.state, &a.sequence, a.b)
+                }),
                 by_hand: Some(evaluate(&a, move |a| g.gradient(a))),
                 generated: Some(evaluate(&a, move |a| {
                     let (main, extra, g, w) = (&a.main, &a.extra, &mut generated, &mut workspace);
@@ -111,7 +120,9 @@ pub fn adbench(directory: &Path, name: &str) -> Option<Case> {
         Problem::Ba(a) => {
             let (mut jacobian, mut generated) = (Csr::new(0), Csr::new(0));
             Case {
-                objective: evaluate(&a, |a| ba::errors(&a.cameras, &a.points, &a.weights, &a.observations)),
+                objective: objective_of(&a, |a| {
+                    ba::errors(&a.cameras, &a.points, &a.weights, &a.observations)
+                }),
                 by_hand: Some(evaluate(&a, move |a| by_hand::jacobian(a, &mut jacobian))),
                 generated: Some(evaluate(&a, move |a| {
                     ba::jacobian(&a.cameras, &a.points, &a.weights, &a.observations, &mut generated)
@@ -121,15 +132,27 @@ pub fn adbench(directory: &Path, name: &str) -> Option<Case> {
         Problem::Hand(a) => {
             let mut rows = vec![];
             let objective = if a.us.is_empty() {
-                evaluate(&*a, |a| ht::simple(&a.theta, &a.hand, &a.correspondences, &a.points))
+                objective_of(&*a, |a| ht::simple(&a.theta, &a.hand, &a.correspondences, &a.points))
             } else {
-                evaluate(&*a, |a| ht::complicated(&a.theta, &a.us, &a.hand, &a.correspondences, &a.points))
+                objective_of(&*a, |a| {
+                    ht::complicated(&a.theta, &a.us, &a.hand, &a.correspondences, &a.points)
+                })
             };
             let by_hand = Some(evaluate(&*a, move |a| by_hand::hand(a, &mut rows)));
             let mut generated = Jacobian::default();
             Case { objective, by_hand, generated: Some(evaluate(&*a, move |a| generated.fill(a))) }
         }
     })
+}
+
+/// A search as GradBench asks for it: both descents, with all derivatives within.
+fn search(name: &str, input: &str) -> Option<Case> {
+    let (module, modes) = name.split_once(' ')?;
+    let f = gradbench::evals::function(module, modes).ok()?;
+    let generated = move |input: &Box<serde_json::value::RawValue>| f(input).expect("an answer");
+    let input = format!(r#"{{ {input}, "min_runs": 1, "min_seconds": 0.0 }}"#);
+    let input = serde_json::value::RawValue::from_string(input).ok()?;
+    Some(Case { objective: None, by_hand: None, generated: Some(evaluate(&input, generated)) })
 }
 
 fn mixture(d: usize, k: usize) -> Case {
@@ -147,7 +170,7 @@ fn mixture(d: usize, k: usize) -> Case {
     let mut generated = gmm::objective::Gradient { alpha: vec![], mu: vec![], q: vec![], l: vec![] };
     let mut workspace = gmm::objective::Workspace::default();
     Case {
-        objective: evaluate(&a, |a| gmm::objective(&a.alpha, &a.mu, &a.q, &a.l, &a.x, a.d, a.wishart)),
+        objective: objective_of(&a, |a| gmm::objective(&a.alpha, &a.mu, &a.q, &a.l, &a.x, a.d, a.wishart)),
         by_hand: Some(evaluate(&a, move |a| g.gradient(a, 1.0))),
         generated: Some(evaluate(&a, move |a| {
             let Mixture { d, alpha, mu, q, l, x, wishart } = a;
@@ -164,7 +187,7 @@ fn clusters(k: usize, n: usize, d: usize) -> Case {
     let a = Clusters { centroids, points, d };
     let mut generated = Direction::default();
     Case {
-        objective: evaluate(&a, |a| kmeans::cost(&a.centroids, &a.points, a.d)),
+        objective: objective_of(&a, |a| kmeans::cost(&a.centroids, &a.points, a.d)),
         by_hand: Some(evaluate(&a, move |a| space.direction(&a.centroids, &a.points, a.d, &mut g))),
         generated: Some(evaluate(&a, move |a| generated.fill(a))),
     }
@@ -175,7 +198,7 @@ fn squares(m: usize, n: usize) -> Case {
     let (mut g, mut space) = (x.clone(), by_hand::Llsq::default());
     let (mut generated, mut workspace) = (x.clone(), llsq::residual::Workspace::default());
     Case {
-        objective: evaluate(&x, move |x| llsq::residual(x, n)),
+        objective: objective_of(&x, move |x| llsq::residual(x, n)),
         by_hand: Some(evaluate(&x, move |x| space.gradient(x, n, &mut g))),
         generated: Some(evaluate(&x, move |x| {
             llsq::residual::value_and_gradient_into(x, n, &mut generated, &mut workspace)
@@ -188,7 +211,7 @@ fn exponentials(n: usize) -> Case {
     let mut g = x.clone();
     let (mut generated, mut workspace) = (x.clone(), lse::logsumexp::Workspace::default());
     Case {
-        objective: evaluate(&x, |x| lse::logsumexp(x)),
+        objective: objective_of(&x, |x| lse::logsumexp(x)),
         by_hand: Some(evaluate(&x, move |x| by_hand::logsumexp(x, &mut g))),
         generated: Some(evaluate(&x, move |x| {
             lse::logsumexp::value_and_gradient_into(x, &mut generated, &mut workspace)
@@ -201,7 +224,7 @@ fn chain(n: usize, steps: usize) -> Case {
     let (mut g, mut space) = (x.clone(), by_hand::Ode::default());
     let (mut generated, mut workspace) = (x.clone(), ode::last::Workspace::default());
     Case {
-        objective: evaluate(&x, move |x| ode::solution(x, steps)),
+        objective: objective_of(&x, move |x| ode::solution(x, steps)),
         by_hand: Some(evaluate(&x, move |x| space.gradient(x, steps, &mut g))),
         generated: Some(evaluate(&x, move |x| {
             ode::last::value_and_gradient_into(x, steps, &mut generated, &mut workspace)
@@ -214,7 +237,7 @@ fn minors(ell: usize) -> Case {
     let (mut g, mut generated) = (a.clone(), a.clone());
     let mut workspace = det::determinant::Workspace::default();
     Case {
-        objective: evaluate(&a, move |a| det::determinant(a, ell)),
+        objective: objective_of(&a, move |a| det::determinant(a, ell)),
         by_hand: Some(evaluate(&a, move |a| by_hand::determinant(a, ell, &mut g))),
         generated: Some(evaluate(&a, move |a| {
             det::determinant::value_and_gradient_into(a, ell, &mut generated, &mut workspace)
