@@ -1,12 +1,15 @@
 //! Matrix products among the sums of products: `Σ_k a[i,k]·b[k,j]`.
 //!
 //! Factors that do not depend on the summed axes are pulled out of the sum first. Invariant: each axis of a product is
-//! exactly one of batch (in both operands and the result), row (only in the left operand), column (only in the
+//! exactly one of batch (in the result, and in either operand or both), row (only in the left operand), column (only in the
 //! right operand) or summed (in both operands, not in the result).
 
 use super::Target;
 use crate::ir::{AxisId, Graph, Math, Node, NodeId, Op, RedOp, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Shorter rows and columns are no reason to leave other loops around a matrix product.
+const LONG: i64 = 8;
 
 /// `node[batch, rows, cols] = Σ_summed a[batch, rows, summed] · b[batch, summed, cols]`
 #[derive(Clone, Debug)]
@@ -18,6 +21,8 @@ pub struct Gemm {
     pub rows: AxisId,
     pub cols: AxisId,
     pub summed: AxisId,
+    /// Loops around it that the product is summed over as well: each turn adds to what is there.
+    pub again: Vec<AxisId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +42,14 @@ pub fn find(graph: Graph, targets: Vec<Target>) -> (Graph, Vec<Target>, Vec<Gemm
     let needed = graph.reachable(&roots);
     let mut gemms = Vec::new();
     let turns: Vec<Turns> = turns(&graph, &needed);
+    let scanned: Vec<AxisId> = turns.iter().map(|t| t.axis).collect();
+    let partly: Vec<AxisId> = turns.iter().filter(|t| t.partly).map(|t| t.axis).collect();
     let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.0 as usize]).collect();
     for id in ids {
-        let Some(gemm) = product(&mut graph, id) else { continue };
+        let Some(gemm) = product(&mut graph, id, &scanned) else { continue };
+        if gemm.again.iter().any(|a| partly.contains(a)) {
+            continue;
+        }
         if turns.iter().all(|t| t.lets(&gemm)) {
             gemms.push(gemm);
         }
@@ -52,6 +62,8 @@ struct Turns {
     axis: AxisId,
     /// By node, whether it is computed in the loop.
     inside: Vec<bool>,
+    /// Not all of its turns are run, or kept.
+    partly: bool,
 }
 
 fn turns(graph: &Graph, needed: &[bool]) -> Vec<Turns> {
@@ -80,7 +92,7 @@ fn turns(graph: &Graph, needed: &[bool]) -> Vec<Turns> {
                 inside[id.0 as usize] |= read;
             }
         }
-        Turns { axis: scan.axis, inside }
+        Turns { axis: scan.axis, inside, partly: scan.go.is_some() || kept }
     });
     turns.collect()
 }
@@ -117,26 +129,37 @@ fn multiply(graph: &mut Graph, factors: &[NodeId]) -> Option<NodeId> {
 }
 
 /// A matrix product that the sum computes, where it has the form of one.
-fn product(graph: &mut Graph, id: NodeId) -> Option<Gemm> {
+fn product(graph: &mut Graph, id: NodeId, scanned: &[AxisId]) -> Option<Gemm> {
     let Node::Reduce(RedOp::Sum, over, body) = graph.node(id).clone() else { return None };
-    let [summed] = over[..] else { return None };
     // rows of different lengths are no matrix
     if !graph.dtype(id).is_float() || graph.is_ragged(body) {
         return None;
     }
+    // one axis is summed over by the product, others by loops around it
+    let summed = longest(graph, &over, scanned)?;
+    let again: Vec<AxisId> = over.iter().copied().filter(|a| *a != summed).collect();
     // as it is written first: products that others use too stay whole
     let written = match graph.node(body) {
         Node::Apply(Op::Mul, args) => args.clone(),
         _ => return None,
     };
-    split(graph, id, summed, &written).or_else(|| {
+    let gemm = split(graph, id, summed, &written, scanned).or_else(|| {
         let all = factors(graph, body);
-        split(graph, id, summed, &all)
-    })
+        split(graph, id, summed, &all, scanned)
+    })?;
+    let short = |a: &AxisId| graph.axis_size(*a).as_const().is_some_and(|n| n < LONG);
+    let all = [gemm.rows, gemm.cols, gemm.summed];
+    (again.is_empty() || !all.iter().any(short)).then_some(Gemm { again, ..gemm })
 }
 
 /// Factors divided into the operands of a matrix product, where they can be.
-fn split(graph: &mut Graph, id: NodeId, summed: AxisId, factors: &[NodeId]) -> Option<Gemm> {
+fn split(
+    graph: &mut Graph,
+    id: NodeId,
+    summed: AxisId,
+    factors: &[NodeId],
+    scanned: &[AxisId],
+) -> Option<Gemm> {
     if factors.len() < 2 || factors.len() > 6 {
         return None;
     }
@@ -175,22 +198,25 @@ fn split(graph: &mut Graph, id: NodeId, summed: AxisId, factors: &[NodeId]) -> O
         {
             continue;
         }
-        let (rows, cols) = (only(&la, &ra), only(&ra, &la));
-        let batch: Vec<AxisId> = out.iter().copied().filter(|x| la.contains(x) && ra.contains(x)).collect();
-        if let ([i], [j]) = (&rows[..], &cols[..]) {
-            let (Some(a), Some(b)) = (multiply(graph, &left), multiply(graph, &right)) else { continue };
-            return Some(Gemm {
-                node: id,
-                a: Operand { node: a },
-                b: Operand { node: b },
-                batch,
-                rows: *i,
-                cols: *j,
-                summed,
-            });
-        }
+        let chosen = |all: Vec<AxisId>| longest(graph, &all, scanned);
+        let (Some(i), Some(j)) = (chosen(only(&la, &ra)), chosen(only(&ra, &la))) else { continue };
+        let batch: Vec<AxisId> = out.iter().copied().filter(|x| *x != i && *x != j).collect();
+        let (Some(a), Some(b)) = (multiply(graph, &left), multiply(graph, &right)) else { continue };
+        let (a, b) = (Operand { node: a }, Operand { node: b });
+        return Some(Gemm { node: id, a, b, batch, rows: i, cols: j, summed, again: vec![] });
     }
     None
+}
+
+/// The axis of an operand that is not the other's, and that becomes its rows or columns. Of several, the loops of scans stay
+/// loops, and short ones do as well.
+fn longest(graph: &Graph, own: &[AxisId], scanned: &[AxisId]) -> Option<AxisId> {
+    if let [single] = own {
+        return Some(*single);
+    }
+    let long = |a: &AxisId| !scanned.contains(a) && graph.axis_size(*a).as_const().is_none_or(|n| n >= LONG);
+    let size = |a: &AxisId| graph.axis_size(*a).as_const().unwrap_or(i64::MAX);
+    own.iter().copied().filter(long).max_by_key(size)
 }
 
 /// Rebuilds the graph with factors that do not depend on a summed axis outside of the sum, where that is cheaper: for a
@@ -208,7 +234,8 @@ fn pull_out(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
         out.span = graph.span_of(id);
         let new = match graph.node(id) {
             Node::Reduce(RedOp::Sum, over, body) => {
-                let body = map[body];
+                let (over, body) = sum_apart(&mut out, over, map[body]);
+                let over = &over;
                 let (inside, outside): (Vec<NodeId>, Vec<NodeId>) = factors(&out, body)
                     .into_iter()
                     .partition(|f| out.axes(*f).iter().any(|a| over.contains(a)));
@@ -231,6 +258,23 @@ fn pull_out(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
         map.insert(id, new);
     }
     (out, roots.iter().map(|r| map[r]).collect())
+}
+
+/// `Σ_ij a[i,j]·b[j,k]` as `Σ_j (Σ_i a[i,j])·b[j,k]`: what is left to sum over, and of what.
+fn sum_apart(graph: &mut Graph, over: &[AxisId], body: NodeId) -> (Vec<AxisId>, NodeId) {
+    let whole = (over.to_vec(), body);
+    let Node::Apply(Op::Mul, args) = graph.node(body).clone() else { return whole };
+    for (own, other) in [(args[0], args[1]), (args[1], args[0])] {
+        let (mine, others) = (graph.axes(own).to_vec(), graph.axes(other).to_vec());
+        let alone = |a: &AxisId| mine.contains(a) && !others.contains(a) && graph.within(*a).is_empty();
+        let (first, rest): (Vec<AxisId>, Vec<AxisId>) = over.iter().copied().partition(alone);
+        if first.is_empty() || rest.is_empty() || others.iter().all(|a| mine.contains(a)) {
+            continue;
+        }
+        let sum = graph.reduce(RedOp::Sum, &first, own);
+        return (rest, graph.apply(Op::Mul, &[sum, other]));
+    }
+    whole
 }
 
 /// The operand is an array in memory that a matrix product can read with strides.

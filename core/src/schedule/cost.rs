@@ -2,7 +2,7 @@
 //!
 //! Invariant: a node counts once for each position of the loops that it depends on, as emission computes it.
 
-use super::{Plan, Step, Work};
+use super::{Place, Plan, Step, Work};
 use crate::ir::{Array, AxisId, Node, NodeId, Op, RedOp};
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -51,13 +51,20 @@ impl Costed<'_> {
         layout.iter().map(|a| self.extent(*a)).product::<f64>() > NEAR
     }
 
-    /// To move a vector of a stored array.
-    fn to_move(&self, node: NodeId) -> f64 {
-        if self.is_far(node) {
-            FAR
-        } else {
-            MOVE
+    /// To move a vector of a stored array: element by element, where those of one vector lie apart.
+    fn to_move(&self, node: NodeId, path: &[Loop], lanes: bool) -> f64 {
+        let apart = path.iter().find(|l| lanes && l.together > 1.0 && self.lies_apart(node, l.axis));
+        match apart {
+            Some(l) => PICK * l.together,
+            None if self.is_far(node) => FAR,
+            None => MOVE,
         }
+    }
+
+    /// Neighbours along an axis are no neighbours in memory, and no blocks.
+    fn lies_apart(&self, node: NodeId, axis: AxisId) -> bool {
+        let storage = self.storage.get(&node).filter(|s| s.place != Place::Local && !s.block);
+        storage.is_some_and(|s| s.layout.contains(&axis) && s.layout.last() != Some(&axis))
     }
 }
 
@@ -142,7 +149,7 @@ fn written(plan: &Costed, work: &Work, path: &[Loop]) -> f64 {
         _ => None,
     };
     let Some(layout) = layout else { return MOVE };
-    let near = work.node().map_or(MOVE, |n| plan.to_move(n));
+    let near = work.node().map_or(MOVE, |n| plan.to_move(n, path, false));
     match path.iter().find(|l| l.together > 1.0) {
         Some(l) if layout.contains(&l.axis) && layout.last() != Some(&l.axis) => PICK * l.together,
         _ => near,
@@ -158,7 +165,7 @@ fn statement(plan: &Costed, s: usize, path: &[Loop], lanes: bool, seen: &mut BTr
         let [m, k, n] = [g.rows, g.summed, g.cols].map(|a| plan.extent(a));
         // a column is computed as a row
         let (m, n) = if n == 1.0 { (n, m) } else { (m, n) };
-        let sum = k * (OPERATION + MOVE) + 2.0 * (plan.to_move(g.node) + MOVE);
+        let sum = k * (OPERATION + MOVE) + 2.0 * (plan.to_move(g.node, path, false) + MOVE);
         return all * (2.0 * ENTER + m * (n / width).ceil() * sum);
     }
     // how often a node is computed
@@ -178,6 +185,8 @@ fn statement(plan: &Costed, s: usize, path: &[Loop], lanes: bool, seen: &mut BTr
                 // the innermost loop is not summed over, or points are summed over: accumulators are in memory
                 let apart = path.last().is_some_and(|l| !over.contains(&l.axis));
                 total += all * (OPERATION + if apart { 2.0 * MOVE } else { 0.0 });
+                let once: f64 = path.iter().filter(|l| !over.contains(&l.axis)).map(|l| l.trips).product();
+                total += once * (plan.to_move(*n, path, lanes) - MOVE);
                 Some(*x)
             }
             _ => {
@@ -201,7 +210,9 @@ fn statement(plan: &Costed, s: usize, path: &[Loop], lanes: bool, seen: &mut BTr
         let own = work.node() == Some(id);
         let weight = match graph.node(id) {
             // what lives in the loop is there as blocks
-            Node::Load { array: Array::Node(n, _), .. } if lanes || plan.is_far(*n) => plan.to_move(*n),
+            Node::Load { array: Array::Node(n, _), .. } if lanes || plan.is_far(*n) => {
+                plan.to_move(*n, path, lanes)
+            }
             Node::Load { index, .. } if own || !plan.storage.contains_key(&id) => {
                 // elements that lie apart are picked one by one
                 let along = path.iter().find(|l| l.together > 1.0 && graph.axes(id).contains(&l.axis));
@@ -215,7 +226,7 @@ fn statement(plan: &Costed, s: usize, path: &[Loop], lanes: bool, seen: &mut BTr
                     _ => MOVE,
                 }
             }
-            _ if plan.storage.contains_key(&id) && !own => plan.to_move(id),
+            _ if plan.storage.contains_key(&id) && !own => plan.to_move(id, path, lanes),
             Node::Apply(Op::Mul, _) if fused == Some(id) => 0.0,
             Node::Apply(op, _) => OPERATION * f64::from(op.info().cost),
             _ => 0.0,

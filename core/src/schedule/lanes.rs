@@ -39,7 +39,8 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
         if plan.tangles(axis) {
             continue;
         }
-        let over = |g: &Gemm| plan.graph.axes(g.node).contains(&axis) || g.summed == axis;
+        let over =
+            |g: &Gemm| plan.graph.axes(g.node).contains(&axis) || g.summed == axis || g.again.contains(&axis);
         let (own, rest): (Vec<Gemm>, Vec<Gemm>) = gemms.iter().cloned().partition(over);
         if !own.iter().all(|g| is_small(&plan.graph, g, axis)) {
             continue;

@@ -83,6 +83,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         }
     }
     stored.retain(|n| !matches!(graph.node(*n), Node::Const(_) | Node::Size(_)));
+    stored.extend(asked(&graph, &needed));
     if let Some(lanes) = lanes {
         stored.extend(transposed(&graph, &needed, lanes));
         stored.extend(repeated(&graph, &needed, &stored, lanes.axis));
@@ -147,7 +148,8 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
         let node = graph.node(*id).clone();
         let works: Vec<(Work, Vec<AxisId>)> = match (gemm, node) {
             (Some(g), _) => {
-                let loops = sorted(&g.batch);
+                let around: Vec<AxisId> = g.batch.iter().chain(&g.again).copied().collect();
+                let loops = sorted(&around);
                 vec![(Work::Gemm(Box::new(g)), loops)]
             }
             (None, Node::Reduce(_, over, _)) => {
@@ -242,6 +244,24 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
     }
     scans::order(&mut plan, &live);
     plan
+}
+
+/// Elements that the user's code computes, and that are read at more positions than their own: it is asked once for each.
+fn asked(graph: &Graph, needed: &[bool]) -> BTreeSet<NodeId> {
+    let computed = |id: NodeId| match graph.node(id) {
+        Node::Load { array: Array::Input(i), index, .. } => {
+            let own: Option<BTreeSet<AxisId>> = index.iter().map(|i| i.as_axis()).collect();
+            let each = own.is_some_and(|own| own.len() == index.len() && !own.is_empty());
+            each && graph.input(*i).computed && graph.dtype(id).is_float() && !graph.is_ragged(id)
+        }
+        _ => false,
+    };
+    let users = graph.ids().filter(|id| needed[id.0 as usize]);
+    users
+        .flat_map(|user| graph.operands(user).into_iter().map(move |id| (user, id)))
+        .filter(|(user, id)| computed(*id) && graph.axes(*user).len() > graph.axes(*id).len())
+        .map(|(_, id)| id)
+        .collect()
 }
 
 /// The scans in whose loops a node's value is computed, outermost first.

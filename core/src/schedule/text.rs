@@ -207,7 +207,8 @@ impl Text<'_> {
             Work::Gemm(g) => {
                 let (a, b) = (self.value(g.a.node, depth), self.value(g.b.node, depth));
                 let (c, summed) = (self.element(g.node), self.axis(g.summed));
-                format!("gemm {c} = Σ[{summed}] {a} · {b}")
+                let sign = if g.again.is_empty() { "=" } else { "+=" };
+                format!("gemm {c} {sign} Σ[{summed}] {a} · {b}")
             }
             Work::Store(k) => {
                 let Some(target) = self.plan.targets.get(*k) else { return };

@@ -14,6 +14,10 @@ use std::collections::BTreeSet;
 impl<'a> Body<'a> {
     /// For a reduction: the depth from which on all loops are reduced, and the outermost reduced one before that.
     pub(super) fn reduction(&self, statement: &Statement) -> Option<(RedOp, usize, Option<usize>)> {
+        if let Work::Gemm(gemm) = &statement.work {
+            let outer = statement.loops.iter().position(|a| gemm.again.contains(a))?;
+            return Some((RedOp::Sum, statement.loops.len(), Some(outer)));
+        }
         let Work::Reduce(node) = statement.work else { return None };
         let Node::Reduce(op, over, _) = self.plan.graph.node(node) else { return None };
         let reduced: Vec<bool> = statement.loops.iter().map(|a| over.contains(a)).collect();

@@ -154,6 +154,7 @@ impl<'a> Body<'a> {
         let in_type =
             |d: Option<i64>, t: &TokenStream| if d.is_some() { t.clone() } else { quote!({ rt::ANY }) };
         let elem = format_ident!("{}", graph.dtype(gemm.node).name());
+        let adds = !gemm.again.is_empty();
         let [m, k, n] = dims.map(|d| self.size(&d));
         let mut matrix = |slice: Slice, at: &Linear, row: AxisId, col: AxisId, mutable: bool| {
             let name = self.name_of(slice, mutable);
@@ -176,12 +177,12 @@ impl<'a> Body<'a> {
         let (c, ldc, _) = matrix(c, &c_at, gemm.rows, gemm.cols, true);
         let (a, b) = (quote!(rt::Mat::new(&#a, #ars, #acs)), quote!(rt::Mat::new(&#b, #brs, #bcs)));
         self.push(if fixed {
-            quote!(rt::contract_fixed::<#elem, S, #m, #k, #n>(#a, #b, &mut #c, #ldc, false);)
+            quote!(rt::contract_fixed::<#elem, S, #m, #k, #n>(#a, #b, &mut #c, #ldc, #adds);)
         } else if sized {
             let (rows, cols) = (in_type(known[0], &m), in_type(known[2], &n));
-            quote!(rt::contract_sized::<#elem, S, #rows, #cols>(#m, #k, #n, #a, #b, &mut #c, #ldc, false);)
+            quote!(rt::contract_sized::<#elem, S, #rows, #cols>(#m, #k, #n, #a, #b, &mut #c, #ldc, #adds);)
         } else {
-            quote!(rt::gemm(#m, #k, #n, #a, #b, &mut #c, #ldc, false);)
+            quote!(rt::gemm(#m, #k, #n, #a, #b, &mut #c, #ldc, #adds);)
         });
     }
 }
