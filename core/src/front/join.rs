@@ -148,6 +148,21 @@ impl Lower {
         parts: &[(Tensor, Size)],
         nd: bool,
     ) -> Tensor {
+        let parts = parts.iter().map(|(t, start)| {
+            let t = self.canonical(t);
+            let mut index: Vec<Index> = t.axes.iter().map(along).collect();
+            match stack {
+                true => index.insert(k, Index::at(start.clone())),
+                false => index[k].offset = start.clone(),
+            }
+            (t, index)
+        });
+        let parts: Vec<(Tensor, Vec<Index>)> = parts.collect();
+        self.put_together(dims, &parts, nd)
+    }
+
+    /// An array of zeros to which parts are added, each at its positions along all dimensions.
+    pub fn put_together(&mut self, dims: Vec<Size>, parts: &[(Tensor, Vec<Index>)], nd: bool) -> Tensor {
         let axes = self.layout(&dims);
         let outer: Vec<_> = parts
             .iter()
@@ -160,16 +175,10 @@ impl Lower {
         free.sort();
         free.dedup();
         let mut out = Vec::new();
-        for (t, start) in parts {
-            let t = self.canonical(t);
-            let mut index: Vec<Index> = t.axes.iter().map(along).collect();
-            match stack {
-                true => index.insert(k, Index::at(start.clone())),
-                false => index[k].offset = start.clone(),
-            }
+        for (t, index) in parts {
             // dimensions of size 1 have no place in the scatter
             let mut index: Vec<Index> =
-                index.into_iter().zip(&axes).filter(|(_, a)| a.is_some()).map(|(i, _)| i).collect();
+                index.iter().cloned().zip(&axes).filter(|(_, a)| a.is_some()).map(|(i, _)| i).collect();
             index.extend(free.iter().map(|a| Index::axis(*a)));
             let mut over = t.own_axes();
             over.extend(&free);

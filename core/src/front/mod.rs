@@ -41,6 +41,7 @@ mod stops;
 mod structs;
 mod tensor;
 mod types;
+mod windows;
 
 #[cfg(test)]
 mod tests;

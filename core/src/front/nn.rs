@@ -13,7 +13,12 @@ impl Lower {
         if let ("constant", [value]) = (name, &args[..]) {
             return self.constant(value, at);
         }
-        self.network(name, args, at).map_or(Value::Poison, Value::Tensor)
+        let value = match name {
+            "conv1d" | "conv2d" | "conv_transpose2d" | "max_pool2d" | "avg_pool2d" | "global_avg_pool2d"
+            | "global_max_pool2d" => self.windowed(name, args, at),
+            _ => self.network(name, args, at),
+        };
+        value.map_or(Value::Poison, Value::Tensor)
     }
 
     /// The same value, from which nothing comes back. It stays what depends on an argument: code that rustc sees cannot
