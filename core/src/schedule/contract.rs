@@ -5,7 +5,7 @@
 //! right operand) or summed (in both operands, not in the result).
 
 use super::Target;
-use crate::ir::{AxisId, Graph, Math, Node, NodeId, Op, RedOp, ScanId};
+use crate::ir::{AxisId, Graph, Math, Node, NodeId, Op, Part, RedOp, ScanId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Shorter rows and columns are no reason to leave other loops around a matrix product.
@@ -252,12 +252,40 @@ fn pull_out(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
                     multiply(&mut out, &all).unwrap_or(sum)
                 }
             }
+            Node::Scatter { dims, view, parts } => {
+                let copy = out.copy_node(graph, id, &map);
+                let new = match out.node(copy).clone() {
+                    Node::Scatter { parts, .. } => parts,
+                    _ => vec![],
+                };
+                let new: Vec<Part> = new.into_iter().map(|p| summed_first(&mut out, p)).collect();
+                match new.iter().zip(parts).all(|(a, b)| a.over == b.over) {
+                    true => copy,
+                    false => out.scatter(dims.clone(), view.clone(), new, graph.dtype(id)),
+                }
+            }
             _ => out.copy_node(graph, id, &map),
         };
         out.inherit_name(new, graph, id);
         map.insert(id, new);
     }
     (out, roots.iter().map(|r| map[r]).collect())
+}
+
+/// What is added to one element is summed up before.
+fn summed_first(graph: &mut Graph, part: Part) -> Part {
+    let chosen = |a: &AxisId| {
+        let by = |g: NodeId| graph.axes(g).contains(a);
+        part.index.iter().any(|i| i.terms.iter().any(|t| t.0 == *a) || i.gather.is_some_and(by))
+    };
+    let inside = |a: &AxisId| graph.axes(part.value).contains(a) && graph.within(*a).is_empty();
+    let (first, rest): (Vec<AxisId>, Vec<AxisId>) =
+        part.over.iter().copied().partition(|a| !chosen(a) && inside(a));
+    if first.is_empty() {
+        return part;
+    }
+    let value = graph.reduce(RedOp::Sum, &first, part.value);
+    Part { over: rest, value, ..part }
 }
 
 /// `Σ_ij a[i,j]·b[j,k]` as `Σ_j (Σ_i a[i,j])·b[j,k]`: what is left to sum over, and of what.

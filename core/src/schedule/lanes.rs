@@ -41,26 +41,31 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
         }
         let over =
             |g: &Gemm| plan.graph.axes(g.node).contains(&axis) || g.summed == axis || g.again.contains(&axis);
-        let (own, rest): (Vec<Gemm>, Vec<Gemm>) = gemms.iter().cloned().partition(over);
-        if !own.iter().all(|g| is_small(&plan.graph, g, axis)) {
-            continue;
-        }
-        let without = |skip: &BTreeSet<NodeId>| {
-            arrange(plan.graph.clone(), plan.targets.clone(), rest.clone(), Some(Lanes { axis, skip }))
-        };
-        let mut other = without(&BTreeSet::new());
-        let outside = outside(&other);
-        if !outside.is_empty() {
-            other = without(&outside);
-        }
-        if other.in_lanes().is_empty() || other.tangles(axis) {
-            continue;
-        }
-        let part = cost::of(&other, axis) / cost::of(&plan, axis);
-        let apart = |g: &Gemm| g.batch.iter().all(|a| *a == axis);
-        let enough = if own.iter().any(apart) { PRODUCT_GAIN } else { GAIN };
-        if part < enough.min(least) {
-            (least, found) = (part, Some(other));
+        let small = |g: &Gemm| over(g) && is_small(&plan.graph, g, axis);
+        // small products are given up for loops over points, or stay as large ones do
+        for give_up in [true, false] {
+            if !give_up && !gemms.iter().any(small) {
+                continue;
+            }
+            let (own, rest): (Vec<Gemm>, Vec<Gemm>) =
+                gemms.iter().cloned().partition(|g| give_up && small(g));
+            let without = |skip: &BTreeSet<NodeId>| {
+                arrange(plan.graph.clone(), plan.targets.clone(), rest.clone(), Some(Lanes { axis, skip }))
+            };
+            let mut other = without(&BTreeSet::new());
+            let outside = outside(&other);
+            if !outside.is_empty() {
+                other = without(&outside);
+            }
+            if other.in_lanes().is_empty() || other.tangles(axis) {
+                continue;
+            }
+            let part = cost::of(&other, axis) / cost::of(&plan, axis);
+            let apart = |g: &Gemm| g.batch.iter().all(|a| *a == axis);
+            let enough = if own.iter().any(apart) { PRODUCT_GAIN } else { GAIN };
+            if part < enough.min(least) {
+                (least, found) = (part, Some(other));
+            }
         }
     }
     found.unwrap_or(plan)
@@ -314,23 +319,38 @@ impl Plan {
         self.lanes.is_some_and(over)
     }
 
+    /// A part of a scatter adds what a point has to elements of the same point.
+    fn adds_at_points(&self, node: NodeId, k: usize, axis: AxisId) -> bool {
+        let (Node::Scatter { dims, view: None, .. }, Some(part)) =
+            (self.graph.node(node), self.graph.part(node, k))
+        else {
+            return false;
+        };
+        let own = dims.iter().zip(&part.index).all(|(dim, index)| {
+            let looked_up = index.gather.is_some_and(|g| self.graph.axes(g).contains(&axis));
+            let named = index.terms.iter().any(|t| t.0 == axis);
+            match *dim == axis {
+                true => index.as_axis() == Some(axis),
+                false => !named && !looked_up,
+            }
+        });
+        own && dims.contains(&axis) && self.neighbours(node, k).is_none()
+    }
+
     fn could_be_in_lanes(&self, statement: usize) -> bool {
         let graph = &self.graph;
         let Some(axis) = self.lanes else { return false };
         let work = &self.statements[statement].work;
         let other = matches!(
             work,
-            Work::Gemm(_)
-                | Work::Part(..)
-                | Work::Write(..)
-                | Work::Go(_)
-                | Work::Call(_)
-                | Work::Zero(_)
-                | Work::Added(_)
+            Work::Gemm(_) | Work::Write(..) | Work::Go(_) | Work::Call(_) | Work::Zero(_) | Work::Added(_)
         );
         // from one position of the axis to the next
         let along = self.scans_around(statement).iter().any(|c| graph.scan(*c).axis == axis);
         if other || along || !self.statements[statement].loops.contains(&axis) {
+            return false;
+        }
+        if matches!(*work, Work::Part(node, k) if !self.adds_at_points(node, k, axis)) {
             return false;
         }
         let mut float = None;

@@ -11,7 +11,7 @@ use crate::ir::{Array, AxisId, Node, NodeId, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn shrink(plan: &mut Plan) {
-    let paths = plan.paths();
+    let (paths, in_lanes) = (plan.paths(), plan.in_lanes());
     let mut common: BTreeMap<NodeId, Vec<(usize, AxisId)>> = BTreeMap::new();
     let mut meet = |node: NodeId, path: &[(usize, AxisId)]| {
         let entry = common.entry(node).or_insert_with(|| path.to_vec());
@@ -22,6 +22,7 @@ pub fn shrink(plan: &mut Plan) {
         if let Some(node) = plan.statements[s].work.node() {
             match plan.statements[s].work {
                 // written from several loops
+                Work::Part(..) if in_lanes.contains(&s) => meet(node, &path[..1]),
                 Work::Part(..) | Work::Write(..) => meet(node, scanned(plan, s, path)),
                 _ => meet(node, path),
             }
@@ -35,8 +36,7 @@ pub fn shrink(plan: &mut Plan) {
             _ => {}
         }
     }
-    let lanes: Vec<NodeId> =
-        plan.in_lanes().into_iter().filter_map(|s| plan.statements[s].work.node()).collect();
+    let lanes: Vec<NodeId> = in_lanes.into_iter().filter_map(|s| plan.statements[s].work.node()).collect();
     for (node, storage) in plan.storage.iter_mut() {
         if storage.place != Place::Buffer {
             continue;

@@ -7,7 +7,7 @@ use super::super::place::{Linear, Slice};
 use super::super::{expr, place};
 use super::{Body, Frame, Lanes};
 use crate::ir::{AxisId, Dtype, Node, NodeId, RedOp, Size};
-use crate::schedule::Step;
+use crate::schedule::{Step, Work};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -44,6 +44,9 @@ impl<'a> Body<'a> {
                 Some((op, _, Some(0))) => self.fill(*s, expr::initial(op)),
                 _ => {}
             }
+            if matches!(statement.work, Work::Part(node, 0) if !self.is_block(Slice::Buffer(node))) {
+                self.fill(*s, 0.0);
+            }
         }
         let (at, left) = (self.names.fresh("at"), self.names.fresh("left"));
         let emit = |this: &mut Self, lanes: Lanes| {
@@ -51,6 +54,12 @@ impl<'a> Body<'a> {
             frame.rest = quote!(#left);
             this.frames.push(frame);
             let sums: Vec<Ident> = inside.iter().filter_map(|s| this.sums_of(*s)).collect();
+            for s in &inside {
+                if matches!(this.plan.statements[*s].work, Work::Part(node, 0) if this.is_block(Slice::Buffer(node)))
+                {
+                    this.fill(*s, 0.0);
+                }
+            }
             this.steps(body);
             this.push(quote!(#(#sums.end();)*));
             this.frames.pop().map(|f| f.out).unwrap_or_default()
