@@ -27,17 +27,30 @@ mod elementwise;
 mod labels;
 mod losses;
 mod names;
+mod norms;
 mod operand;
 mod rows;
 
 #[cfg(feature = "ndarray")]
 mod arrays;
+#[cfg(feature = "ndarray")]
+mod attention;
+#[cfg(feature = "ndarray")]
+mod windows;
 
 pub use elementwise::{dropout, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, xlogy};
 pub use labels::Labels;
 pub use losses::{cross_entropy, mse};
+pub use norms::{layer_norm, rms_norm};
 pub use operand::{Fixed, Operand, Rows, Tensor};
 pub use rows::{log_softmax, logsumexp, softmax};
+
+#[cfg(feature = "ndarray")]
+pub use attention::{causal_attention, embedding, rotary, scaled_dot_product_attention};
+#[cfg(feature = "ndarray")]
+pub use windows::{
+    avg_pool2d, conv1d, conv2d, conv_transpose2d, global_avg_pool2d, global_max_pool2d, max_pool2d, Window,
+};
 
 #[doc(hidden)]
 pub use names::*;
