@@ -273,3 +273,93 @@ macro_rules! __nn_embedding {
 }
 #[doc(hidden)]
 pub use crate::__nn_embedding as embedding;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_binary_cross_entropy_with_logits {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin binary_cross_entropy_with_logits } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_binary_cross_entropy_with_logits as binary_cross_entropy_with_logits;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_nll_loss {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin nll_loss } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_nll_loss as nll_loss;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_huber {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin huber } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_huber as huber;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_l1 {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin l1 } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_l1 as l1;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_kl_div {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin kl_div } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_kl_div as kl_div;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_cosine_similarity {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin cosine_similarity } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_cosine_similarity as cosine_similarity;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_group_norm {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin group_norm } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_group_norm as group_norm;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_batch_norm {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin batch_norm } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_batch_norm as batch_norm;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_batch_norm_with {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin batch_norm_with } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_batch_norm_with as batch_norm_with;

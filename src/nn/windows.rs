@@ -212,7 +212,7 @@ where
 /// H' = (H - 1) · stride - 2 · padding + dilation · (KH - 1) + 1 and W' likewise. *Panics* if the sizes differ, if `x` has no
 /// rows or columns, if the kernel is empty, if the padding leaves nothing, if stride or dilation are 0, or if groups is not 1.
 ///
-/// *Source:* Dumoulin, Visin, arXiv:1603.07285, section 4.1 and relationship 14.
+/// *Source:* Dumoulin, Visin, arXiv:1603.07285, section 4.2 and relationship 13.
 ///
 /// ```
 /// use chainrule::nn::{conv_transpose2d, Window};
