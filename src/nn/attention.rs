@@ -3,7 +3,7 @@
 use ndarray::{s, Array2, Array4, ArrayView2, Axis};
 
 use super::arrays::{narrow, wide};
-use super::operand::Operand;
+use super::operand::{Operand, Rows};
 use super::rows::softmax_row;
 use super::Labels;
 use crate::Real;
@@ -38,12 +38,7 @@ fn attend(
     for (n, h) in ndarray::indices((batch, heads)) {
         let [q, k, v] = [q, k, v].map(|x| x.slice(s![n, h, .., ..]));
         let mut weights = q.dot(&k.t()) / (d as f64).sqrt() + mask;
-        for mut row in weights.rows_mut() {
-            // made in standard layout, but a product of a single column may say otherwise
-            let mut buffer = row.to_vec();
-            softmax_row(&mut buffer);
-            row.iter_mut().zip(buffer).for_each(|(place, weight)| *place = weight);
-        }
+        weights.each_row(&mut softmax_row);
         out.slice_mut(s![n, h, .., ..]).assign(&weights.dot(&v));
     }
     out
