@@ -52,9 +52,13 @@ def batch_norm(x, gain, bias, eps):
     return y * gain.reshape(1, -1, 1, 1) + bias.reshape(1, -1, 1, 1)
 
 
-def attention(q, k, v, **options):
-    q, k, v = [jnp.swapaxes(x, 1, 2) for x in (q, k, v)]
-    return jnp.swapaxes(jax.nn.dot_product_attention(q, k, v, **options), 1, 2)
+def attention(q, k, v, mask):
+    y = jax.nn.softmax(jnp.einsum("bhld,bhsd->bhls", q, k) / np.sqrt(q.shape[3]) + mask) @ v
+    # the library's own computes the softmax in float32, and wants values as wide as the keys
+    wide = np.concatenate([v, np.zeros((*v.shape[:3], k.shape[3] - v.shape[3]))], -1)
+    theirs = jax.nn.dot_product_attention(*[jnp.swapaxes(x, 1, 2) for x in (q, k, wide)], bias=mask[None, None])
+    assert np.allclose(y, jnp.swapaxes(theirs, 1, 2)[..., : v.shape[3]], rtol=1e-5, atol=1e-5)
+    return y
 
 
 def rotary(x, base):
@@ -108,10 +112,9 @@ q, k, v = 3 * data(19, 2, 2, 3, 4), 3 * data(20, 2, 2, 5, 4), data(21, 2, 2, 5, 
 mask = data(22, 3, 5)
 mask[mask < -0.5] = -np.inf
 assert np.isinf(mask).any() and not np.isinf(mask).all(1).any()
-# the library wants values as wide as the keys
-wide = np.concatenate([v, np.zeros((2, 2, 5, 1))], -1)
-out["attention"] = attention(q, k, wide, bias=mask[None, None])[..., :3]
-out["causal_attention"] = attention(q, k[:, :, :3], wide[:, :, :3], is_causal=True)[..., :3]
+out["attention"] = attention(q, k, v, mask)
+causal = np.triu(np.full((3, 3), -np.inf), 1)
+out["causal_attention"] = attention(q, k[:, :, :3], v[:, :, :3], causal)
 out["rotary"] = rotary(data(23, 1, 2, 4, 6), 100.0)
 
 x, y = 6 * data(24, 3, 4), data(25, 3, 4) / 2 + 0.5
