@@ -54,6 +54,16 @@ impl<T: Real, D: Dimension> Operand for &ArrayRef<T, D> {
     }
 }
 
+/// The elements of an operand as `f64`, in which all formulas are evaluated.
+pub(super) fn wide<T: Real, D: Dimension>(x: impl Operand<Scalar = T, Owned = Array<T, D>>) -> Array<f64, D> {
+    x.into_owned().mapv(T::to_f64)
+}
+
+/// A result, rounded once.
+pub(super) fn narrow<T: Real, D: Dimension>(x: Array<f64, D>) -> Array<T, D> {
+    x.mapv(T::from_f64)
+}
+
 /// Calls `f` on each row along the last axis, through `buffer` where a row is not in one piece.
 fn each_row<T: Real, D: Dimension>(array: &mut Array<T, D>, f: &mut dyn FnMut(&mut [T])) {
     let axis = Axis(last_axis(array));

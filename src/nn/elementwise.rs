@@ -79,7 +79,7 @@ pub fn silu<X: Operand>(x: X) -> X::Owned {
 }
 
 /// x · weight, with 0 where the weight vanishes, also at x = -inf.
-fn weighted(x: f64, weight: f64) -> f64 {
+pub(super) fn weighted(x: f64, weight: f64) -> f64 {
     if weight == 0.0 {
         0.0
     } else {

@@ -1,6 +1,6 @@
 //! Class indices, in the containers that they usually come in.
 
-/// The class of each row, as [`cross_entropy`](super::cross_entropy) takes them.
+/// The class of each row, as [`cross_entropy`](super::cross_entropy) takes them, or the numbers of rows of a table.
 ///
 /// Implemented for `&[usize]`, `&Vec<usize>`, `&[usize; N]`, a single `usize` (for a single row), and `ndarray`'s
 /// `Array1<usize>` and `ArrayView1<usize>`, by value or borrowed.

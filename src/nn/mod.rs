@@ -2,6 +2,7 @@
 //!
 //! Each is an ordinary function: it needs no macro, runs on `f32` and `f64`, takes scalars, `ndarray` arrays and
 //! views, slices, `Vec`s and fixed-size arrays, owned or borrowed (see [`Operand`]), and returns an owned result.
+//! Those that work on arrays of given rank (convolutions, attention, …) take `ndarray` arrays and views only.
 //! Inside a `#[differentiable]` function the same names are differentiated and fused; what these functions return is
 //! the reference that the generated code is tested against.
 //!
@@ -20,24 +21,44 @@
 //! ```
 //!
 //! Invariants: every formula is evaluated in `f64`, so an `f32` result is the `f64` result rounded once; nothing
-//! overflows that has a finite result; at infinite arguments the value is the limit, where there is one; a NaN among
-//! the elements gives NaN, with the one exception that is documented at [`relu`].
+//! overflows that has a finite result; at infinite arguments the value is the limit, where there is one and nothing else
+//! is documented; a NaN among the elements gives NaN, except where a maximum ignores it, which is documented at [`relu`] and
+//! the pools.
 
 mod elementwise;
 mod labels;
 mod losses;
 mod names;
+mod norms;
 mod operand;
 mod rows;
 
 #[cfg(feature = "ndarray")]
 mod arrays;
+#[cfg(feature = "ndarray")]
+mod attention;
+#[cfg(feature = "ndarray")]
+mod channels;
+#[cfg(feature = "ndarray")]
+mod windows;
 
 pub use elementwise::{dropout, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, xlogy};
 pub use labels::Labels;
-pub use losses::{cross_entropy, mse};
+pub use losses::{
+    binary_cross_entropy_with_logits, cosine_similarity, cross_entropy, huber, kl_div, l1, mse, nll_loss,
+};
+pub use norms::{layer_norm, rms_norm};
 pub use operand::{Fixed, Operand, Rows, Tensor};
 pub use rows::{log_softmax, logsumexp, softmax};
+
+#[cfg(feature = "ndarray")]
+pub use attention::{causal_attention, embedding, rotary, scaled_dot_product_attention};
+#[cfg(feature = "ndarray")]
+pub use channels::{batch_norm, batch_norm_with, group_norm};
+#[cfg(feature = "ndarray")]
+pub use windows::{
+    avg_pool2d, conv1d, conv2d, conv_transpose2d, global_avg_pool2d, global_max_pool2d, max_pool2d, Window,
+};
 
 #[doc(hidden)]
 pub use names::*;

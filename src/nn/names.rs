@@ -143,3 +143,223 @@ macro_rules! __nn_dropout {
 }
 #[doc(hidden)]
 pub use crate::__nn_dropout as dropout;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_conv1d {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin conv1d } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_conv1d as conv1d;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_conv2d {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin conv2d } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_conv2d as conv2d;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_conv_transpose2d {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin conv_transpose2d } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_conv_transpose2d as conv_transpose2d;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_max_pool2d {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin max_pool2d } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_max_pool2d as max_pool2d;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_avg_pool2d {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin avg_pool2d } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_avg_pool2d as avg_pool2d;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_global_max_pool2d {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin global_max_pool2d } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_global_max_pool2d as global_max_pool2d;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_global_avg_pool2d {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin global_avg_pool2d } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_global_avg_pool2d as global_avg_pool2d;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_layer_norm {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin layer_norm } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_layer_norm as layer_norm;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_rms_norm {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin rms_norm } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_rms_norm as rms_norm;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_scaled_dot_product_attention {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin scaled_dot_product_attention } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_scaled_dot_product_attention as scaled_dot_product_attention;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_causal_attention {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin causal_attention } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_causal_attention as causal_attention;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_rotary {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin rotary } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_rotary as rotary;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_embedding {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin embedding } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_embedding as embedding;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_binary_cross_entropy_with_logits {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin binary_cross_entropy_with_logits } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_binary_cross_entropy_with_logits as binary_cross_entropy_with_logits;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_nll_loss {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin nll_loss } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_nll_loss as nll_loss;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_huber {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin huber } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_huber as huber;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_l1 {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin l1 } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_l1 as l1;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_kl_div {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin kl_div } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_kl_div as kl_div;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_cosine_similarity {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin cosine_similarity } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_cosine_similarity as cosine_similarity;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_group_norm {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin group_norm } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_group_norm as group_norm;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_batch_norm {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin batch_norm } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_batch_norm as batch_norm;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_batch_norm_with {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin batch_norm_with } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_batch_norm_with as batch_norm_with;

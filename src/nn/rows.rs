@@ -84,16 +84,18 @@ where
     X::Owned: Rows,
 {
     let mut out = x.into_owned();
-    out.each_row(&mut |row| {
-        let sum = LogSum::of(row);
-        let scale = sum.rest.exp();
-        for x in row {
-            let weight = difference(x.to_f64(), sum.max).exp();
-            // the scale vanishes only for a fully masked row
-            *x = X::Scalar::from_f64(if scale == 0.0 { 0.0 } else { weight / scale });
-        }
-    });
+    out.each_row(&mut softmax_row);
     out
+}
+
+pub(super) fn softmax_row<T: Real>(row: &mut [T]) {
+    let sum = LogSum::of(row);
+    let scale = sum.rest.exp();
+    for x in row {
+        let weight = difference(x.to_f64(), sum.max).exp();
+        // the scale vanishes only for a fully masked row
+        *x = T::from_f64(if scale == 0.0 { 0.0 } else { weight / scale });
+    }
 }
 
 /// The logarithm of [`softmax`] along the last axis, (xᵢ - max) - ln Σⱼ exp(xⱼ - max).
