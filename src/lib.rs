@@ -210,21 +210,26 @@
 //! # Features
 //!
 //! - `ndarray` (default): arrays and views of `ndarray` in signatures and as parameters.
-//! - `safetensors`: parameters to and from files, in the module `safetensors`.
+//! - `safetensors`: parameters to and from files, and checkpoints of a training, in the module `safetensors`.
+//! - `parallel`: gradients of the parts of a batch at the same time, [`train`]`::in_chunks`.
 //!
 //! Rust 1.95 or newer. The instruction set is chosen when the program runs; no compiler flag is needed.
 
 mod check;
 mod constant;
+#[cfg(feature = "ndarray")]
+pub mod init;
 pub mod nn;
 pub mod optim;
 pub mod params;
+pub mod random;
 mod real;
 #[doc(hidden)]
 pub mod rt;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
 pub mod sparse;
+pub mod train;
 
 #[doc(hidden)]
 pub use chainrule_macros::__expand;
