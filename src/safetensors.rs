@@ -148,7 +148,7 @@ impl Tensors {
         });
     }
 
-    fn to_bytes(self) -> Result<Vec<u8>, Error> {
+    fn into_bytes(self) -> Result<Vec<u8>, Error> {
         ::safetensors::serialize(self.0, None).map_err(|error| Error::Format(error.to_string()))
     }
 }
@@ -232,7 +232,7 @@ impl<'a> File<'a> {
 pub fn to_bytes<P: Differentiable>(params: &P) -> Result<Vec<u8>, Error> {
     let mut tensors = Tensors::default();
     tensors.push("", params);
-    tensors.to_bytes()
+    tensors.into_bytes()
 }
 
 /// Overwrites all parameters with those in the bytes of a safetensors file.

@@ -13,6 +13,7 @@ use crate::{Differentiable, Real};
 #[derive(Clone, Debug)]
 pub struct Moment<T> {
     /// its name in a checkpoint
+    #[cfg_attr(not(feature = "safetensors"), allow(dead_code))]
     pub(crate) name: &'static str,
     pub(crate) used: bool,
     pub(crate) values: Vec<T>,
@@ -90,7 +91,7 @@ impl<T: Real, const K: usize> State<T, K> {
             if moment.values.is_empty() {
                 moment.values.resize(count, T::ZERO);
             }
-            moment.assert_fits(name, count);
+            moment.assert_fits(format_args!("{name}::step"), count);
         }
         let (mut start, mut decay) = (0, *weight_decay);
         let mut visit = |part: &Part, [params]: [&mut [T]; 1], [gradient]: [&[T]; 1]| {
@@ -118,10 +119,10 @@ impl<T: Real, const K: usize> State<T, K> {
 
 impl<T: Real> Moment<T> {
     /// Panics unless the moment belongs to a value of `count` parameters.
-    pub(crate) fn assert_fits(&self, optimiser: &str, count: usize) {
+    pub(crate) fn assert_fits(&self, caller: impl fmt::Display, count: usize) {
         assert!(
             self.values.len() == count,
-            "{optimiser}: `params` has {count} parameters, but the steps before had {}; call `reset` for another model",
+            "{caller}: `params` has {count} parameters, but the steps before had {}; call `reset` for another model",
             self.values.len(),
         );
     }

@@ -34,6 +34,7 @@
 //!
 //! Invariant: nothing is loaded by halves, neither parameters nor state.
 
+use std::io::Write;
 use std::path::Path;
 
 use ::safetensors::tensor::Dtype;
@@ -59,12 +60,12 @@ where
     for moment in moments.iter().filter(|m| m.used) {
         let mut values = params.zeros_like();
         if !moment.values.is_empty() {
-            moment.assert_fits(name, params.count());
+            moment.assert_fits("checkpoint", params.count());
             values.unflatten_from(&moment.values);
         }
         tensors.push(&prefix(name, moment.name), &values);
     }
-    tensors.to_bytes()
+    tensors.into_bytes()
 }
 
 /// Overwrites all parameters, and the state of the optimiser, with those in the bytes of a checkpoint.
@@ -111,7 +112,11 @@ where
     let bytes = to_bytes(params, optimiser)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
-    io(Path::new(&beside), |beside| std::fs::write(beside, bytes))?;
+    io(Path::new(&beside), |beside| {
+        let mut file = std::fs::File::create(beside)?;
+        file.write_all(&bytes)?;
+        file.sync_all()
+    })?;
     io(path, |path| std::fs::rename(&beside, path))
 }
 
