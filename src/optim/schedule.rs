@@ -14,9 +14,10 @@ use super::assert_not_negative;
 /// let (mut x, mut adam) = (1.0_f64, AdamW::new(0.0));
 /// for _ in 0..100 {
 ///     adam.set_learning_rate(schedule.rate(adam.steps()));
-///     adam.step(&mut x, &(2.0 * x));
+///     let gradient = 2.0 * x;
+///     adam.step(&mut x, &gradient);
 /// }
-/// assert_eq!((schedule.rate(0), schedule.rate(9), schedule.rate(100)), (0.01, 0.1, 0.0));
+/// assert_eq!((schedule.rate(4), schedule.rate(9), schedule.rate(100)), (0.05, 0.1, 0.0));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {

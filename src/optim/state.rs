@@ -147,7 +147,8 @@ pub trait Stateful<T> {
 /// fn train(mut optimiser: impl Optimiser<f64>) -> f64 {
 ///     let mut x = 1.0;
 ///     for _ in 0..500 {
-///         optimiser.step(&mut x, &(2.0 * x));
+///         let gradient = 2.0 * x;
+///         optimiser.step(&mut x, &gradient);
 ///     }
 ///     x
 /// }

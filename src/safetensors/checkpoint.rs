@@ -17,18 +17,21 @@
 //! ```
 //! use chainrule::{optim::Adam, safetensors::checkpoint};
 //!
-//! let gradient = |x: &[f64; 2]| [2.0 * x[0], 4.0 * x[1]];
-//! let (mut x, mut adam) = ([3.0, -2.0], Adam::new(0.1));
-//! (0..5).for_each(|_| adam.step(&mut x, &gradient(&x)));
-//! let bytes = checkpoint::to_bytes(&x, &adam)?;
-//!
-//! let (mut y, mut other) = ([0.0; 2], Adam::new(0.1));
-//! checkpoint::from_bytes(&bytes, &mut y, &mut other)?;
-//! for _ in 0..5 {
-//!     adam.step(&mut x, &gradient(&x));
-//!     other.step(&mut y, &gradient(&y));
+//! fn train(x: &mut [f64; 2], adam: &mut Adam<f64>) {
+//!     for _ in 0..5 {
+//!         let gradient = [2.0 * x[0], 4.0 * x[1]];
+//!         adam.step(x, &gradient);
+//!     }
 //! }
-//! assert_eq!((x, adam.steps()), (y, other.steps()));
+//! let (mut x, mut adam) = ([3.0, -2.0], Adam::new(0.1));
+//! train(&mut x, &mut adam);
+//! let bytes = checkpoint::to_bytes(&x, &adam)?;
+//! train(&mut x, &mut adam);
+//!
+//! let (mut y, mut resumed) = ([0.0; 2], Adam::new(0.1));
+//! checkpoint::from_bytes(&bytes, &mut y, &mut resumed)?;
+//! train(&mut y, &mut resumed);
+//! assert_eq!((y, resumed.steps()), (x, 10));
 //! # Ok::<(), chainrule::safetensors::Error>(())
 //! ```
 //!

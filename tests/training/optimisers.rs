@@ -155,6 +155,7 @@ fn all<T: Real>() -> Vec<Box<dyn FnMut(&mut Layer<T>, &Layer<T>)>> {
         boxed(Sgd::new(0.1).momentum(0.9).weight_decay(0.1).no_decay(bias)),
         boxed(Adam::new(0.1).weight_decay(0.1).no_decay(bias)),
         boxed(AdamW::new(0.1).no_decay(bias)),
+        boxed(RmsProp::new(0.1).centered(true)),
         boxed(RmsProp::new(0.1).centered(true).momentum(0.9).weight_decay(0.1).no_decay(bias)),
         boxed(Lion::new(0.1).weight_decay(0.1).no_decay(bias)),
     ]
@@ -186,7 +187,7 @@ fn a_gradient_of_another_shape_is_refused() {
         let (mut params, start) = (layer(START), layer(START));
         let wrong = Layer { weight: array![[1.0], [2.0]], bias: array![3.0] };
         let message = panic(|| one(&mut params, &wrong));
-        let name = ["Sgd", "Sgd", "Adam", "AdamW", "RmsProp", "Lion"][k];
+        let name = ["Sgd", "Sgd", "Adam", "AdamW", "RmsProp", "RmsProp", "Lion"][k];
         let expected = "parameter `weight` has shape [1, 2], but its gradient has shape [2, 1]";
         assert_eq!(message, format!("{name}::step: {expected}"));
         let wrong = Layer { weight: array![[1.0, 2.0]], bias: array![3.0, 4.0] };
@@ -225,15 +226,17 @@ fn a_reset_optimiser_begins_again() {
     assert_eq!(first, second);
 }
 
-/// A NaN of the gradient reaches its parameter and no other.
+/// A NaN of the gradient reaches its parameter and no other, and stays in the moments.
 #[test]
 fn nan_is_not_hidden() {
-    for mut step in all::<f64>() {
+    for (k, mut step) in all::<f64>().into_iter().enumerate() {
         let mut params = layer(START);
         step(&mut params, &layer([f64::NAN, 1.0, 1.0]));
-        step(&mut params, &layer([1.0, 1.0, 1.0]));
-        let found = params.flatten().iter().map(|x| x.is_nan()).collect::<Vec<_>>();
-        assert_eq!(found, [true, false, false]);
+        let nan = |params: &Layer<f64>| params.flatten().iter().map(|x| x.is_nan()).collect::<Vec<_>>();
+        assert_eq!(nan(&params), [true, false, false]);
+        let mut restored = layer(START);
+        step(&mut restored, &layer([1.0, 1.0, 1.0]));
+        assert_eq!(nan(&restored), [k > 0, false, false], "optimiser {k}");
     }
 }
 
