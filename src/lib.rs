@@ -163,6 +163,9 @@
 //! }
 //! ```
 //!
+//! What else a training needs: [`train`] has mini-batches, clipping, accumulation, checks and early stopping, [`optim::Schedule`] learning rates,
+//! [`random`] numbers from a seed, the module `init` initial weights.
+//!
 //! # Methods
 //!
 //! The attribute stands on an `impl` block and on each of its methods that needs derivatives. They come as methods: `loss_gradient`,

@@ -178,6 +178,26 @@ fn a_truncated_file_is_refused_wherever_it_ends() {
     assert!(matches!(refused(&[0xff; 64]), Error::Format(_)));
 }
 
+/// Whatever is wrong with a byte: it is refused and nothing is changed, or the file is still one of the right form.
+#[test]
+fn a_damaged_file_is_refused_as_a_whole() {
+    let bytes = whole();
+    let header = 8 + usize::from(bytes[0]) + 256 * usize::from(bytes[1]);
+    let mut refusals = 0;
+    for at in 0..header {
+        for flip in [0x01, 0x02, 0x10, 0x80, 0xff] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= flip;
+            let (mut params, mut adam) = started();
+            if checkpoint::from_bytes(&damaged, &mut params, &mut adam).is_err() {
+                refused(&damaged);
+                refusals += 1;
+            }
+        }
+    }
+    assert!(refusals > 4 * header, "only {refusals} of {} are refused", 5 * header);
+}
+
 #[test]
 fn what_does_not_fit_is_refused_by_its_name() {
     for (from, to, message) in [

@@ -115,7 +115,7 @@ fn schedules_refuse_what_means_nothing() {
             "Schedule: only a cosine has a floor, but this is Constant",
         ),
     ] {
-        assert_eq!(panic(|| work()), message);
+        assert_eq!(panic(work), message);
     }
 }
 
@@ -142,13 +142,14 @@ fn optimisers_refuse_what_means_nothing() {
     assert_eq!(panic(|| AdamW::<f32>::new(0.1).betas(f64::NAN, 0.5)), fraction("AdamW: `beta1`") + "NaN");
 }
 
+type Step<T> = Box<dyn FnMut(&mut Layer<T>, &Layer<T>)>;
+
+fn boxed<T: Real>(mut optimiser: impl Optimiser<T> + 'static) -> Step<T> {
+    Box::new(move |params, gradient| optimiser.step(params, gradient))
+}
+
 /// Every optimiser, with all that it has.
-fn all<T: Real>() -> Vec<Box<dyn FnMut(&mut Layer<T>, &Layer<T>)>> {
-    fn boxed<T: Real>(
-        mut optimiser: impl Optimiser<T> + 'static,
-    ) -> Box<dyn FnMut(&mut Layer<T>, &Layer<T>)> {
-        Box::new(move |params, gradient| optimiser.step(params, gradient))
-    }
+fn all<T: Real>() -> Vec<Step<T>> {
     let bias = |path: &str| path.ends_with("bias");
     vec![
         boxed(Sgd::new(0.1).weight_decay(0.1).no_decay(bias)),
