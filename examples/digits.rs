@@ -13,8 +13,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use chainrule::nn::{cross_entropy, relu};
-use chainrule::optim::AdamW;
-use chainrule::{differentiable, safetensors, Differentiable};
+use chainrule::optim::{AdamW, Schedule};
+use chainrule::random::Random;
+use chainrule::train::Batches;
+use chainrule::{differentiable, init, safetensors, Differentiable};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use plotters::prelude::*;
@@ -49,17 +51,13 @@ pub fn loss(net: &Mlp, x: ArrayView2<f32>, labels: &[usize]) -> f32 {
 impl Mlp {
     /// Small random weights, of the size that keeps activations as large in the last layer as in the first.
     fn new(random: &mut Random) -> Mlp {
-        let mut weights = |inputs: usize, outputs: usize| {
-            let bound = (6.0 / inputs as f32).sqrt();
-            Array2::from_shape_simple_fn((inputs, outputs), || bound * (2.0 * random.unit() - 1.0))
-        };
         Mlp {
-            w1: weights(64, 128),
-            b1: Array1::zeros(128),
-            w2: weights(128, 64),
-            b2: Array1::zeros(64),
-            w3: weights(64, 10),
-            b3: Array1::zeros(10),
+            w1: init::he_uniform((64, 128), random),
+            b1: init::zeros(128),
+            w2: init::he_uniform((128, 64), random),
+            b2: init::zeros(64),
+            w3: init::he_uniform((64, 10), random),
+            b3: init::zeros(10),
         }
     }
 
@@ -98,30 +96,6 @@ impl Digits {
     }
 }
 
-/// Random numbers that are the same in every run (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number in [0, 1).
-    fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1 << 24) as f32
-    }
-
-    /// Brings the items into a random order.
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            items.swap(i, (self.next() % (i as u64 + 1)) as usize);
-        }
-    }
-}
-
 // ---- Training -------------------------------------------------------------------------------------------------------
 
 /// What a run found.
@@ -139,15 +113,18 @@ pub struct Report {
 
 /// Trains for `epochs` rounds over the first `pictures` pictures but a fifth, which it is tested on; writes to `folder`.
 pub fn run(pictures: usize, epochs: usize, folder: &Path) -> Result<Report, Box<dyn Error>> {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let all = Digits::load();
     let mut order: Vec<usize> = (0..pictures).collect();
     random.shuffle(&mut order);
-    let (test, train) = order.split_at_mut(pictures / 5);
-    let test = all.select(test);
+    let (test, train) = order.split_at(pictures / 5);
+    let (test, train) = (all.select(test), all.select(train));
 
     let mut net = Mlp::new(&mut random);
-    let mut adam = AdamW::new(0.0).weight_decay(0.3);
+    let batches = Batches::new(train.labels.len(), 32).shuffled(1);
+    // Steps that grow in the first epoch, then large ones, to learn fast, and small ones at the end, to settle.
+    let schedule = Schedule::cosine(0.01, (epochs * batches.len()) as u64).warm_up(batches.len() as u64);
+    let mut adam = AdamW::new(0.0).weight_decay(0.3).no_decay(|path| path.starts_with('b'));
     // The gradient and the intermediate values lie in memory that every step uses again.
     let mut gradient = net.zeros_like();
     let mut workspace = loss::Workspace::default();
@@ -157,19 +134,17 @@ pub fn run(pictures: usize, epochs: usize, folder: &Path) -> Result<Report, Box<
     let (mut losses, mut accuracies, mut seconds) = (vec![], vec![], 0.0);
     for epoch in 0..epochs {
         let start = Instant::now();
-        // Large steps first, to learn fast, and small ones at the end, to settle.
-        adam.set_learning_rate(0.01 * (1.0 - epoch as f64 / epochs as f64));
-        random.shuffle(train);
         let mut sum = 0.0;
-        for batch in train.chunks(32) {
-            let Digits { x, labels } = all.select(batch);
+        for batch in &batches.epoch(epoch as u64) {
+            let Digits { x, labels } = train.select(batch);
             let value = loss::value_and_gradient_into(&net, x.view(), &labels, &mut gradient, &mut workspace);
+            adam.set_learning_rate(schedule.rate(adam.steps()));
             adam.step(&mut net, &gradient);
             sum += value * batch.len() as f32;
         }
         seconds += start.elapsed().as_secs_f64();
 
-        losses.push(sum / train.len() as f32);
+        losses.push(sum / train.labels.len() as f32);
         accuracies.push(net.accuracy(&test));
         bar.set_message(format!(
             "loss {:.4}  accuracy {:.4}",

@@ -163,6 +163,9 @@
 //! }
 //! ```
 //!
+//! What else a training needs: [`train`] has mini-batches, clipping, accumulation, checks and early stopping, [`optim::Schedule`] learning rates,
+//! [`random`] numbers from a seed, the module `init` initial weights.
+//!
 //! # Methods
 //!
 //! The attribute stands on an `impl` block and on each of its methods that needs derivatives. They come as methods: `loss_gradient`,
@@ -210,21 +213,26 @@
 //! # Features
 //!
 //! - `ndarray` (default): arrays and views of `ndarray` in signatures and as parameters.
-//! - `safetensors`: parameters to and from files, in the module `safetensors`.
+//! - `safetensors`: parameters to and from files, and checkpoints of a training, in the module `safetensors`.
+//! - `parallel`: gradients of the parts of a batch at the same time, [`train`]`::in_chunks`.
 //!
 //! Rust 1.95 or newer. The instruction set is chosen when the program runs; no compiler flag is needed.
 
 mod check;
 mod constant;
+#[cfg(feature = "ndarray")]
+pub mod init;
 pub mod nn;
 pub mod optim;
 pub mod params;
+pub mod random;
 mod real;
 #[doc(hidden)]
 pub mod rt;
 #[cfg(feature = "safetensors")]
 pub mod safetensors;
 pub mod sparse;
+pub mod train;
 
 #[doc(hidden)]
 pub use chainrule_macros::__expand;

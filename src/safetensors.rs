@@ -1,5 +1,5 @@
 //! Parameters to and from [safetensors](https://github.com/huggingface/safetensors) files, which PyTorch, JAX and others
-//! read and write. Needs the feature `safetensors`.
+//! read and write, and [`checkpoint`]s, which hold the state of an optimiser, too. Needs the feature `safetensors`.
 //!
 //! Each leaf of a [`Differentiable`] value is one tensor of its shape (rank 0 for a scalar), named by its
 //! [`Path`](crate::params::Path): `layers[0].w1`. Constants are not saved.
@@ -19,6 +19,8 @@
 //!
 //! Invariant: nothing is loaded by halves. A file is checked as a whole (header, names, types, shapes) against the value
 //! before the first parameter is written.
+
+pub mod checkpoint;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -41,12 +43,12 @@ pub enum Error {
     },
     /// The bytes are no safetensors file: truncated, or with a broken header.
     Format(String),
-    /// The value has a parameter that the file lacks.
+    /// The file lacks a tensor: a parameter, or in a checkpoint a part of the optimiser's state.
     Missing {
         /// the name of the tensor
         tensor: String,
     },
-    /// The file has a tensor that is no parameter of the value.
+    /// The file has a tensor that belongs to nothing.
     Unexpected {
         /// the name of the tensor
         tensor: String,
@@ -55,7 +57,7 @@ pub enum Error {
     Dtype {
         /// the name of the tensor
         tensor: String,
-        /// the type of the parameter, `f32` or `f64`
+        /// the type that belongs there: `f32` or `f64`, or `u64` for the number of steps
         expected: &'static str,
         /// the type in the file, by its safetensors name
         found: String,
@@ -64,7 +66,7 @@ pub enum Error {
     Shape {
         /// the name of the tensor
         tensor: String,
-        /// the shape of the parameter
+        /// the shape that belongs there
         expected: Vec<usize>,
         /// the shape in the file
         found: Vec<usize>,
@@ -78,13 +80,13 @@ impl fmt::Display for Error {
             Error::Format(reason) => write!(f, "not a valid safetensors file: {reason}"),
             Error::Missing { tensor } => write!(f, "the file has no tensor `{tensor}`"),
             Error::Unexpected { tensor } => {
-                write!(f, "the file has a tensor `{tensor}`, which is no parameter of the value")
+                write!(f, "the file has a tensor `{tensor}`, which belongs to nothing that is loaded")
             }
             Error::Dtype { tensor, expected, found } => {
-                write!(f, "tensor `{tensor}` has elements of type {found}, but the parameter is {expected}")
+                write!(f, "tensor `{tensor}` has elements of type {found}, but they should be {expected}")
             }
             Error::Shape { tensor, expected, found } => {
-                write!(f, "tensor `{tensor}` has shape {found:?}, but the parameter has shape {expected:?}")
+                write!(f, "tensor `{tensor}` has shape {found:?}, but it should have shape {expected:?}")
             }
         }
     }
@@ -128,21 +130,109 @@ fn dtype<T: Real>() -> Dtype {
     }
 }
 
+/// Tensors on their way into a file, with their names.
+#[derive(Default)]
+struct Tensors(Vec<(String, Tensor)>);
+
+impl Tensors {
+    /// Adds each leaf of a value under `prefix` and its path.
+    fn push<P: Differentiable>(&mut self, prefix: &str, value: &P) {
+        value.visit(|part, values| {
+            if part.start() == 0 {
+                let bytes = Vec::with_capacity(part.shape().iter().product::<usize>() * P::Scalar::SIZE);
+                let tensor = Tensor { dtype: dtype::<P::Scalar>(), shape: part.shape().to_vec(), bytes };
+                self.0.push((format!("{prefix}{}", part.path()), tensor));
+            }
+            let (_, tensor) = self.0.last_mut().expect("a leaf begins with its part 0");
+            values.iter().for_each(|value| tensor.bytes.extend_from_slice(value.to_le_bytes().as_ref()));
+        });
+    }
+
+    fn into_bytes(self) -> Result<Vec<u8>, Error> {
+        ::safetensors::serialize(self.0, None).map_err(|error| Error::Format(error.to_string()))
+    }
+}
+
+/// A file that is being read. What was [`expect`](Self::expect)ed may be [`read`](Self::read), once the file was
+/// [`finish`](Self::finish)ed.
+struct File<'a> {
+    tensors: SafeTensors<'a>,
+    expected: Vec<String>,
+}
+
+impl<'a> File<'a> {
+    fn new(bytes: &'a [u8]) -> Result<Self, Error> {
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| Error::Format(error.to_string()))?;
+        Ok(File { tensors, expected: vec![] })
+    }
+
+    /// Checks that the file has each leaf of a value under `prefix` and its path.
+    fn expect<P: Differentiable>(&mut self, prefix: &str, value: &P) -> Result<(), Error> {
+        let mut result = Ok(());
+        value.visit(|part, _| {
+            if part.start() == 0 && result.is_ok() {
+                let name = format!("{prefix}{}", part.path());
+                result = self.expect_tensor(name, dtype::<P::Scalar>(), P::Scalar::NAME, part.shape());
+            }
+        });
+        result
+    }
+
+    fn expect_tensor(
+        &mut self,
+        tensor: String,
+        dtype: Dtype,
+        expected: &'static str,
+        shape: &[usize],
+    ) -> Result<(), Error> {
+        let Ok(view) = self.tensors.tensor(&tensor) else { return Err(Error::Missing { tensor }) };
+        if view.dtype() != dtype {
+            return Err(Error::Dtype { tensor, expected, found: format!("{:?}", view.dtype()) });
+        }
+        if view.shape() != shape {
+            return Err(Error::Shape { tensor, expected: shape.to_vec(), found: view.shape().to_vec() });
+        }
+        self.expected.push(tensor);
+        Ok(())
+    }
+
+    /// Checks that the file has nothing that was not expected.
+    fn finish(&mut self) -> Result<(), Error> {
+        self.expected.sort_unstable();
+        let mut unexpected = self.tensors.names();
+        unexpected.retain(|&name| self.expected.binary_search_by(|n| n.as_str().cmp(name)).is_err());
+        match unexpected.into_iter().min() {
+            Some(name) => Err(Error::Unexpected { tensor: name.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Overwrites each leaf of a value with the tensor under `prefix` and its path, which was expected.
+    fn read<P: Differentiable>(&self, prefix: &str, value: &mut P) {
+        let mut elements = [].chunks_exact(P::Scalar::SIZE);
+        value.visit_mut(|part, values| {
+            if part.start() == 0 {
+                elements = self.bytes(&format!("{prefix}{}", part.path())).chunks_exact(P::Scalar::SIZE);
+            }
+            for (value, bytes) in values.iter_mut().zip(&mut elements) {
+                *value = P::Scalar::from_le_bytes(bytes).expect("a chunk has the size of an element");
+            }
+        });
+    }
+
+    /// The bytes of a tensor that was expected.
+    fn bytes(&self, name: &str) -> &'a [u8] {
+        self.tensors.tensor(name).expect("checked to be there").data()
+    }
+}
+
 /// The bytes of a safetensors file with all parameters; equal parameters give equal bytes.
 ///
 /// *Errors:* [`Error::Format`], if the header outgrows what the format allows (100 MB).
 pub fn to_bytes<P: Differentiable>(params: &P) -> Result<Vec<u8>, Error> {
-    let mut tensors: Vec<(String, Tensor)> = Vec::new();
-    params.visit(|part, values| {
-        if part.start() == 0 {
-            let bytes = Vec::with_capacity(part.shape().iter().product::<usize>() * P::Scalar::SIZE);
-            let tensor = Tensor { dtype: dtype::<P::Scalar>(), shape: part.shape().to_vec(), bytes };
-            tensors.push((part.path().to_string(), tensor));
-        }
-        let (_, tensor) = tensors.last_mut().expect("a leaf begins with its part 0");
-        values.iter().for_each(|value| tensor.bytes.extend_from_slice(value.to_le_bytes().as_ref()));
-    });
-    ::safetensors::serialize(tensors, None).map_err(|error| Error::Format(error.to_string()))
+    let mut tensors = Tensors::default();
+    tensors.push("", params);
+    tensors.into_bytes()
 }
 
 /// Overwrites all parameters with those in the bytes of a safetensors file.
@@ -150,50 +240,10 @@ pub fn to_bytes<P: Differentiable>(params: &P) -> Result<Vec<u8>, Error> {
 /// *Shapes:* the file has exactly one tensor for each leaf of `params`, of the same element type and shape. *Errors:*
 /// all of [`Error`] but `Io`; `params` is unchanged then.
 pub fn from_bytes<P: Differentiable>(bytes: &[u8], params: &mut P) -> Result<(), Error> {
-    let file = SafeTensors::deserialize(bytes).map_err(|error| Error::Format(error.to_string()))?;
-    check(&file, params)?;
-    let mut elements = [].chunks_exact(P::Scalar::SIZE);
-    params.visit_mut(|part, values| {
-        if part.start() == 0 {
-            let tensor = file.tensor(&part.path().to_string()).expect("checked to be there");
-            elements = tensor.data().chunks_exact(P::Scalar::SIZE);
-        }
-        for (value, bytes) in values.iter_mut().zip(&mut elements) {
-            *value = P::Scalar::from_le_bytes(bytes).expect("a chunk has the size of an element");
-        }
-    });
-    Ok(())
-}
-
-/// Checks that the file holds exactly the parameters of the value.
-fn check<P: Differentiable>(file: &SafeTensors, params: &P) -> Result<(), Error> {
-    let (mut result, mut names) = (Ok(()), Vec::new());
-    params.visit(|part, _| {
-        if part.start() == 0 && result.is_ok() {
-            let tensor = part.path().to_string();
-            result = check_tensor::<P::Scalar>(file, &tensor, part.shape());
-            names.push(tensor);
-        }
-    });
-    result?;
-    names.sort_unstable();
-    let mut unexpected = file.names();
-    unexpected.retain(|&name| names.binary_search_by(|n| n.as_str().cmp(name)).is_err());
-    match unexpected.into_iter().min() {
-        Some(name) => Err(Error::Unexpected { tensor: name.to_owned() }),
-        None => Ok(()),
-    }
-}
-
-fn check_tensor<T: Real>(file: &SafeTensors, name: &str, shape: &[usize]) -> Result<(), Error> {
-    let tensor = name.to_owned();
-    let Ok(view) = file.tensor(name) else { return Err(Error::Missing { tensor }) };
-    if view.dtype() != dtype::<T>() {
-        return Err(Error::Dtype { tensor, expected: T::NAME, found: format!("{:?}", view.dtype()) });
-    }
-    if view.shape() != shape {
-        return Err(Error::Shape { tensor, expected: shape.to_vec(), found: view.shape().to_vec() });
-    }
+    let mut file = File::new(bytes)?;
+    file.expect("", params)?;
+    file.finish()?;
+    file.read("", params);
     Ok(())
 }
 
@@ -201,16 +251,18 @@ fn check_tensor<T: Real>(file: &SafeTensors, name: &str, shape: &[usize]) -> Res
 ///
 /// *Errors:* as [`to_bytes`], and [`Error::Io`].
 pub fn save<P: Differentiable>(path: impl AsRef<Path>, params: &P) -> Result<(), Error> {
-    let path = path.as_ref();
     let bytes = to_bytes(params)?;
-    std::fs::write(path, bytes).map_err(|source| Error::Io { path: path.to_owned(), source })
+    io(path.as_ref(), |path| std::fs::write(path, bytes))
 }
 
 /// Overwrites all parameters with those in a safetensors file.
 ///
 /// *Shapes* and *Errors:* as [`from_bytes`], and [`Error::Io`]; `params` is unchanged after an error.
 pub fn load_into<P: Differentiable>(path: impl AsRef<Path>, params: &mut P) -> Result<(), Error> {
-    let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    from_bytes(&bytes, params)
+    from_bytes(&io(path.as_ref(), |path| std::fs::read(path))?, params)
+}
+
+/// Does something with a file, so that an error names it.
+fn io<T>(path: &Path, work: impl FnOnce(&Path) -> std::io::Result<T>) -> Result<T, Error> {
+    work(path).map_err(|source| Error::Io { path: path.to_owned(), source })
 }

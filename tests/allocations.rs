@@ -38,6 +38,8 @@ mod vec_struct;
 #[path = "fixtures/view2.rs"]
 mod view2;
 
+use chainrule::optim::{Adam, AdamW, Lion, RmsProp, Sgd};
+use chainrule::train::{check_finite, clip_norm};
 use ndarray::{Array1, Array2};
 
 #[chainrule::differentiable(value, hvp, hessian)]
@@ -169,6 +171,29 @@ fn nothing_is_allocated_in_steady_state() {
         "vec_struct",
         count(|| {
             vec_struct::vec_struct::value_and_gradient_into(&net, x.view(), &mut g, &mut w);
+        }),
+    ));
+
+    // optimisers, each of them with parameters that weight decay spares
+    let mut params = (vec![1.0; 33], (2.0, Array2::from_elem((3, 5), 0.5).reversed_axes()));
+    let gradient = params.clone();
+    let spared = |path: &str| path == "1.0";
+    let mut optimisers = (
+        (Sgd::new(0.1).momentum(0.9).no_decay(spared), Adam::new(0.1).no_decay(spared)),
+        (AdamW::new(0.1).no_decay(spared), Lion::new(0.1).no_decay(spared)),
+        RmsProp::new(0.1).momentum(0.9).centered(true).no_decay(spared),
+    );
+    found.push((
+        "optimisers",
+        count(|| {
+            let ((sgd, adam), (adamw, lion), rms_prop) = &mut optimisers;
+            sgd.step(&mut params, &gradient);
+            adam.step(&mut params, &gradient);
+            adamw.step(&mut params, &gradient);
+            lion.step(&mut params, &gradient);
+            rms_prop.step(&mut params, &gradient);
+            clip_norm(&mut params, 1.0);
+            check_finite(&params).expect("small numbers");
         }),
     ));
 

@@ -1,4 +1,5 @@
-//! Optimisers: gradient descent with momentum, Adam and AdamW, with the semantics and defaults of PyTorch.
+//! Optimisers with the semantics and defaults of PyTorch (Sgd, Adam, AdamW, RmsProp) and of its paper (Lion), and
+//! [`Schedule`]s for their learning rates.
 //!
 //! They step any [`Differentiable`](trait@crate::Differentiable) value: a struct of layers, an array, a tuple.
 //!
@@ -13,49 +14,37 @@
 //! assert!(x[0].abs() < 1e-8 && x[1].abs() < 1e-8);
 //! ```
 //!
-//! Invariants: hyperparameters are `f64` and are rounded to the type of the parameters once per step, so one spelling
+//! Parameters that weight decay should spare are named by their [`Path`](crate::params::Path):
+//!
+//! ```
+//! use chainrule::{optim::AdamW, Differentiable};
+//!
+//! #[derive(Differentiable)]
+//! struct Layer { w: [f64; 2], bias: f64 }
+//!
+//! let mut layer = Layer { w: [1.0, 1.0], bias: 1.0 };
+//! let mut adam = AdamW::new(0.1).weight_decay(0.5).no_decay(|path| path.ends_with("bias"));
+//! adam.step(&mut layer, &Layer { w: [0.0, 0.0], bias: 0.0 });
+//! assert_eq!((layer.w, layer.bias), ([0.95, 0.95], 1.0));
+//! ```
+//!
+//! Invariants: hyperparameters are `f64` and are rounded to the type of the parameters where they are used, so one spelling
 //! serves both; the state is one flat vector per moment in the order of the parameters' walk, made at the first step,
 //! after which a step allocates nothing; a step checks all shapes before it writes anything.
 
 mod adam;
+mod lion;
+mod rmsprop;
+mod schedule;
 mod sgd;
+mod state;
 
 pub use adam::{Adam, AdamW};
+pub use lion::Lion;
+pub use rmsprop::RmsProp;
+pub use schedule::Schedule;
 pub use sgd::Sgd;
-
-use crate::params::ShapeMismatch;
-use crate::{Differentiable, Real};
-
-/// Calls `update(start, params, gradient)` for each piece of the parameters, `start` counting all parameters before it.
-fn update<P: Differentiable>(
-    optimiser: &str,
-    params: &mut P,
-    gradient: &P,
-    mut update: impl FnMut(usize, &mut [P::Scalar], &[P::Scalar]),
-) {
-    let mut start = 0;
-    let visited = params.visit2_mut(gradient, |_, params, gradient| {
-        update(start, params, gradient);
-        start += params.len();
-    });
-    if let Err(ShapeMismatch { parameter, left, right }) = visited {
-        panic!("{optimiser}::step: parameter `{parameter}` has shape {left:?}, but its gradient has shape {right:?}");
-    }
-}
-
-/// Prepares a flat state for `params`: zeros at the first step, and the right length ever after.
-fn prepare<P: Differentiable>(optimiser: &str, state: &mut Vec<P::Scalar>, params: &P, first: bool) {
-    let count = params.count();
-    if first {
-        state.clear();
-        state.resize(count, P::Scalar::ZERO);
-    }
-    assert!(
-        state.len() == count,
-        "{optimiser}::step: `params` has {count} parameters, but the steps before had {}; call `reset` for another model",
-        state.len(),
-    );
-}
+pub use state::Optimiser;
 
 /// Panics unless the hyperparameter is a number ≥ 0.
 fn assert_not_negative(optimiser: &str, name: &str, value: f64) {
