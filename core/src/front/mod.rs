@@ -22,6 +22,7 @@ mod index;
 mod instances;
 mod item;
 mod join;
+mod layers;
 mod list;
 mod literals;
 mod loops;

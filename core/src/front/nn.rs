@@ -13,6 +13,9 @@ impl Lower {
         if let ("constant", [value]) = (name, &args[..]) {
             return self.constant(value, at);
         }
+        if Self::is_layer(name) {
+            return self.layer(name, args, at).unwrap_or(Value::Poison);
+        }
         let value = match name {
             "conv1d" | "conv2d" | "conv_transpose2d" | "max_pool2d" | "avg_pool2d" | "global_avg_pool2d"
             | "global_max_pool2d" => self.windowed(name, args, at),
@@ -104,10 +107,8 @@ impl Lower {
                 self.elementwise(Op::Mul, &[half, twice], name, at)
             }
             "logsumexp" => self.log_sum_exp(&x, at),
-            "log_softmax" | "softmax" => {
-                let below = self.log_softmax(&x, at)?;
-                Some(if name == "softmax" { self.unary(Op::Exp, &below) } else { below })
-            }
+            "log_softmax" => self.log_softmax(&x, at),
+            "softmax" => self.softmax(&x, at),
             "cross_entropy" => {
                 let rows = self.cross_entropies(&x, second?, at)?;
                 let all: Vec<usize> = (0..rows.rank()).collect();
@@ -132,6 +133,11 @@ impl Lower {
         }
     }
 
+    pub fn softmax(&mut self, x: &Tensor, at: &dyn ToTokens) -> Option<Tensor> {
+        let below = self.log_softmax(x, at)?;
+        Some(self.unary(Op::Exp, &below))
+    }
+
     fn log_sum_exp(&mut self, x: &Tensor, at: &dyn ToTokens) -> Option<Tensor> {
         match x.rank() {
             0 => {
@@ -154,6 +160,14 @@ impl Lower {
 
     /// One loss for each row: `logsumexp(row) - row[label]`.
     fn cross_entropies(&mut self, x: &Tensor, labels: Value, at: &dyn ToTokens) -> Option<Tensor> {
+        let chosen = self.chosen("cross_entropy", x, labels, at)?;
+        let total = self.log_sum_exp(x, at)?;
+        self.elementwise(Op::Sub, &[total, chosen], "`cross_entropy`", at)
+    }
+
+    /// The element of each row that a label names.
+    pub fn chosen(&mut self, name: &str, x: &Tensor, labels: Value, at: &dyn ToTokens) -> Option<Tensor> {
+        let what = format!("`{name}`");
         let labels = match labels {
             Value::Int(size) => {
                 let node = self.graph.size(&size, Dtype::Int);
@@ -167,17 +181,13 @@ impl Lower {
             }
             _ => {
                 let help = "labels are class numbers: `&[usize]` or an array of integers";
-                self.errors.push(Kind::Argument, at, &["`cross_entropy`", "integers as labels", help]);
+                self.errors.push(Kind::Argument, at, &[&what, "integers as labels", help]);
                 return None;
             }
         };
         if labels.rank() + 1 != x.rank() {
             let (a, b) = (self.shape_text(&x.dims), self.shape_text(&labels.dims));
-            self.errors.push(
-                Kind::Shape,
-                at,
-                &["`cross_entropy`", &a, &b, "there is one label for each row of logits"],
-            );
+            self.errors.push(Kind::Shape, at, &[&what, &a, &b, "there is one label for each row of logits"]);
             return None;
         }
         for (a, b) in x.dims.clone().iter().zip(&labels.dims) {
@@ -186,20 +196,18 @@ impl Lower {
                 self.errors.push(
                     Kind::Shape,
                     at,
-                    &["`cross_entropy`", &a, &b, "there is one label for each row of logits"],
+                    &[&what, &a, &b, "there is one label for each row of logits"],
                 );
                 return None;
             }
         }
-        let total = self.log_sum_exp(x, at)?;
-        let label = self.align(&labels, &total.axes.clone());
-        let dims = total.dims.clone();
-        let chosen = self.remap(x, dims, |_, axes| {
+        let dims = x.dims[..x.rank() - 1].to_vec();
+        Some(self.remap(x, dims, |run, axes| {
+            let label = run.align(&labels, axes);
             let mut index: Vec<Index> =
                 axes.iter().map(|a| a.map_or_else(Index::default, Index::axis)).collect();
             index.push(Index { gather: Some(label), ..Index::default() });
             index
-        });
-        self.elementwise(Op::Sub, &[total, chosen], "`cross_entropy`", at)
+        }))
     }
 }
