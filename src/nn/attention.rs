@@ -46,12 +46,12 @@ fn attend(
 
 /// Scaled dot-product attention: softmax(q kᵀ / √D + mask) v, for each element of the batch and each head.
 ///
-/// The mask is added: 0 lets a query see a key, -inf hides it. A query that sees no key (a fully masked row) gives zeros, as
-/// [`softmax`](super::softmax) does. The product with v is an ordinary one: 0 · ∞ and 0 · NaN are NaN, so a hidden key must
-/// have a finite value.
+/// The mask is added: 0 lets a query see a key, -inf hides it. A query that sees no key (a fully masked row) gives
+/// zeros, as [`softmax`](super::softmax) does. The product with v is an ordinary one: 0 · ∞ and 0 · NaN are NaN, so a
+/// hidden key must have a finite value.
 ///
-/// *Shapes:* `q` is [B, H, L, D], `k` is [B, H, S, D], `v` is [B, H, S, E], `mask` is [L, S]; the result is [B, H, L, E].
-/// *Panics* if the sizes differ.
+/// *Shapes:* `q` is `[B, H, L, D]`, `k` is `[B, H, S, D]`, `v` is `[B, H, S, E]`, `mask` is `[L, S]`; the result is
+/// `[B, H, L, E]`. *Panics* if the sizes differ.
 ///
 /// *Source:* Vaswani et al., "Attention Is All You Need", arXiv:1706.03762, eq. 1.
 ///
@@ -74,10 +74,11 @@ where
     narrow(attend("scaled_dot_product_attention", &q, &k, &v, mask.view()))
 }
 
-/// Attention in which a query sees the keys up to its own position: [`scaled_dot_product_attention`] with a mask that is -inf
-/// where the position of the key is greater than that of the query, and 0 elsewhere.
+/// Attention in which a query sees the keys up to its own position: [`scaled_dot_product_attention`] with a mask that
+/// is -inf where the position of the key is greater than that of the query, and 0 elsewhere.
 ///
-/// *Shapes:* `q` and `k` are [B, H, L, D], `v` is [B, H, L, E]; the result is [B, H, L, E]. *Panics* if the sizes differ.
+/// *Shapes:* `q` and `k` are `[B, H, L, D]`, `v` is `[B, H, L, E]`; the result is `[B, H, L, E]`. *Panics* if the sizes
+/// differ.
 ///
 /// *Source:* Vaswani et al., "Attention Is All You Need", arXiv:1706.03762, eq. 1 and section 3.2.3.
 ///
@@ -99,11 +100,11 @@ where
     narrow(attend("causal_attention", &q, &k, &v, mask.view()))
 }
 
-/// Rotary position embedding: in each row, the pair (x\[2i\], x\[2i + 1\]) is rotated by the angle position · base^(-2i / D).
-/// Positions count from 0 along the axis L.
+/// Rotary position embedding: in each row, the pair (x\[2i\], x\[2i + 1\]) is rotated by the angle position · base^(-2i
+/// / D). Positions count from 0 along the axis L.
 ///
-/// *Shapes:* `x` is [B, H, L, D] with even D, `base` a scalar (10000 is usual); the result has the shape of `x`. *Panics* if D
-/// is odd.
+/// *Shapes:* `x` is `[B, H, L, D]` with even D, `base` a scalar (10000 is usual); the result has the shape of `x`.
+/// *Panics* if D is odd.
 ///
 /// *Source:* Su et al., "RoFormer", arXiv:2104.09864, eq. 34, with the angles of section 3.2.2.
 ///
@@ -136,7 +137,7 @@ where
 
 /// The rows of a table that have these numbers.
 ///
-/// *Shapes:* `table` is [V, D]; there are N indices; the result is [N, D]. *Panics* if an index is not below V.
+/// *Shapes:* `table` is `[V, D]`; there are N indices; the result is `[N, D]`. *Panics* if an index is not below V.
 ///
 /// *Source:* Bengio et al., "A Neural Probabilistic Language Model", JMLR 3 (2003), section 2.
 ///

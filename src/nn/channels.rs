@@ -33,9 +33,10 @@ fn centre<D: Dimension>(x: &mut ArrayViewMut<f64, D>) -> f64 {
 /// Group normalisation: (x - mean) / √(variance + eps) · gain + bias, with the mean and the (biased) variance over the
 /// channels of a group and both axes of the image, for each element of the batch.
 ///
-/// *Shapes:* `x` is [B, C, H, W], its channels fall into `groups` blocks of equal size, `gain` and `bias` are [C], `eps` is a
-/// scalar; the result has the shape of `x`. With an `eps` of 0 a group of equal elements gives NaN; so does an infinite
-/// element for its group. *Panics* if `groups` is 0 or does not divide C, or if `gain` or `bias` differ in length from C.
+/// *Shapes:* `x` is `[B, C, H, W]`, its channels fall into `groups` blocks of equal size, `gain` and `bias` are `[C]`,
+/// `eps` is a scalar; the result has the shape of `x`. With an `eps` of 0 a group of equal elements gives NaN; so does
+/// an infinite element for its group. *Panics* if `groups` is 0 or does not divide C, or if `gain` or `bias` differ in
+/// length from C.
 ///
 /// *Source:* Wu, He, "Group Normalization", arXiv:1803.08494, eq. 1, 2, 6 and 7.
 ///
@@ -73,15 +74,16 @@ where
     narrow(out)
 }
 
-/// Batch normalisation as in training: (x - mean) / √(variance + eps) · gain + bias, with the mean and the (biased) variance of
-/// each channel over the batch and both axes of the image. The result, the means and the variances.
+/// Batch normalisation as in training: (x - mean) / √(variance + eps) · gain + bias, with the mean and the (biased)
+/// variance of each channel over the batch and both axes of the image. The result, the means and the variances.
 ///
 /// The means and variances are returned so that the caller can keep running ones for [`batch_norm_with`]: the function has
 /// no hidden state. PyTorch's running variance takes the unbiased one, which is n / (n - 1) of this one with n = B · H · W.
 ///
-/// *Shapes:* `x` is [B, C, H, W], `gain` and `bias` are [C], `eps` is a scalar; the results have the shape of `x`, [C] and [C].
-/// With an `eps` of 0 a channel of equal elements gives NaN; so does an infinite element for its channel. The mean and the
-/// variance of a channel without elements are NaN. *Panics* if `gain` or `bias` differ in length from C.
+/// *Shapes:* `x` is `[B, C, H, W]`, `gain` and `bias` are `[C]`, `eps` is a scalar; the results have the shape of `x`,
+/// `[C]` and `[C]`. With an `eps` of 0 a channel of equal elements gives NaN; so does an infinite element for its
+/// channel. The mean and the variance of a channel without elements are NaN. *Panics* if `gain` or `bias` differ in
+/// length from C.
 ///
 /// *Source:* Ioffe, Szegedy, "Batch Normalization", arXiv:1502.03167, algorithm 1 and section 3.2.
 ///
@@ -114,8 +116,8 @@ where
 
 /// Batch normalisation as in inference, with means and variances that are given: (x - mean) / √(var + eps) · gain + bias.
 ///
-/// *Shapes:* `x` is [B, C, H, W], `mean`, `var`, `gain` and `bias` are [C], `eps` is a scalar; the result has the shape of `x`.
-/// *Panics* if one of them differs in length from C.
+/// *Shapes:* `x` is `[B, C, H, W]`, `mean`, `var`, `gain` and `bias` are `[C]`, `eps` is a scalar; the result has the
+/// shape of `x`. *Panics* if one of them differs in length from C.
 ///
 /// *Source:* Ioffe, Szegedy, "Batch Normalization", arXiv:1502.03167, algorithm 2 and section 3.2.
 ///

@@ -31,9 +31,9 @@ where
 
 /// The negative log likelihood of class indices: the mean over the rows of -row\[label\].
 ///
-/// *Shapes:* `log_probabilities` of any rank ≥ 1, its last axis running over the classes; one label for each row, in row-major
-/// order (a rank-1 operand is a single row). Without any row the mean is NaN. *Panics* if the number of labels differs from
-/// the number of rows, or if a label is no class, naming it.
+/// *Shapes:* `log_probabilities` of any rank ≥ 1, its last axis running over the classes; one label for each row, in
+/// row-major order (a rank-1 operand is a single row). Without any row the mean is NaN. *Panics* if the number of
+/// labels differs from the number of rows, or if a label is no class, naming it.
 ///
 /// *Source:* Bishop, "Pattern Recognition and Machine Learning" (2006), eq. 4.108, divided by the number of rows.
 ///
@@ -130,8 +130,8 @@ pub fn l1<X: Operand, Y: Operand<Scalar = X::Scalar, Owned = X::Owned>>(x: X, y:
 /// The Huber loss, with d = x - y the mean over all elements of d² / 2 where |d| ≤ `delta`, and of
 /// `delta` · (|d| - `delta` / 2) elsewhere.
 ///
-/// *Shapes:* `x` and `y` have the same shape and the same owned type, `delta` ≥ 0 is a scalar. Without any element the mean is
-/// NaN. *Panics* if the shapes differ.
+/// *Shapes:* `x` and `y` have the same shape and the same owned type, `delta` ≥ 0 is a scalar. Without any element the
+/// mean is NaN. *Panics* if the shapes differ.
 ///
 /// *Source:* Huber, "Robust Estimation of a Location Parameter", Ann. Math. Statist. 35 (1964).
 ///
@@ -154,12 +154,12 @@ pub fn huber<X: Operand, Y: Operand<Scalar = X::Scalar, Owned = X::Owned>>(
     })
 }
 
-/// The mean over all elements of the cross entropy of a probability y under sigmoid(x): of softplus(x) - x y, in a form that
-/// loses no digits at large |x|.
+/// The mean over all elements of the cross entropy of a probability y under sigmoid(x): of softplus(x) - x y, in a form
+/// that loses no digits at large |x|.
 ///
-/// *Shapes:* `x` and `y` have the same shape and the same owned type; the targets `y` lie between 0 and 1. Without any element
-/// the mean is NaN. A certain and correct prediction (x = ∞ with y = 1, x = -∞ with y = 0) costs 0. *Panics* if the shapes
-/// differ.
+/// *Shapes:* `x` and `y` have the same shape and the same owned type; the targets `y` lie between 0 and 1. Without any
+/// element the mean is NaN. A certain and correct prediction (x = ∞ with y = 1, x = -∞ with y = 0) costs 0. *Panics* if
+/// the shapes differ.
 ///
 /// *Source:* Bishop, "Pattern Recognition and Machine Learning" (2006), eq. 4.90 with eq. 4.59, divided by the number of
 /// elements.
@@ -179,8 +179,8 @@ pub fn binary_cross_entropy_with_logits<X: Operand, Y: Operand<Scalar = X::Scala
     })
 }
 
-/// The Kullback-Leibler divergence of q from p, given ln p: the sum of q (ln q - ln p) over all elements, divided by the number
-/// of rows.
+/// The Kullback-Leibler divergence of q from p, given ln p: the sum of q (ln q - ln p) over all elements, divided by
+/// the number of rows.
 ///
 /// An element with q = 0 contributes 0, also where ln p is -inf.
 ///
@@ -209,12 +209,12 @@ pub fn kl_div<P: Operand, Q: Operand<Scalar = P::Scalar, Owned = P::Owned>>(log_
 
 /// The cosine of the angle between a and b along the last axis: a·b / max(|a| |b|, 1e-8).
 ///
-/// *Shapes:* `a` and `b` have the same shape of rank ≥ 1 and the same owned type; the last axis disappears: two vectors give a
-/// scalar, two matrices one element for each row. A row of zeros gives 0, an infinite element NaN. *Panics* if the shapes
-/// differ, or for an `ArrayD` of rank 0.
+/// *Shapes:* `a` and `b` have the same shape of rank ≥ 1 and the same owned type; the last axis disappears: two vectors
+/// give a scalar, two matrices one element for each row. A row of zeros gives 0, an infinite element NaN. *Panics* if
+/// the shapes differ, or for an `ArrayD` of rank 0.
 ///
-/// *Source:* Manning, Raghavan, Schütze, "Introduction to Information Retrieval" (2008), eq. 6.10; the bound at the bottom is
-/// PyTorch's.
+/// *Source:* Manning, Raghavan, Schütze, "Introduction to Information Retrieval" (2008), eq. 6.10; the bound at the
+/// bottom is PyTorch's.
 ///
 /// ```
 /// assert_eq!(chainrule::nn::cosine_similarity([[3.0, 4.0], [0.0, 0.0]], [[6.0, 8.0], [1.0, 0.0]]), [1.0, 0.0]);

@@ -39,9 +39,9 @@ fn weights<W: Operand>(function: &str, name: &str, w: W, x: &[usize]) -> Vec<f64
 /// Layer normalisation along the last axis: (x - mean) / √(variance + eps) · gain + bias, with the mean and the (biased)
 /// variance of each row.
 ///
-/// *Shapes:* `x` of rank ≥ 1 with rows of D elements, `gain` and `bias` of shape [D], `eps` a scalar; the result has the shape
-/// of `x`. With an `eps` of 0 a row of equal elements gives NaN; so does an infinite element for its row. *Panics* if `gain`
-/// or `bias` differ in length from the rows, or for an `ArrayD` of rank 0.
+/// *Shapes:* `x` of rank ≥ 1 with rows of D elements, `gain` and `bias` of shape `[D]`, `eps` a scalar; the result has
+/// the shape of `x`. With an `eps` of 0 a row of equal elements gives NaN; so does an infinite element for its row.
+/// *Panics* if `gain` or `bias` differ in length from the rows, or for an `ArrayD` of rank 0.
 ///
 /// *Source:* Ba, Kiros, Hinton, "Layer Normalization", arXiv:1607.06450, eq. 3 and 4.
 ///
@@ -71,11 +71,12 @@ where
 
 /// Root mean square normalisation along the last axis: x / √(mean of x² + eps) · gain.
 ///
-/// *Shapes:* `x` of rank ≥ 1 with rows of D elements, `gain` of shape [D], `eps` a scalar; the result has the shape of `x`.
-/// With an `eps` of 0 a row of zeros gives NaN; so does an infinite element for its row. *Panics* if `gain` differs in length
-/// from the rows, or for an `ArrayD` of rank 0.
+/// *Shapes:* `x` of rank ≥ 1 with rows of D elements, `gain` of shape `[D]`, `eps` a scalar; the result has the shape
+/// of `x`. With an `eps` of 0 a row of zeros gives NaN; so does an infinite element for its row. *Panics* if `gain`
+/// differs in length from the rows, or for an `ArrayD` of rank 0.
 ///
-/// *Source:* Zhang, Sennrich, "Root Mean Square Layer Normalization", arXiv:1910.07467, eq. 4; eps as in all implementations.
+/// *Source:* Zhang, Sennrich, "Root Mean Square Layer Normalization", arXiv:1910.07467, eq. 4; eps as in all
+/// implementations.
 ///
 /// ```
 /// assert_eq!(chainrule::nn::rms_norm([[5.0, 5.0], [-2.0, 2.0]], [1.0, 2.0], 0.0), [[1.0, 2.0], [-1.0, 2.0]]);

@@ -143,11 +143,11 @@ fn correlate(
 /// The convolution over one axis, as cross-correlation:
 /// y\[n, o, i\] = b\[o\] + Σ over c, p of x\[n, c, i · stride + p · dilation - padding\] · w\[o, c, p\].
 ///
-/// *Shapes:* `x` is [B, C, L], `w` is [O, C / groups, K], `b` is [O]; the result is [B, O, L'] with
-/// L' = (L + 2 · padding - dilation · (K - 1) - 1) / stride + 1, rounded down. Places outside of `x` are left out. With
-/// groups, c runs over the channels of the group of o: the outputs o fall into as many blocks of equal size as the inputs c.
-/// *Panics* if the sizes differ, if groups do not divide the channels, if the kernel is empty or longer than the padded `x`,
-/// or if stride, dilation or groups are 0.
+/// *Shapes:* `x` is `[B, C, L]`, `w` is `[O, C / groups, K]`, `b` is `[O]`; the result is `[B, O, L']` with L' = (L + 2
+/// · padding - dilation · (K - 1) - 1) / stride + 1, rounded down. Places outside of `x` are left out. With groups, c
+/// runs over the channels of the group of o: the outputs o fall into as many blocks of equal size as the inputs c.
+/// *Panics* if the sizes differ, if groups do not divide the channels, if the kernel is empty or longer than the padded
+/// `x`, or if stride, dilation or groups are 0.
 ///
 /// *Source:* Goodfellow, Bengio, Courville, "Deep Learning" (2016), eq. 9.6 and section 9.5; the length by Dumoulin, Visin,
 /// arXiv:1603.07285, relationships 6 and 15.
@@ -177,7 +177,7 @@ where
 /// y\[n, o, i, j\] = b\[o\] + Σ over c, p, q of
 /// x\[n, c, i · stride + p · dilation - padding, j · stride + q · dilation - padding\] · w\[o, c, p, q\].
 ///
-/// *Shapes:* `x` is [B, C, H, W], `w` is [O, C / groups, KH, KW], `b` is [O]; the result is [B, O, H', W'] with
+/// *Shapes:* `x` is `[B, C, H, W]`, `w` is `[O, C / groups, KH, KW]`, `b` is `[O]`; the result is `[B, O, H', W']` with
 /// H' = (H + 2 · padding - dilation · (KH - 1) - 1) / stride + 1, rounded down, and W' likewise. The rest is as for
 /// [`conv1d`]. *Panics* as that does.
 ///
@@ -204,13 +204,14 @@ where
     narrow(correlate(&x, &w, &b, [window; 2], [lengths[0], lengths[1]]))
 }
 
-/// The transposed convolution over two axes: the transpose of the linear map x ↦ [`conv2d`]\(x, w\), and a bias. Each element
-/// x\[n, c, i, j\] adds its product with w\[c, o, p, q\] to
-/// y\[n, o, i · stride + p · dilation - padding, j · stride + q · dilation - padding\].
+/// The transposed convolution over two axes: the transpose of the linear map x ↦ [`conv2d`]\(x, w\), and a bias. Each
+/// element x\[n, c, i, j\] adds its product with w\[c, o, p, q\] to y\[n, o, i · stride + p · dilation - padding, j ·
+/// stride + q · dilation - padding\].
 ///
-/// *Shapes:* `x` is [B, C, H, W], `w` is [C, O, KH, KW], `b` is [O]; the result is [B, O, H', W'] with
-/// H' = (H - 1) · stride - 2 · padding + dilation · (KH - 1) + 1 and W' likewise. *Panics* if the sizes differ, if `x` has no
-/// rows or columns, if the kernel is empty, if the padding leaves nothing, if stride or dilation are 0, or if groups is not 1.
+/// *Shapes:* `x` is `[B, C, H, W]`, `w` is `[C, O, KH, KW]`, `b` is `[O]`; the result is `[B, O, H', W']` with H' = (H
+/// - 1) · stride - 2 · padding + dilation · (KH - 1) + 1 and W' likewise. *Panics* if the sizes differ, if `x` has no
+/// rows or columns, if the kernel is empty, if the padding leaves nothing, if stride or dilation are 0, or if groups is
+/// not 1.
 ///
 /// *Source:* Dumoulin, Visin, arXiv:1603.07285, section 4.2 and relationship 13.
 ///
@@ -316,7 +317,7 @@ fn greatest(plane: ArrayView2<f64>) -> f64 {
 
 /// The greatest element of each square window.
 ///
-/// *Shapes:* `x` is [B, C, H, W]; the result is [B, C, H', W'] with H' = (H - size) / stride + 1, rounded down, and W'
+/// *Shapes:* `x` is `[B, C, H, W]`; the result is `[B, C, H', W']` with H' = (H - size) / stride + 1, rounded down, and W'
 /// likewise. There is no padding. A NaN is ignored, as by [`f64::max`]; a window of only NaN gives -inf. Where several
 /// elements are the greatest, they share the derivative equally. *Panics* if `size` or `stride` are 0, or if `size` is
 /// greater than H or W.
@@ -337,7 +338,7 @@ where
 
 /// The mean of each square window.
 ///
-/// *Shapes:* `x` is [B, C, H, W]; the result is [B, C, H', W'] with H' = (H - size) / stride + 1, rounded down, and W'
+/// *Shapes:* `x` is `[B, C, H, W]`; the result is `[B, C, H', W']` with H' = (H - size) / stride + 1, rounded down, and W'
 /// likewise. There is no padding. *Panics* as [`max_pool2d`] does.
 ///
 /// *Source:* Dumoulin, Visin, arXiv:1603.07285, section 3 and relationship 7.
@@ -356,7 +357,7 @@ where
 
 /// The greatest element of each channel.
 ///
-/// *Shapes:* `x` is [B, C, H, W]; the result is [B, C]. A NaN is ignored, as by [`f64::max`]; a channel of only NaN, or
+/// *Shapes:* `x` is `[B, C, H, W]`; the result is `[B, C]`. A NaN is ignored, as by [`f64::max`]; a channel of only NaN, or
 /// without elements, gives -inf. Where several elements are the greatest, they share the derivative equally.
 ///
 /// ```
@@ -372,7 +373,7 @@ where
 
 /// The mean of each channel.
 ///
-/// *Shapes:* `x` is [B, C, H, W]; the result is [B, C]. The mean of a channel without elements is NaN.
+/// *Shapes:* `x` is `[B, C, H, W]`; the result is `[B, C]`. The mean of a channel without elements is NaN.
 ///
 /// *Source:* Lin, Chen, Yan, "Network In Network", arXiv:1312.4400, section 3.2.
 ///

@@ -1,4 +1,4 @@
-"""Writes layers.txt: what JAX and SciPy give, in float64, for the calls in tests/layers.rs.
+"""Writes layers.txt: what JAX 0.10.2 and SciPy 1.17.1 give, in float64, for the calls in tests/layers.rs.
 
 Each line is a name, a shape and the numbers of an array in row-major order. Run: python tests/data/layers.py
 """
