@@ -318,9 +318,10 @@ impl Lower {
         let dtype = self.graph.dtype(x.node);
         let mut place = |k: usize| {
             let node = match even.axes[k] {
-                Some(axis) => self.graph.position(axis, dtype),
-                None => self.graph.constant(0.0, dtype),
+                Some(axis) => self.graph.position(axis, Dtype::Int),
+                None => self.graph.constant(0.0, Dtype::Int),
             };
+            let node = self.graph.cast(node, dtype);
             Tensor { node, active: false, ..even.clone() }
         };
         let (position, pair) = (place(2), place(3));
