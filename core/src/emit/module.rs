@@ -188,7 +188,13 @@ pub fn generate(
                                 }
                                 _ => count(&mut names, &plan, &sizes, &generics),
                             };
-                        len.extend(wide.map(|w| quote!(* #w)));
+                        if let (Some(points), true) = (plan.lanes, storage.lasting) {
+                            let points = plan.graph.axis_size(points).clone();
+                            let points = names.size(&plan.graph, &points, &generics);
+                            len = quote!((#len) * (#points + #wide));
+                        } else {
+                            len.extend(wide.map(|w| quote!(* #w)));
+                        }
                         let field = format_ident!("{name}_{ident}");
                         fields.push(quote!(pub #ident: &'k mut [#elem]));
                         open.extend(quote!(#ident,));

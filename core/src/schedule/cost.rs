@@ -48,7 +48,9 @@ impl Costed<'_> {
     /// A stored array is too large to stay in cache.
     fn is_far(&self, node: NodeId) -> bool {
         let layout = self.storage.get(&node).map_or(&[][..], |s| &s.layout);
-        layout.iter().map(|a| self.extent(*a)).product::<f64>() > NEAR
+        let all = self.storage.get(&node).is_some_and(|s| s.lasting);
+        let points = if all { self.extent(self.points) } else { 1.0 };
+        points * layout.iter().map(|a| self.extent(*a)).product::<f64>() > NEAR
     }
 
     /// To move a vector of a stored array: element by element, where those of one vector lie apart.

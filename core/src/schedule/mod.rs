@@ -138,6 +138,8 @@ pub struct Storage {
     pub layout: Vec<AxisId>,
     /// Each element is a block of lanes: one for each of the points that a loop in lanes is at.
     pub block: bool,
+    /// The blocks of all points are there, one behind the other: another loop in lanes reads them.
+    pub lasting: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

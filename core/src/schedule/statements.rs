@@ -218,7 +218,7 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
             Statement { work, loops, scans }
         }));
         let place = place.map_or(Place::Buffer, Place::Target);
-        plan.storage.insert(*id, Storage { place, layout, block: false });
+        plan.storage.insert(*id, Storage { place, layout, block: false, lasting: false });
     }
     delay(&mut plan);
     for k in 0..plan.targets.len() {

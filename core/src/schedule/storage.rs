@@ -57,6 +57,31 @@ pub fn shrink(plan: &mut Plan) {
             storage.place = Place::Local;
         }
     }
+    keep_blocks(plan);
+}
+
+/// Arrays that only loops in lanes touch, more than one of them, are kept as the blocks that these make and read.
+fn keep_blocks(plan: &mut Plan) {
+    let Some(points) = plan.lanes else { return };
+    let in_lanes = plan.in_lanes();
+    let mut only: BTreeMap<NodeId, bool> = BTreeMap::new();
+    for (s, statement) in plan.statements.iter().enumerate() {
+        let inside = in_lanes.contains(&s);
+        let reads = plan.accesses(s).into_iter().map(|r| (r.node, plan.pointwise(&r, points)));
+        for (node, own) in reads.chain(statement.work.node().map(|n| (n, true))) {
+            *only.entry(node).or_insert(true) &= inside && own;
+        }
+    }
+    for (node, storage) in plan.storage.iter_mut() {
+        let plain = !matches!(plan.graph.node(*node), Node::Carry { .. } | Node::Final { .. })
+            && !plan.grown.contains(node)
+            && plan.graph.dtype(*node).is_float();
+        let array = storage.place == Place::Buffer && !storage.block && storage.layout.len() > 1;
+        if plain && array && storage.layout.contains(&points) && only.get(node) == Some(&true) {
+            storage.layout.retain(|a| *a != points);
+            (storage.block, storage.lasting) = (true, true);
+        }
+    }
 }
 
 /// A variable starts right outside of its scan's loop.
@@ -123,7 +148,7 @@ pub fn share(plan: &mut Plan) {
     let mut readers: BTreeMap<NodeId, Vec<(usize, Access)>> = BTreeMap::new();
     for (s, (own, around)) in numbers.iter().enumerate() {
         let mut touch = |node: NodeId| {
-            let block = plan.storage.get(&node).is_some_and(|s| s.block);
+            let block = plan.storage.get(&node).is_some_and(|s| s.block && !s.lasting);
             let (first, last) = if block { (*own, *own) } else { (around.first, around.last) };
             let life = lives.entry(node).or_insert(Life { first, last });
             life.first = life.first.min(first);
@@ -266,7 +291,7 @@ impl Plan {
                 .map_or(vec![], |s| s.layout.iter().map(|x| self.graph.axis_size(*x).clone()).collect());
             Size::product(&sizes)
         };
-        let block = |n: NodeId| self.storage.get(&n).is_some_and(|s| s.block);
+        let block = |n: NodeId| self.storage.get(&n).map(|s| (s.block, s.lasting));
         // what grows as a loop turns does so for its own shape
         let layout = |n: NodeId| self.storage.get(&n).map_or(&[][..], |s| &s.layout);
         let grows = |n: NodeId| layout(n).iter().any(|x| self.graph.sizes.counted(self.graph.axis_size(*x)));

@@ -144,12 +144,28 @@ impl<'a> Body<'a> {
     }
 
     /// The position of an element that is as many numbers as `v` has lanes.
-    fn in_blocks(&mut self, at: &Linear, v: &TokenStream) -> TokenStream {
-        match (self.position(at), at.axes.len()) {
-            (None, _) => quote!(0),
-            (Some(at), 1) if at.clone().into_iter().count() == 1 => quote!(#at * #v::LEN),
-            (Some(at), _) => quote!((#at) * #v::LEN),
+    fn in_blocks(&mut self, slice: Slice, at: &Linear, v: &TokenStream) -> TokenStream {
+        let start = self.block_start(slice);
+        let at = match (self.position(at), at.axes.len()) {
+            (None, _) => None,
+            (Some(at), 1) if at.clone().into_iter().count() == 1 => Some(quote!(#at * #v::LEN)),
+            (Some(at), _) => Some(quote!((#at) * #v::LEN)),
+        };
+        match (start, at) {
+            (None, at) => at.unwrap_or(quote!(0)),
+            (Some(start), None) => start,
+            (Some(start), Some(at)) => quote!(#start + #at),
         }
+    }
+
+    /// Where the blocks of these points start, in an array that holds those of all points.
+    fn block_start(&mut self, slice: Slice) -> Option<TokenStream> {
+        let Slice::Buffer(node) = slice else { return None };
+        let storage = self.plan.storage.get(&node).filter(|s| s.lasting)?;
+        let sizes = storage.layout.iter().map(|a| self.plan.graph.axis_size(*a));
+        let count = self.size(&Size::product(sizes));
+        let at = self.variable(self.plan.lanes?).and_then(|f| f.var.clone())?;
+        Some(quote!(#at * #count))
     }
 
     /// Whether each element of a slice is a block.
@@ -168,7 +184,7 @@ impl<'a> Body<'a> {
         let v = self.vector_type(dtype, lanes);
         let name = self.name_of(slice, false);
         if self.is_block(slice) {
-            let at = self.in_blocks(at, &v);
+            let at = self.in_blocks(slice, at, &v);
             return quote!(#v::load(&#name[#at..]));
         }
         let Some(axis) = self.plan.lanes else { return quote!(()) };
@@ -205,7 +221,7 @@ impl<'a> Body<'a> {
         let v = self.vector_type(dtype, lanes);
         let name = self.name_of(slice, true);
         if self.is_block(slice) {
-            let at = self.in_blocks(at, &v);
+            let at = self.in_blocks(slice, at, &v);
             self.push(quote!(#value.store(&mut #name[#at..]);));
             return;
         }
@@ -239,12 +255,14 @@ impl<'a> Body<'a> {
         let (dtype, lanes) = (graph.dtype(node), self.top().lanes);
         let (v, count) = (self.vector_type(dtype, lanes), self.size(&Size::product(&inner)));
         let name = self.name_of(slice, true);
-        match self.position(&place::row_major(&dims, &index)) {
-            None => self.push(quote!(#name[..#count * #v::LEN].fill(#number);)),
-            Some(row) => {
-                self.push(quote!(#name[(#row) * #count * #v::LEN..][..#count * #v::LEN].fill(#number);))
-            }
-        }
+        let row =
+            self.position(&place::row_major(&dims, &index)).map(|row| quote!((#row) * #count * #v::LEN));
+        let start = match (self.block_start(slice), row) {
+            (None, row) => row.unwrap_or_default(),
+            (Some(start), None) => start,
+            (Some(start), Some(row)) => quote!(#start + #row),
+        };
+        self.push(quote!(#name[#start..][..#count * #v::LEN].fill(#number);));
     }
 
     /// The statements that stand in loops whose points are lanes.
