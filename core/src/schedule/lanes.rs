@@ -5,8 +5,8 @@
 //! has accumulators that are vectors. Inner loops, however short, cost no more than their operations. Invariant: a
 //! statement in lanes reads and writes other points than its own nowhere.
 
-use super::{arrange, cost, Gemm, Place, Plan, Step, Work};
-use crate::ir::{Array, AxisId, Dtype, Graph, Math, Node, NodeId, ScanId, Size};
+use super::{arrange, contract, cost, Gemm, Place, Plan, Step, Target, Work};
+use crate::ir::{Array, AxisId, Dtype, Graph, Index, Math, Node, NodeId, ScanId, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewer points than this never are lanes.
@@ -39,9 +39,10 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
         if plan.tangles(axis) {
             continue;
         }
+        let (graph, targets, gemms) = copied(&plan, gemms, axis);
         let over =
-            |g: &Gemm| plan.graph.axes(g.node).contains(&axis) || g.summed == axis || g.again.contains(&axis);
-        let small = |g: &Gemm| over(g) && is_small(&plan.graph, g, axis);
+            |g: &Gemm| graph.axes(g.node).contains(&axis) || g.summed == axis || g.again.contains(&axis);
+        let small = |g: &Gemm| over(g) && is_small(&graph, g, axis);
         // small products are given up for loops over points, or stay as large ones do
         for give_up in [true, false] {
             if !give_up && !gemms.iter().any(small) {
@@ -50,7 +51,7 @@ pub fn best(plan: Plan, gemms: &[Gemm]) -> Plan {
             let (own, rest): (Vec<Gemm>, Vec<Gemm>) =
                 gemms.iter().cloned().partition(|g| give_up && small(g));
             let without = |skip: &BTreeSet<NodeId>| {
-                arrange(plan.graph.clone(), plan.targets.clone(), rest.clone(), Some(Lanes { axis, skip }))
+                arrange(graph.clone(), targets.clone(), rest.clone(), Some(Lanes { axis, skip }))
             };
             let mut other = without(&BTreeSet::new());
             let outside = outside(&other);
@@ -158,6 +159,67 @@ pub fn repeated(graph: &Graph, needed: &[bool], stored: &BTreeSet<NodeId>, axis:
         }
     }
     out
+}
+
+/// The graph with inputs whose elements are read at sums of positions, again and again, copied to blocks first; with its
+/// matrix products.
+fn copied(plan: &Plan, gemms: &[Gemm], axis: AxisId) -> (Graph, Vec<Target>, Vec<Gemm>) {
+    let (graph, targets) = (&plan.graph, plan.targets.clone());
+    let roots: Vec<NodeId> = targets.iter().map(|t| t.node).collect();
+    let mut found = false;
+    let rebuilt = graph.rebuilt(&roots, |graph, roots| {
+        let mut out = graph.emptied();
+        let needed = graph.reachable(roots);
+        let mut map: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+        for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+            out.span = graph.span_of(id);
+            let copy = copy_of(&mut out, graph, id, axis);
+            found |= copy.is_some();
+            let new = copy.unwrap_or_else(|| out.copy_node(graph, id, &map));
+            out.inherit_name(new, graph, id);
+            map.insert(id, new);
+        }
+        Some((out, roots.iter().map(|r| map[r]).collect()))
+    });
+    match rebuilt.filter(|_| found) {
+        Some((graph, new)) => {
+            let targets = targets.into_iter().zip(new).map(|(t, node)| Target { node, ..t });
+            contract::find(graph, targets.collect())
+        }
+        None => (graph.clone(), targets, gemms.to_vec()),
+    }
+}
+
+/// Such a load, from a copy of the whole input.
+fn copy_of(out: &mut Graph, graph: &Graph, id: NodeId, axis: AxisId) -> Option<NodeId> {
+    let Node::Load { array: Array::Input(i), view: None, index } = graph.node(id) else { return None };
+    let input = graph.input(*i);
+    let names = |k: &Index| k.gather.is_some() || k.terms.iter().any(|t| t.0 == axis);
+    let point = index.iter().position(|k| k.as_axis() == Some(axis))?;
+    let last = index.len() - 1;
+    let others = index.iter().enumerate().any(|(k, i)| k != point && names(i));
+    let again = index.iter().any(|k| k.terms.len() > 1);
+    if input.computed || !input.dtype.is_float() || point == last || others || !again {
+        return None;
+    }
+    let (mut whole, mut bound, mut at) = (vec![], vec![], vec![]);
+    for (k, place) in index.iter().enumerate() {
+        if k == point {
+            whole.push(place.clone());
+            continue;
+        }
+        if input.dims[k].is_one() {
+            whole.push(Index::default());
+            continue;
+        }
+        let free = |a: &AxisId| *a != axis && !bound.contains(a);
+        let own = (0..).map(|occ| out.axis_of(&input.dims[k], occ)).find(free)?;
+        whole.push(Index::axis(own));
+        bound.push(own);
+        at.push(place.clone());
+    }
+    let copy = out.load(Array::Input(*i), None, whole);
+    Some(out.load(Array::Node(copy, bound), None, at))
 }
 
 /// Copies of inputs that outlive a loop in lanes: then the input itself does as well.
