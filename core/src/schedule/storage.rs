@@ -250,6 +250,16 @@ fn in_place(
     };
     let Some(reads) = readers else { return false };
     let last = reads.iter().map(|r| r.0).max();
+    // in a loop that turns to its elements again, the old ones must come anew as well
+    let layout = plan.storage.get(&new).map_or(&[][..], |s| &s.layout);
+    let mut again = paths[writer].iter().filter(|(_, a)| !layout.contains(a));
+    let comes = |l: &(usize, AxisId)| {
+        let own = |s: &usize| plan.statements[*s].work.node() == Some(old);
+        (0..plan.statements.len()).filter(own).all(|s| paths[s].contains(l))
+    };
+    if !again.all(comes) {
+        return false;
+    }
     let mut here = reads.iter().filter(|(s, _)| numbers[*s].0 == numbers[writer].0).peekable();
     last.is_some_and(|l| l <= writer)
         && here.peek().is_some()
