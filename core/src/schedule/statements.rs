@@ -248,9 +248,11 @@ pub fn choose(mut graph: Graph, targets: Vec<Target>, gemms: Vec<Gemm>, lanes: O
 fn belongs(graph: &Graph, live: &scans::Live, id: NodeId) -> Vec<ScanId> {
     let mut scans = live.of(graph, id);
     if let Node::Load { array: Array::Node(n, _), .. } = graph.node(id) {
-        // an element of a scan's array is read in its loop
-        let there = live.of(graph, *n);
-        if there.len() > scans.len() && there.iter().all(|s| graph.axes(id).contains(&graph.scan(*s).axis)) {
+        // an element of a scan's array is read in its loop, but one of what remains of it afterwards
+        let inside = |node: NodeId, s: &ScanId| graph.axes(node).contains(&graph.scan(*s).axis);
+        let mut there = live.of(graph, *n);
+        there.retain(|s| inside(*n, s));
+        if there.len() > scans.len() && there.iter().all(|s| inside(id, s)) {
             scans = there;
         }
     }
