@@ -256,3 +256,30 @@ fn calls_run_in_loops_that_the_run_counts() {
     check_gradient(|by| walked(1.0, by), |by| walked::gradient(1.0, by).by, &by).unwrap();
     assert_eq!(walked::value_and_gradient(11.0, &by).1.x, 1.0);
 }
+
+#[differentiable(custom = square_rule)]
+fn square(x: f64) -> f64 {
+    x * x
+}
+
+fn square_rule(x: f64) -> f64 {
+    2.0 * x
+}
+
+/// The array has as many elements as the loop has turns, and what remains of its adjoint is read along that axis.
+#[differentiable]
+fn neighbours_of_calls(x: &[f64; 2]) -> f64 {
+    let mut a = [x[0], x[1]];
+    for i in 0..2 {
+        a[i] = square(a[i]) + a[(i + 1) % 2];
+    }
+    a[0] + 2.0 * a[1]
+}
+
+#[test]
+fn what_remains_of_a_recurrence_is_read_behind_its_loop() {
+    let x = [0.3, -0.7];
+    // x₀² + x₁ is in both elements
+    assert_eq!(neighbours_of_calls::gradient(&x), [3.0 * 2.0 * 0.3, 3.0 + 2.0 * 2.0 * -0.7]);
+    check_gradient(neighbours_of_calls, neighbours_of_calls::gradient, &x).unwrap();
+}

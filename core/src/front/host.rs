@@ -333,7 +333,17 @@ impl Lower {
         if in_closure || returns(stmt) || self.mentions_active(stmt) || self.host_tokens(stmt).is_none() {
             return false;
         }
-        let mentioned = names(stmt);
+        let new_names = self.renewed(&names(stmt));
+        if let Some(tokens) = self.host_tokens(stmt) {
+            let uses = names(&tokens);
+            let tokens = quote::quote!(#tokens;);
+            self.host_lets.push(HostLet { names: new_names, uses, tokens, init: None });
+        }
+        true
+    }
+
+    /// Gives each of these variables that is mutable a copy under a new host name. Gives the names.
+    fn renewed(&mut self, mentioned: &[String]) -> Vec<String> {
         let changed: Vec<super::env::Binding> =
             mentioned.iter().filter_map(|n| self.env.get(n).filter(|b| b.mutable).cloned()).collect();
         let mut new_names = Vec::new();
@@ -357,12 +367,36 @@ impl Lower {
                 }
             }
         }
-        if let Some(tokens) = self.host_tokens(stmt) {
-            let uses = names(&tokens);
-            let tokens = quote::quote!(#tokens;);
-            self.host_lets.push(HostLet { names: new_names, uses, tokens, init: None });
+        new_names
+    }
+
+    /// Gets ready for a `let` whose value changes variables. Gives whether host code can do it.
+    pub fn keep_changing(&mut self, effects: &[(String, syn::Expr)], init: &syn::Expr) -> bool {
+        let in_closure = self.calls.iter().any(|c| c.0.is_empty());
+        let closure = |e: &(String, syn::Expr)| {
+            self.env.get(&e.0).is_none_or(|b| b.host.is_none() || matches!(b.value, Value::Closure(_)))
+        };
+        let tokens = init.to_token_stream();
+        if in_closure
+            || returns(&tokens)
+            || self.mentions_active(init)
+            || self.host_tokens(init).is_none()
+            || effects.iter().any(closure)
+        {
+            return false;
         }
+        let changed: Vec<String> = effects.iter().map(|e| e.0.clone()).collect();
+        self.renewed(&changed);
         true
+    }
+
+    /// The last `let` is needed wherever the variables are that it changes.
+    pub fn also_names(&mut self, effects: &[(String, syn::Expr)]) {
+        let hosts: Vec<String> =
+            effects.iter().filter_map(|e| Some(self.env.get(&e.0)?.host.as_ref()?.to_string())).collect();
+        if let Some(kept) = self.host_lets.last_mut() {
+            kept.names.extend(hosts);
+        }
     }
 
     /// The same kind of value under another host name.
@@ -373,8 +407,14 @@ impl Lower {
                     let form = self.leaves.get(i.0 as usize).map(|l| l.form.clone());
                     let form = form.unwrap_or(crate::signature::Form::Scalar(self.graph.dtype(t.node)));
                     let dtype = self.graph.dtype(t.node);
-                    Value::Tensor(self.input(ident, form, dtype, t.dims.clone(), None, false))
+                    // it may have another length
+                    let dims = self.dims_of(&form, &crate::diag::source(ident));
+                    if dims.len() != t.rank() {
+                        return Value::Host(ident.clone());
+                    }
+                    Value::Tensor(self.input(ident, form, dtype, dims, None, false))
                 }
+                _ if t.rank() > 0 => Value::Host(ident.clone()),
                 _ => {
                     let dtype = self.graph.dtype(t.node);
                     let form = crate::signature::Form::Scalar(dtype);

@@ -12,6 +12,7 @@ mod choices;
 mod close;
 mod control;
 mod definitions;
+mod effects;
 mod env;
 mod expr;
 mod foreign;

@@ -359,7 +359,8 @@ pub struct Roots {
     loops: usize,
 }
 
-const CHANGING: &[&str] = &[
+/// Methods that change what they are called on.
+pub const CHANGING: &[&str] = &[
     "push",
     "pop",
     "iter_mut",

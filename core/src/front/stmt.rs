@@ -30,7 +30,12 @@ impl Lower {
             }
             match stmt {
                 Stmt::Local(local) => self.local(local),
-                Stmt::Expr(e, None) if last => return self.expr(e),
+                Stmt::Expr(e, None) if last => {
+                    return match self.refuse_effects(e) {
+                        true => Value::Poison,
+                        false => self.expr(e),
+                    }
+                }
                 Stmt::Expr(e, _) => self.effect(e),
                 Stmt::Item(syn::Item::Use(item)) => self.keep_use(&item.tree, TokenStream::new()),
                 Stmt::Item(syn::Item::Const(c)) => {
@@ -73,7 +78,7 @@ impl Lower {
 
     /// A statement for its effect: refused where it touches what is differentiated.
     fn effect(&mut self, e: &Expr) {
-        if !self.nested() && self.keep_statement(&e.to_token_stream()) {
+        if (!self.nested() && self.kept(e)) || self.refuse_effects(e) {
             return;
         }
         let before = self.errors.len();
@@ -84,6 +89,41 @@ impl Lower {
             let help = "a statement without a result is not carried into the gradient; remove it";
             self.errors.push(Kind::Unsupported, e, &[&format!("the statement `{text}`"), help]);
         }
+    }
+
+    /// An inactive statement that host code runs. What it writes to parts of values is followed here as well, because
+    /// what is written to other parts may be differentiated.
+    fn kept(&mut self, e: &Expr) -> bool {
+        let before = self.env.clone();
+        if !self.keep_statement(&e.to_token_stream()) {
+            return false;
+        }
+        let parts = |k: &usize| {
+            let (old, new) = (&before.bindings[*k], &self.env.bindings[*k]);
+            old.host.as_ref().map(ToString::to_string) != new.host.as_ref().map(ToString::to_string)
+                && matches!(new.value, Value::Host(_))
+                && match &old.value {
+                    Value::Tensor(t) => t.rank() > 0,
+                    Value::Tuple(_) | Value::Struct(_) => true,
+                    _ => false,
+                }
+        };
+        let parts: Vec<usize> = (0..before.bindings.len()).filter(parts).collect();
+        if parts.is_empty() {
+            return true;
+        }
+        let kept = std::mem::replace(&mut self.env, before);
+        let (dead, errors) = (self.dead, self.errors.len());
+        let done = matches!(self.expr(e), Value::Unit);
+        let followed = std::mem::replace(&mut self.env, kept);
+        if done && self.errors.len() == errors && self.dead == dead {
+            for k in parts {
+                self.env.bindings[k].value = followed.bindings[k].value.clone();
+            }
+        }
+        self.errors.list.truncate(errors);
+        self.dead = dead;
+        true
     }
 
     fn local(&mut self, local: &Local) {
@@ -101,9 +141,19 @@ impl Lower {
         if let Some((_, other)) = &init.diverge {
             return self.let_else(pat, &init.expr, other);
         }
-        let mut value = self.expr(&init.expr);
         let mut names = Vec::new();
         let mutable = variables(pat, &mut names);
+        let effects = self.effects(&init.expr);
+        let alone = plain(pat) && !self.nested() && self.keep_changing(&effects, &init.expr);
+        if !effects.is_empty() && !alone {
+            self.refuse_effects(&init.expr);
+            names.into_iter().for_each(|name| self.env.bind(name, Value::Poison, None));
+            return;
+        }
+        let mut value = match (effects.is_empty(), self.host_tokens(&init.expr)) {
+            (false, Some(tokens)) => Value::Host(tokens),
+            _ => self.expr(&init.expr),
+        };
         if let (Value::Host(_), false) = (&value, plain(pat)) {
             return self.apart(pat, &value);
         }
@@ -122,6 +172,9 @@ impl Lower {
             },
             None => vec![],
         };
+        if !effects.is_empty() {
+            self.also_names(&effects);
+        }
         // a host value is from now on what its name says
         if let (Value::Host(_), [(_, ident)]) = (&value, kept.as_slice()) {
             value = Value::Host(ident.clone());

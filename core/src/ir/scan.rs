@@ -107,7 +107,8 @@ impl Graph {
         let along = |s: ScanId, t: ScanId| carries(s).all(|c| self.axes(c).contains(&self.scan(t).axis));
         let around: Vec<bool> = (0..self.scans.len() as u32)
             .map(ScanId)
-            .map(|t| t != scan && along(scan, t) && !along(t, scan))
+            // where both may be so, the outer one was there first
+            .map(|t| t != scan && along(scan, t) && (!along(t, scan) || t < scan))
             .collect();
         let around = |t: ScanId| around.get(t.0 as usize) == Some(&true);
         let above = self.ancestors(&next, &around);

@@ -268,9 +268,11 @@ fn asked(graph: &Graph, needed: &[bool]) -> BTreeSet<NodeId> {
 fn belongs(graph: &Graph, live: &scans::Live, id: NodeId) -> Vec<ScanId> {
     let mut scans = live.of(graph, id);
     if let Node::Load { array: Array::Node(n, _), .. } = graph.node(id) {
-        // an element of a scan's array is read in its loop
-        let there = live.of(graph, *n);
-        if there.len() > scans.len() && there.iter().all(|s| graph.axes(id).contains(&graph.scan(*s).axis)) {
+        // an element of a scan's array is read in its loop, but one of what remains of it afterwards
+        let inside = |node: NodeId, s: &ScanId| graph.axes(node).contains(&graph.scan(*s).axis);
+        let mut there = live.of(graph, *n);
+        there.retain(|s| inside(*n, s));
+        if there.len() > scans.len() && there.iter().all(|s| inside(id, s)) {
             scans = there;
         }
     }

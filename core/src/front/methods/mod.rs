@@ -226,10 +226,18 @@ pub fn keeps(name: &str) -> bool {
     )
 }
 
+fn known() -> impl Iterator<Item = &'static str> {
+    scalar::UNARY.iter().chain(scalar::OTHERS).chain(ndarray::NAMES).copied()
+}
+
+/// A method of numbers or arrays that is computed here.
+pub fn is_known(name: &str) -> bool {
+    known().any(|k| k == name)
+}
+
 /// The known method that differs from `name` in one or two letters.
 fn nearest(name: &str) -> Option<&'static str> {
-    let known = scalar::UNARY.iter().chain(scalar::OTHERS).chain(ndarray::NAMES).copied();
-    known
+    known()
         .map(|k| (distance(name, k), k))
         .filter(|(d, k)| (1..=2).contains(d) && *d < k.len() / 2 + 1)
         .min()

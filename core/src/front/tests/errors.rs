@@ -107,6 +107,22 @@ fn no_silent_mutation() {
 }
 
 #[test]
+fn what_changes_inactive_variables_has_its_place() {
+    for (body, expected) in [
+        ("let mut s = 7u64; x * draw(&mut s) + x * draw(&mut s)", "`s` is changed"),
+        ("let mut w = vec![3.0, 1.0]; x * w.pop().unwrap() + x * w.pop().unwrap()", "`w` is changed"),
+        ("let mut rng = seeded(7); let mut y = x; for _ in 0..3 { y *= rng.normal(); } y", "`rng` is changed"),
+        ("let mut rng = seeded(7); let mut y = x; for _ in 0..3 { let z: f64 = rng.normal(); y *= z; } y", "`rng` is changed"),
+        ("let t = [1.0, 2.0]; let mut i = t.iter(); x * i.next().unwrap() + i.next().unwrap()", "`i` is changed"),
+        ("let t = [x, 2.0]; let mut i = t.iter(); let a = i.next().unwrap(); let b = i.next().unwrap(); a * b", "`i` is changed"),
+        ("let mut k = 1.0; let mut up = || { k += 1.0; k }; up() * x + up()", "`up` is changed"),
+        ("let mut k = 1; if raised(&mut k) == 2 { x } else { x * x }", "`k` is changed"),
+    ] {
+        check_error("", &format!("fn f(x: f64) -> f64 {{ {body} }}"), expected);
+    }
+}
+
+#[test]
 fn all_errors_come_at_once() {
     let source = "async fn f(x: f64, n: usize) -> f64 { let a = foo(x); let b = x.bar(); let c = a + b; println!(\"{x}\"); c as i32 as f64 + baz(x) }";
     let errors = lowered("speed", source, &definitions(&[])).expect_err("refused");
