@@ -69,7 +69,7 @@ fn generated_gradients_agree_with_jax() {
 #[test]
 fn gradients_by_hand_agree_with_jax() {
     for e in &EXPECTED {
-        check("by hand", e, case(e.workload).by_hand);
+        case(e.workload).by_hand.into_iter().for_each(|by_hand| check("by hand", e, by_hand));
     }
 }
 
@@ -77,6 +77,6 @@ fn gradients_by_hand_agree_with_jax() {
 fn the_benchmark_runs() {
     for e in &EXPECTED {
         let row = measure::measure(case(e.workload), 1, 1);
-        assert!(row.generated.least > 0.0 && row.by_hand.least > 0.0);
+        assert!(row.generated.least > 0.0 && row.by_hand.is_none_or(|t| t.least > 0.0));
     }
 }

@@ -8,7 +8,7 @@ peers=$(cd "$PEERS" && pwd)
 target="${PEERS_TARGET:-$here/../../target/peers}"
 out="${PEERS_OUT:-$target/out}"
 core="${PEERS_CORE:-1}"
-workloads="w1 w2b1 w2b32 w3 w3s w4 w8"
+workloads="w1 w2b1 w2b32 w3 w3s w4 w5 w6 w7 w8"
 export PEERS_BUDGET_S="${PEERS_BUDGET_S:-1}" PYTHONDONTWRITEBYTECODE=1
 export OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 mkdir -p "$target" "$out"

@@ -1,6 +1,7 @@
 //! Each workload as closures over the same inputs: the function itself, the generated gradient and the one by hand.
 
 use super::functions::{deep, digits, mixture, rosenbrock, tiny};
+use super::networks::{block, block_inputs, lenet, lenet_inputs, lstm, lstm_inputs};
 use super::{by_hand, inputs};
 use chainrule::optim::Sgd;
 use chainrule::rt::simd::{dispatch, Kernel, Simd, Vector};
@@ -15,11 +16,12 @@ pub struct Case {
     /// The function as the user wrote it.
     pub primal: Box<dyn Fn() -> f64>,
     pub generated: Evaluate,
-    pub by_hand: Evaluate,
+    /// For the networks of several kinds of layers there is none.
+    pub by_hand: Option<Evaluate>,
 }
 
 /// The names of all workloads.
-pub const NAMES: [&str; 7] = ["w1", "w2b1", "w2b32", "w3", "w3s", "w4", "w8"];
+pub const NAMES: [&str; 10] = ["w1", "w2b1", "w2b32", "w3", "w3s", "w4", "w5", "w6", "w7", "w8"];
 
 /// The workload with a name of [`NAMES`].
 pub fn case(name: &str) -> Case {
@@ -30,6 +32,9 @@ pub fn case(name: &str) -> Case {
         "w3" => w3(),
         "w3s" => w3s(),
         "w4" => w4(),
+        "w5" => w5(),
+        "w6" => w6(),
+        "w7" => w7(),
         "w8" => w8(1000),
         _ => panic!("no workload `{name}`; there are {NAMES:?}"),
     }
@@ -63,12 +68,12 @@ fn w1(n: usize) -> Case {
         Box::new(move || rosenbrock(x.view()))
     };
     let mut g = vec![0.0; n];
-    let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
+    let by_hand: Evaluate = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::rosenbrock(x.as_slice().expect("one piece"), &mut g);
         append(to, &g);
         value
     });
-    Case { name: "w1", primal, generated, by_hand }
+    Case { name: "w1", primal, generated, by_hand: Some(by_hand) }
 }
 
 fn w2<const B: usize>(name: &'static str) -> Case {
@@ -87,12 +92,12 @@ fn w2<const B: usize>(name: &'static str) -> Case {
         Box::new(move || tiny(&net, x.view(), y.view()).into())
     };
     let (mut g, mut space) = (net.zeros_like(), by_hand::TinyScratch::<B>::default());
-    let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
+    let by_hand: Evaluate = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::tiny(&net, x.view(), y.view(), &mut g, &mut space);
         append_net(to, &g);
         value.into()
     });
-    Case { name, primal, generated, by_hand }
+    Case { name, primal, generated, by_hand: Some(by_hand) }
 }
 
 fn w3() -> Case {
@@ -111,12 +116,12 @@ fn w3() -> Case {
         Box::new(move || digits(&net, x.view(), &labels).into())
     };
     let (mut g, mut space) = (net.zeros_like(), by_hand::DigitsScratch::default());
-    let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
+    let by_hand: Evaluate = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::digits(&net, x.view(), &labels, &mut g, &mut space);
         append_net(to, &g);
         value.into()
     });
-    Case { name: "w3", primal, generated, by_hand }
+    Case { name: "w3", primal, generated, by_hand: Some(by_hand) }
 }
 
 /// W3 with a step of gradient descent after each evaluation.
@@ -137,7 +142,7 @@ fn w3s() -> Case {
         Box::new(move || digits(&net, x.view(), &labels).into())
     };
     let (mut net, mut g, mut space) = (net.clone(), net.zeros_like(), by_hand::DigitsScratch::default());
-    let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
+    let by_hand: Evaluate = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::digits(&net, x.view(), &labels, &mut g, &mut space);
         descend(net.w1.as_slice_mut(), g.w1.as_slice());
         descend(net.b1.as_slice_mut(), g.b1.as_slice());
@@ -148,7 +153,7 @@ fn w3s() -> Case {
         append_net(to, &g);
         value.into()
     });
-    Case { name: "w3s", primal, generated, by_hand }
+    Case { name: "w3s", primal, generated, by_hand: Some(by_hand) }
 }
 
 /// `p -= 0.01 g`
@@ -188,12 +193,57 @@ fn w4() -> Case {
         Box::new(move || deep(&net, x.view(), y.view()).into())
     };
     let (mut g, mut space) = (net.zeros_like(), by_hand::DeepScratch::default());
-    let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
+    let by_hand: Evaluate = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::deep(&net, x.view(), y.view(), &mut g, &mut space);
         append_net(to, &g);
         value.into()
     });
-    Case { name: "w4", primal, generated, by_hand }
+    Case { name: "w4", primal, generated, by_hand: Some(by_hand) }
+}
+
+fn w5() -> Case {
+    let (net, x, labels) = lenet_inputs(32);
+    let (mut g, mut space) = (net.zeros_like(), lenet::Workspace::default());
+    let primal = {
+        let (net, x, labels) = (net.clone(), x.clone(), labels.clone());
+        Box::new(move || lenet(&net, x.view(), &labels).into())
+    };
+    let generated: Evaluate = Box::new(move |to| {
+        let value = lenet::value_and_gradient_into(&net, x.view(), &labels, &mut g, &mut space);
+        append_net(to, &g);
+        value.into()
+    });
+    Case { name: "w5", primal, generated, by_hand: None }
+}
+
+fn w6() -> Case {
+    let (net, x, y) = lstm_inputs(16);
+    let (mut g, mut space) = (net.zeros_like(), lstm::Workspace::default());
+    let primal = {
+        let (net, x, y) = (net.clone(), x.clone(), y.clone());
+        Box::new(move || lstm(&net, x.view(), y.view()).into())
+    };
+    let generated: Evaluate = Box::new(move |to| {
+        let value = lstm::value_and_gradient_into(&net, x.view(), y.view(), &mut g, &mut space);
+        append_net(to, &g);
+        value.into()
+    });
+    Case { name: "w6", primal, generated, by_hand: None }
+}
+
+fn w7() -> Case {
+    let (net, x) = block_inputs(8);
+    let (mut g, mut space) = (net.zeros_like(), block::Workspace::default());
+    let primal = {
+        let (net, x) = (net.clone(), x.clone());
+        Box::new(move || block(&net, x.view()).into())
+    };
+    let generated: Evaluate = Box::new(move |to| {
+        let value = block::value_and_gradient_into(&net, x.view(), &mut g, &mut space);
+        append_net(to, &g);
+        value.into()
+    });
+    Case { name: "w7", primal, generated, by_hand: None }
 }
 
 fn w8(n: usize) -> Case {
@@ -232,10 +282,10 @@ fn w8(n: usize) -> Case {
     };
     let mut g = [vec![0.0; inputs::K], vec![0.0; m.means.len()], vec![0.0; m.icf.len()]];
     let mut space = by_hand::MixtureScratch::default();
-    let by_hand = Box::new(move |to: Option<&mut Vec<f64>>| {
+    let by_hand: Evaluate = Box::new(move |to: Option<&mut Vec<f64>>| {
         let value = by_hand::mixture(&m, g.each_mut().map(|g| &mut g[..]), &mut space);
         append(to, g.iter().flatten());
         value
     });
-    Case { name: "w8", primal, generated, by_hand }
+    Case { name: "w8", primal, generated, by_hand: Some(by_hand) }
 }

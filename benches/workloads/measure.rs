@@ -1,6 +1,6 @@
 //! Nanoseconds per evaluation of a workload: the generated gradient and the one by hand, in turns.
 
-use super::cases::Case;
+use super::cases::{Case, Evaluate};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -15,28 +15,27 @@ pub struct Time {
 pub struct Row {
     pub name: &'static str,
     pub generated: Time,
-    pub by_hand: Time,
+    pub by_hand: Option<Time>,
 }
 
 impl Row {
     /// One object of JSON.
     pub fn json(&self) -> String {
-        format!(
-            "{{\"workload\": \"{}\", \"generated_ns\": {:.1}, \"generated_median_ns\": {:.1}, \
-             \"by_hand_ns\": {:.1}, \"by_hand_median_ns\": {:.1}}}",
-            self.name, self.generated.least, self.generated.median, self.by_hand.least, self.by_hand.median
-        )
+        let (name, time) = (self.name, self.generated);
+        let by_hand = self.by_hand.map_or(String::new(), |t| {
+            format!(", \"by_hand_ns\": {:.1}, \"by_hand_median_ns\": {:.1}", t.least, t.median)
+        });
+        let own = format!("\"generated_ns\": {:.1}, \"generated_median_ns\": {:.1}", time.least, time.median);
+        format!("{{\"workload\": \"{name}\", {own}{by_hand}}}")
     }
 
     /// A line of a table in Markdown.
     pub fn markdown(&self) -> String {
-        format!(
-            "| {} | {} | {} | {:.2} |",
-            self.name,
-            show(self.generated.least),
-            show(self.by_hand.least),
-            self.generated.least / self.by_hand.least
-        )
+        let (least, ratio) = match self.by_hand {
+            Some(t) => (show(t.least), format!("{:.2}", self.generated.least / t.least)),
+            None => ("–".into(), "–".into()),
+        };
+        format!("| {} | {} | {least} | {ratio} |", self.name, show(self.generated.least))
     }
 }
 
@@ -53,29 +52,34 @@ pub fn show(ns: f64) -> String {
 
 /// Batches of about `batch_us` microseconds, `batches` of each of the two.
 pub fn measure(mut case: Case, batch_us: u64, batches: usize) -> Row {
-    let mut both = [&mut case.generated, &mut case.by_hand];
-    let mut times = [Vec::new(), Vec::new()];
-    let inner = both.each_mut().map(|f| {
-        // warm, then long enough to count
-        for _ in 0..3 {
-            black_box(f(None));
-        }
-        let start = Instant::now();
-        black_box(f(None));
-        (batch_us * 1000 / (start.elapsed().as_nanos() as u64).max(20)).max(1)
-    });
-    for _ in 0..batches {
-        for ((f, times), inner) in both.iter_mut().zip(&mut times).zip(inner) {
-            let start = Instant::now();
-            for _ in 0..inner {
+    let mut all: Vec<&mut Evaluate> =
+        [Some(&mut case.generated), case.by_hand.as_mut()].into_iter().flatten().collect();
+    let mut times = vec![Vec::new(); all.len()];
+    let inner: Vec<u64> = all
+        .iter_mut()
+        .map(|f| {
+            // warm, then long enough to count
+            for _ in 0..3 {
                 black_box(f(None));
             }
-            times.push(start.elapsed().as_nanos() as f64 / inner as f64);
+            let start = Instant::now();
+            black_box(f(None));
+            (batch_us * 1000 / (start.elapsed().as_nanos() as u64).max(20)).max(1)
+        })
+        .collect();
+    for _ in 0..batches {
+        for ((f, times), inner) in all.iter_mut().zip(&mut times).zip(&inner) {
+            let start = Instant::now();
+            for _ in 0..*inner {
+                black_box(f(None));
+            }
+            times.push(start.elapsed().as_nanos() as f64 / *inner as f64);
         }
     }
-    let [generated, by_hand] = times.map(|mut times| {
+    let mut found = times.into_iter().map(|mut times| {
         times.sort_by(f64::total_cmp);
         Time { least: times[0], median: times[times.len() / 2] }
     });
-    Row { name: case.name, generated, by_hand }
+    let generated = found.next().expect("the generated gradient was measured");
+    Row { name: case.name, generated, by_hand: found.next() }
 }

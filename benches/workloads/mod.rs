@@ -8,3 +8,4 @@ pub mod data;
 pub mod functions;
 pub mod inputs;
 pub mod measure;
+pub mod networks;
