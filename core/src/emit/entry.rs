@@ -157,7 +157,7 @@ impl Entry<'_> {
         matches!(form, Form::Array(_, n) if n.terms().iter().all(|t| t.0.iter().all(rigid)))
     }
 
-    /// Checks that no axis is negative and that every constant position lies inside.
+    /// Checks that every constant position lies inside. A range that ends before it starts is empty.
     pub fn bounds(&self, names: &mut Names, plan: &Plan) -> TokenStream {
         let function = &self.function;
         let graph = &plan.graph;
@@ -180,11 +180,6 @@ impl Entry<'_> {
         let roots: Vec<NodeId> = plan.targets.iter().map(|t| t.node).collect();
         let needed = graph.reachable(&roots);
         for id in graph.ids().filter(|id| needed[id.0 as usize]) {
-            for axis in graph.axes(id) {
-                let size = graph.axis_size(*axis).clone();
-                let what = format!("a range of {} positions", graph.sizes.show(&size));
-                ensure(names, size, Size::default(), what);
-            }
             let mut check = |names: &mut Names, dims: &[Size], index: &[Index], of: &str| {
                 for (dim, at) in dims.iter().zip(index).filter(|(_, i)| i.gather.is_none()) {
                     if at.as_axis().is_some_and(|a| graph.axis_size(a) == dim) {

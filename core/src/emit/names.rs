@@ -160,9 +160,15 @@ impl Names {
                 quote!((#sum))
             }
             (p, n) => {
-                let p = if p.is_empty() { quote!(0) } else { join(p, quote!(+)) };
-                let n = join(n, quote!(-));
-                quote!((#p - #n))
+                // a range that ends before it starts is empty
+                let (sum, n) = (join(p, quote!(+)), join(n, quote!(+)));
+                let named = size.terms().iter().any(|(syms, c)| *c > 0 && !syms.is_empty());
+                match (p, sum.clone().into_iter().count()) {
+                    ([], _) => quote!(0),
+                    _ if !named => quote!(usize::saturating_sub(#sum, #n)),
+                    (_, 1) => quote!(#sum.saturating_sub(#n)),
+                    _ => quote!((#sum).saturating_sub(#n)),
+                }
             }
         }
     }
