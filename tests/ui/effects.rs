@@ -1,3 +1,4 @@
+//! Inactive calls that change variables, where nothing says when they run.
 use chainrule::differentiable;
 
 fn next(seed: &mut u64) -> f64 {

@@ -1,3 +1,4 @@
+//! Windows that do not fit, and strides that only the run knows.
 use chainrule::differentiable;
 use chainrule::nn::{conv2d, max_pool2d, Window};
 use ndarray::{Array1, Array4, ArrayView4};
