@@ -154,6 +154,9 @@ impl Lower {
             (false, Some(tokens)) => Value::Host(tokens),
             _ => self.expr(&init.expr),
         };
+        if let (Value::Unread(place, _), false) = (&value, plain(pat)) {
+            value = Value::Host(place.clone());
+        }
         if let (Value::Host(_), false) = (&value, plain(pat)) {
             return self.apart(pat, &value);
         }

@@ -253,6 +253,9 @@ impl<'a> Body<'a> {
         // every vector width divides the extent
         let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0);
         let whole = whole && !turns && end.is_none();
+        // rows may start behind their arrays where nothing is read
+        let extent = self.plan.graph.sizes.resolve(self.plan.graph.axis_size(axis));
+        let some = extent.terms().iter().any(|t| t.1 < 0).then(|| quote!(if #n > 0));
         let step = if turns { quote!((TURNS * #v::LEN)) } else { quote!(#v::LEN) };
         let piece = self.names.fresh("k");
         let (mut open, mut get, mut cut, mut cut_rest) =
@@ -283,7 +286,7 @@ impl<'a> Body<'a> {
         if turns {
             let at = counts.then(|| quote!(let #var = #piece * #step + #turn * #v::LEN;));
             let at_rest = counts.then(|| quote!(let #var = #n - #n % #step + #turn;));
-            self.push(quote!({
+            self.push(quote!(#some {
                 #open
                 for #piece in 0..#n / #step {
                     #get
@@ -303,7 +306,7 @@ impl<'a> Body<'a> {
             let start = counts.then(|| quote!(let #var = #n - #n % #v::LEN;));
             quote!(if #n % #v::LEN != 0 { #start #rest })
         };
-        self.push(quote!({ #open for #piece in 0..#n / #v::LEN { #get #at #main } #rest }));
+        self.push(quote!(#some { #open for #piece in 0..#n / #v::LEN { #get #at #main } #rest }));
     }
 
     pub(super) fn loop_float(&self, body: &[Step]) -> Dtype {
