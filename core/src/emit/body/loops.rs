@@ -254,8 +254,7 @@ impl<'a> Body<'a> {
         let whole = self.plan.graph.axis_size(axis).as_const().is_some_and(|n| n % 16 == 0);
         let whole = whole && !turns && end.is_none();
         // rows may start behind their arrays where nothing is read
-        let extent = self.plan.graph.sizes.resolve(self.plan.graph.axis_size(axis));
-        let some = extent.terms().iter().any(|t| t.1 < 0).then(|| quote!(if #n > 0));
+        let some = self.may_be_reversed(axis).then(|| quote!(if #n > 0));
         let step = if turns { quote!((TURNS * #v::LEN)) } else { quote!(#v::LEN) };
         let piece = self.names.fresh("k");
         let (mut open, mut get, mut cut, mut cut_rest) =
@@ -307,6 +306,12 @@ impl<'a> Body<'a> {
             quote!(if #n % #v::LEN != 0 { #start #rest })
         };
         self.push(quote!(#some { #open for #piece in 0..#n / #v::LEN { #get #at #main } #rest }));
+    }
+
+    /// The range of a loop may end before it starts, and is empty then.
+    pub(super) fn may_be_reversed(&self, axis: AxisId) -> bool {
+        let extent = self.plan.graph.sizes.resolve(self.plan.graph.axis_size(axis));
+        extent.terms().iter().any(|t| t.1 < 0)
     }
 
     pub(super) fn loop_float(&self, body: &[Step]) -> Dtype {

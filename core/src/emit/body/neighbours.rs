@@ -73,7 +73,11 @@ impl<'a> Body<'a> {
             let at = at.offset.add(&at.coefficient(axis).mul(&size));
             let (name, at) = (self.name_of(slice, true), self.size(&at));
             let lane = if vector { quote!(#lane) } else { quote!(0) };
-            self.push(quote!(#name[#at] = #before.lane(#lane);));
+            self.push(match self.may_be_reversed(axis) {
+                // there may be no element at all
+                true => quote!(if let Some(last) = #name.get_mut(#at) { *last = #before.lane(#lane); }),
+                false => quote!(#name[#at] = #before.lane(#lane);),
+            });
         }
     }
 }
