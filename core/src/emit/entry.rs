@@ -177,6 +177,10 @@ impl Entry<'_> {
                 (names.size(graph, &plus, self.generics), names.size(graph, &minus, self.generics));
             out.extend(quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus);));
         };
+        for span in &graph.sizes.spans {
+            let what = format!("a range of {} positions", graph.sizes.show(span));
+            ensure(names, span.clone(), Size::default(), what);
+        }
         let roots: Vec<NodeId> = plan.targets.iter().map(|t| t.node).collect();
         let needed = graph.reachable(&roots);
         for id in graph.ids().filter(|id| needed[id.0 as usize]) {

@@ -353,6 +353,9 @@ impl Lower {
                         self.errors.push(Kind::Bounds, at, &[&shown, &n]);
                         return Value::Poison;
                     }
+                    if self.env.guards.is_empty() && self.outer.is_empty() {
+                        self.graph.sizes.spans.push(span.clone());
+                    }
                     let Some(len) = self.steps(&span, step.abs()) else {
                         let help = "write a length that is a number or a multiple of the step";
                         return self.unsupported(at, "a step through a dimension of unknown size", help);

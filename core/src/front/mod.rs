@@ -110,6 +110,7 @@ pub fn lower(
     let mut sizes = Sizes::default();
     for last in [false, true] {
         sizes.residual.clear();
+        sizes.spans.clear();
         let mut run = Lower::new(asked.math, sizes, defs, errors.clone(), modes);
         run.own = Some(Rc::new(recursion::Own::new(&item, &asked)));
         let signature = run.function(&tokens, &item, &asked);

@@ -184,6 +184,8 @@ pub struct Sizes {
     solved: Vec<Option<Size>>,
     /// Sizes that must be zero and could not be solved for: checked when the program runs.
     pub residual: Vec<Size>,
+    /// Lengths of slices, which must not be negative.
+    pub spans: Vec<Size>,
 }
 
 impl Sizes {
