@@ -471,6 +471,11 @@ impl Lower {
                 }
                 Value::Tensor(t)
             }
+            // the caller does not differentiate it, and so knows nothing of its fields; the callee does
+            Known::Struct(_) => match value {
+                Value::Host(tokens) => self.place(&param.ty, &tokens, None, false, None),
+                value => value,
+            },
             _ => value,
         }
     }
