@@ -462,20 +462,14 @@ impl Lower {
                     }
                     value => self.tensor(value, Some(dtype), at),
                 };
+                let t = t.and_then(|t| self.typed(t, &form, dtype, strip(&param.ty).0, &at.to_token_stream()));
                 let Some(t) = t else { return Value::Poison };
-                let Some(t) = self.typed(t, &form, dtype, strip(&param.ty).0, &at.to_token_stream()) else {
-                    return Value::Poison;
-                };
                 if let Some(attr) = dims {
                     self.apply_dims(&t.dims.clone(), attr, name);
                 }
                 Value::Tensor(t)
             }
-            // the caller does not differentiate it, and so knows nothing of its fields; the callee does
-            Known::Struct(_) => match value {
-                Value::Host(tokens) => self.place(&param.ty, &tokens, None, false, None),
-                value => value,
-            },
+            Known::Struct(known) => super::structs::unread(value, known),
             _ => value,
         }
     }

@@ -29,7 +29,7 @@ impl Lower {
     /// What is taken apart; of what only rustc knows, as it is written, with its references.
     fn subject(&mut self, e: &Expr) -> Value {
         match self.expr(e) {
-            host @ Value::Host(_) => self.host(e).unwrap_or(host),
+            host @ (Value::Host(_) | Value::Unread(..)) => self.host(e).unwrap_or(host),
             value => value,
         }
     }

@@ -4,6 +4,7 @@
 
 use super::definitions::Definitions;
 use super::scope::Scope;
+use super::types::StructType;
 use crate::ir::{AxisId, Index, NodeId, Size};
 use proc_macro2::TokenStream;
 use std::rc::Rc;
@@ -78,6 +79,8 @@ pub enum Value {
     Host(TokenStream),
     Tuple(Vec<Value>),
     Struct(Rc<Vec<(String, Value)>>),
+    /// An inactive struct where it lies, of a type that is known: nothing of it is an input until a field is read.
+    Unread(TokenStream, Rc<StructType>),
     List(Rc<List>),
     Iter(Rc<Iter>),
     Closure(Rc<Closure>),

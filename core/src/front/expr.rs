@@ -231,6 +231,7 @@ impl Lower {
         let found = match &base {
             Value::Struct(fields) => fields.iter().find(|x| x.0 == name).map(|x| x.1.clone()),
             Value::Tuple(list) => name.parse::<usize>().ok().and_then(|k| list.get(k).cloned()),
+            Value::Unread(place, known) => self.read(place, known, &name),
             Value::Poison => return Value::Poison,
             _ => None,
         };

@@ -104,6 +104,9 @@ impl Lower {
         let mut value = self.expr(&init.expr);
         let mut names = Vec::new();
         let mutable = variables(pat, &mut names);
+        if let (Value::Unread(place, _), false) = (&value, plain(pat)) {
+            value = Value::Host(place.clone());
+        }
         if let (Value::Host(_), false) = (&value, plain(pat)) {
             return self.apart(pat, &value);
         }

@@ -6,8 +6,10 @@
 
 use super::definitions::{path_key, Definition};
 use super::env::Value;
+use super::types::StructType;
 use super::Lower;
 use crate::diag::Kind;
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::rc::Rc;
 use syn::{Expr, ExprCall, ExprStruct};
@@ -103,6 +105,17 @@ impl Lower {
         false
     }
 
+    /// A field of a struct of which nothing was read.
+    pub fn read(&mut self, place: &TokenStream, known: &StructType, name: &str) -> Option<Value> {
+        let number = |(k, f): (usize, &syn::Field)| {
+            f.ident.as_ref().map_or(k.to_string() == name, |own| own == name).then_some(k)
+        };
+        let k = known.item.fields.iter().enumerate().find_map(number)?;
+        // the place would be another one in each iteration
+        let loops = self.host_positions.iter().any(|p| super::host::names(place).contains(&p.0));
+        (!loops).then(|| self.field_at(known, k, place, None, false, 0)).flatten().map(|field| field.1)
+    }
+
     /// The struct's fields in the order of another value of its type.
     pub fn ordered(&self, like: &Value, value: Value) -> Value {
         match (like, value) {
@@ -124,5 +137,26 @@ impl Lower {
             Expr::Path(p) if p.qself.is_none() => self.tuple_struct(&p.path, args),
             _ => None,
         }
+    }
+}
+
+/// An inactive argument, whose caller need not know its type, of a struct that the callee knows. What is no place stays
+/// host code: it would run once for each field.
+pub fn unread(value: Value, known: Rc<StructType>) -> Value {
+    let Value::Host(tokens) = value else { return value };
+    let parsed = syn::parse2::<syn::Expr>(tokens.clone());
+    let mut e = match &parsed {
+        Ok(syn::Expr::Reference(r)) => &*r.expr,
+        Ok(e) => e,
+        Err(_) => return Value::Host(tokens),
+    };
+    let place = e.to_token_stream();
+    loop {
+        e = match e {
+            syn::Expr::Path(_) => return Value::Unread(place, known),
+            syn::Expr::Field(f) => &f.base,
+            syn::Expr::Index(i) if matches!(&*i.index, syn::Expr::Path(_) | syn::Expr::Lit(_)) => &i.expr,
+            _ => return Value::Host(tokens),
+        };
     }
 }

@@ -363,6 +363,7 @@ impl Lower {
                 }
                 Value::Tensor(self.input(place, form, dtype, sizes, arg, active && dtype.is_float()))
             }
+            Known::Struct(s) if arg.is_none() && !active => Value::Unread(place.clone(), s),
             Known::Struct(s) => self.fields(&s, place, arg, active, depth),
             Known::Items(item, n) => match n.as_const() {
                 Some(n) if (0..=256).contains(&n) => {
@@ -393,33 +394,40 @@ impl Lower {
         active: bool,
         depth: usize,
     ) -> Value {
-        let mut out = Vec::new();
+        let fields = (0..s.item.fields.len()).filter_map(|k| self.field_at(s, k, place, arg, active, depth));
+        Value::Struct(Rc::new(fields.collect()))
+    }
+
+    /// The field number `k` of a struct, with its name.
+    pub fn field_at(
+        &mut self,
+        s: &StructType,
+        k: usize,
+        place: &TokenStream,
+        arg: Option<usize>,
+        active: bool,
+        depth: usize,
+    ) -> Option<(String, Value)> {
+        let field = s.item.fields.iter().nth(k)?;
         let outside = std::mem::replace(&mut self.env.defs, s.defs.clone());
         let in_field = std::mem::replace(&mut self.in_field, true);
-        for (k, field) in s.item.fields.iter().enumerate() {
-            let member = match &field.ident {
-                Some(ident) => ident.to_token_stream(),
-                None => proc_macro2::Literal::usize_unsuffixed(k).to_token_stream(),
-            };
-            let constant = field.attrs.iter().any(|a| a.path().is_ident("constant"));
-            let ty = replaced(field.ty.to_token_stream(), &s.given);
-            let dims = self.dims_attr(&field.attrs);
-            let value = match syn::parse2::<Type>(ty) {
-                Ok(ty) => self.place_at(
-                    &ty,
-                    &quote!(#place.#member),
-                    arg,
-                    active && !constant,
-                    dims.as_ref(),
-                    depth + 1,
-                ),
-                Err(_) => Value::Poison,
-            };
-            out.push((member.to_string(), value));
+        let member = match &field.ident {
+            Some(ident) => ident.to_token_stream(),
+            None => proc_macro2::Literal::usize_unsuffixed(k).to_token_stream(),
+        };
+        let active = active && !field.attrs.iter().any(|a| a.path().is_ident("constant"));
+        let ty = replaced(field.ty.to_token_stream(), &s.given);
+        let mut dims = self.dims_attr(&field.attrs);
+        for e in dims.iter_mut().flatten() {
+            *e = syn::parse2(replaced(e.to_token_stream(), &s.given)).unwrap_or_else(|_| e.clone());
         }
+        let value = match syn::parse2::<Type>(ty) {
+            Ok(ty) => self.place_at(&ty, &quote!(#place.#member), arg, active, dims.as_ref(), depth + 1),
+            Err(_) => Value::Poison,
+        };
         self.env.defs = outside;
         self.in_field = in_field;
-        Value::Struct(Rc::new(out))
+        Some((member.to_string(), value))
     }
 
     pub fn dims_attr(&mut self, attrs: &[syn::Attribute]) -> Option<Dims> {
