@@ -11,6 +11,15 @@ mod digits;
 #[allow(dead_code)]
 #[path = "../examples/linear_regression.rs"]
 mod linear_regression;
+#[allow(dead_code)]
+#[path = "../examples/mnist.rs"]
+mod mnist;
+#[allow(dead_code)]
+#[path = "../examples/names.rs"]
+mod names;
+#[allow(dead_code)]
+#[path = "../examples/pinn.rs"]
+mod pinn;
 
 #[test]
 fn chain_rule_shares_the_outer_partial() {
@@ -43,4 +52,88 @@ fn digits_learns_and_keeps_its_parameters() {
     assert_eq!(report.reloaded, report.accuracies[7]);
     let curve = std::fs::read_to_string(folder.join("digits.svg")).expect("the learning curve is there");
     assert!(curve.starts_with("<svg") && curve.matches("<polyline").count() >= 2);
+}
+
+/// Digits of 8 × 8 pixels, each pixel three times as large, in the middle of 28 × 28.
+fn enlarged_digits(count: usize) -> (Vec<u8>, Vec<u8>) {
+    let (mut images, mut labels) = (idx(3, count), idx(1, count));
+    images.extend([28u32, 28].iter().flat_map(|n| n.to_be_bytes()));
+    for line in include_str!("../examples/data/digits.csv").lines().take(count) {
+        let numbers: Vec<usize> = line.split(',').map(|n| n.parse().expect("a number")).collect();
+        images.extend((0..28 * 28).map(|k| match [k / 28, k % 28] {
+            [i @ 2..26, j @ 2..26] => (numbers[(i - 2) / 3 * 8 + (j - 2) / 3] * 255 / 16) as u8,
+            _ => 0,
+        }));
+        labels.push(numbers[64] as u8);
+    }
+    (images, labels)
+}
+
+/// The beginning of an IDX file: bytes, the number of axes, the length of the first.
+fn idx(axes: u8, count: usize) -> Vec<u8> {
+    [&[0, 0, 8, axes][..], &(count as u32).to_be_bytes()].concat()
+}
+
+/// Two files in a folder of their own, as the example reads them.
+fn read_pictures(folder: &str, images: &[u8], labels: &[u8]) -> Result<mnist::Pictures, String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let paths = [folder.join("images"), folder.join("labels")];
+    std::fs::write(&paths[0], images).expect("a file");
+    std::fs::write(&paths[1], labels).expect("a file");
+    mnist::Pictures::load(&paths[0], &paths[1]).map_err(|e| e.to_string())
+}
+
+#[test]
+fn mnist_learns_from_idx_files() {
+    let (images, labels) = enlarged_digits(600);
+    let pictures = read_pictures("mnist", &images, &labels).expect("the files are whole");
+    let report = mnist::run(&pictures, 100, 3);
+    assert!(report.losses[2] < 0.3 * report.losses[0] && report.accuracies[2] >= 0.9, "{report:?}");
+}
+
+#[test]
+fn mnist_names_the_file_that_is_wrong() {
+    let (images, labels) = enlarged_digits(3);
+    let refused = |images: &[u8], labels: &[u8], file: &str, what: &str| match read_pictures("bad", images, labels) {
+        Ok(_) => panic!("it should have said: {what}"),
+        Err(said) => assert!(said.contains(&format!("{file}: ")) && said.contains(what), "{said}"),
+    };
+    let cut = images.len() - 1;
+    refused(&images[..cut], &labels, "images", "holds 2351 bytes of data, but its header says [3, 28, 28]");
+    refused(&images[..10], &labels, "images", "ends within its header");
+    refused(&[], &labels, "images", "begins with [], but");
+    refused(&labels, &images, "images", "begins with [0, 0, 8, 1], but an IDX file of this kind with [0, 0, 8, 3]");
+    refused(&images, &images, "labels", "begins with [0, 0, 8, 3]");
+    refused(&images, &[&labels[..], &[0]].concat(), "labels", "holds 4 bytes of data");
+    refused(&images, &[&idx(1, 2)[..], &[0, 1]].concat(), "labels", "2 digits for 3 pictures");
+    refused(&images, &[&idx(1, 3)[..], &[0, 1, 10]].concat(), "labels", "holds 10, which is no digit");
+    let thin = [&idx(3, 1)[..], &[0, 0, 0, 28, 0, 0, 0, 1], &[0; 28]].concat();
+    refused(&thin, &labels, "images", "28 × 1 pixels, not 28 × 28");
+    let huge = [&[0, 0, 8, 3][..], &[255; 12]].concat();
+    refused(&huge, &labels, "images", "holds 0 bytes of data");
+    let missing = mnist::Pictures::load(Path::new("no/such/file"), Path::new("none")).err().expect("no file");
+    assert!(missing.to_string().starts_with("no/such/file: "), "{missing}");
+}
+
+#[test]
+fn pinn_solves_the_equation() {
+    let report = pinn::run(300);
+    assert!(report.last < 0.01 * report.first && report.error < 0.05, "{report:?}");
+}
+
+/// The second derivative inside of the loss, and the loss's gradient for the weights, against differences.
+#[test]
+fn pinn_has_the_right_derivatives() {
+    pinn::check().unwrap();
+}
+
+#[test]
+fn names_learns_what_follows() {
+    let report = names::run(2000, 4);
+    let [first, .., last] = report.losses[..] else { panic!("{report:?}") };
+    // ln 27 is what one knows who knows nothing
+    assert!(last < first && last < 2.5 && report.test < 2.6, "{report:?}");
+    assert_eq!(report.invented.len(), 20);
+    assert_eq!(report.invented, names::run(2000, 4).invented);
 }

@@ -1,6 +1,6 @@
 //! Whatever users name, and wherever their names come from: generated code means the same by it.
 
-use chainrule::{differentiable, Differentiable};
+use chainrule::{check_gradient, differentiable, Differentiable};
 
 /// Another one than that of `layers`.
 const SCALE: f64 = 100.0;
@@ -278,4 +278,59 @@ written!(by_a_macro, 2.0 + 1.0);
 fn what_a_macro_is_given_is_one_operand() {
     assert_eq!(by_a_macro(1.0, 4), -14.0);
     assert_eq!(by_a_macro::value_and_gradient(1.0, 4), (-14.0, -10.0));
+}
+
+mod filters {
+    use chainrule::{differentiable, Differentiable};
+
+    #[derive(Clone, Differentiable)]
+    pub struct Filter {
+        pub taps: Vec<f64>,
+        pub gain: f64,
+        /// Whoever calls `filter` does not see it.
+        history: Vec<f64>,
+    }
+
+    impl Filter {
+        pub fn new(taps: &[f64], gain: f64) -> Filter {
+            Filter { taps: taps.to_vec(), gain, history: vec![] }
+        }
+        pub fn memory(&self) -> usize {
+            self.history.len()
+        }
+    }
+
+    #[differentiable]
+    pub fn filter(filter: &Filter, x: &[f64]) -> f64 {
+        filter.taps.iter().zip(x).map(|(tap, x)| (tap * x).sin()).sum::<f64>() * filter.gain
+    }
+
+    #[differentiable(wrt(x), jvp)]
+    pub fn of_x(f: &Filter, x: &[f64]) -> f64 {
+        filter(f, x) + filter(f, x).powi(2)
+    }
+
+    /// The derivative for `x`, which has derivatives for the fields.
+    #[differentiable]
+    pub fn along(f: &Filter, x: &[f64]) -> f64 {
+        let ones = vec![1.0; x.len()];
+        let (_, slope) = of_x::jvp(f, x, &ones);
+        slope
+    }
+}
+use filters::{along, filter, Filter};
+
+/// The type of `f` is not looked up, because nothing is differentiated for it.
+#[differentiable(wrt(x))]
+fn of_an_inactive_struct(f: &Filter, x: &[f64]) -> f64 {
+    let doubled = Filter::new(&f.taps, 2.0 * f.gain);
+    filter(f, x) + filter(&doubled, x) * f.memory() as f64 + filter(f, x).powi(2)
+}
+
+#[test]
+fn structs_that_only_the_callee_differentiates() {
+    let (f, x) = (Filter::new(&[0.5, -1.0, 2.0], 1.5), vec![0.3, 0.7, -0.4]);
+    check_gradient(|x| of_an_inactive_struct(&f, x), |x| of_an_inactive_struct::gradient(&f, x), &x).unwrap();
+    check_gradient(|f| along(f, &x), |f| along::gradient(f, &x).f, &f).unwrap();
+    check_gradient(|x| along(&f, x), |x| along::gradient(&f, x).x, &x).unwrap();
 }

@@ -74,6 +74,43 @@ fn tuple_structs_and_generic_sizes() {
 }
 
 #[test]
+fn sizes_in_fields_belong_to_each_struct() {
+    let defs = layered(&[(
+        "Layer",
+        "struct Layer<const FROM: usize, const TO: usize> { #[dims(TO, FROM)] w: Array2<f64> }",
+    )]);
+    let source = "fn f(a: &Layer<2, 3>, b: &Layer<3, 4>, x: ArrayView1<f64>) -> f64 { b.w.dot(&a.w.dot(&x)).sum() }";
+    let p = accepted("", source, &defs);
+    let shape = |k: usize| -> Vec<Option<i64>> { p.graph.inputs[k].dims.iter().map(|d| d.as_const()).collect() };
+    assert_eq!((shape(0), shape(1)), (vec![Some(3), Some(2)], vec![Some(4), Some(3)]));
+    gradient_holds("", source, &defs, &[("x.len()", 2)], AROUND);
+}
+
+/// The caller does not ask for the type of a struct that it does not differentiate. Of its fields, only those that the callee
+/// reads become inputs.
+#[test]
+fn fields_that_only_the_callee_knows() {
+    let mut defs = layered(&[
+        ("Layer", "struct Layer { w: Array2<f64>, b: Array1<f64>, scale: f64, other: Array1<f64> }"),
+        ("Net", "struct Net { first: Layer, second: Layer }"),
+        ("layer", "fn layer(l: &Layer, x: &Array1<f64>) -> Array1<f64> { let b = &l.b; (l.w.dot(x) + b).mapv(f64::tanh) * l.scale }"),
+        ("net", "fn net(net: &Net, x: &Array1<f64>) -> f64 { let first = &net.first; layer(&net.second, &layer(first, x)).sum() }"),
+    ]);
+    defs.entries.retain(|e| e.0.to_string() == "net");
+    let source = "fn f(n: &Net, x: &Array1<f64>) -> f64 { net(n, x) * 2.0 }";
+    let p = accepted("wrt(x)", source, &defs);
+    let names: Vec<&str> = p.graph.inputs.iter().map(|i| i.name.as_str()).collect();
+    let read = ["n.first.b", "n.first.w", "n.first.scale", "n.second.b", "n.second.w", "n.second.scale"];
+    assert_eq!(names, [&["x"][..], &read].concat());
+    gradient_holds("wrt(x)", source, &defs, &[], AROUND);
+
+    // the place would be another one in each iteration
+    let source = "fn f(n: &[Net], x: &Array1<f64>) -> f64 { let mut s = 0.0; for k in 0..2 { s += net(&n[k], x); } s }";
+    let errors = lowered("wrt(x)", source, &defs).expect_err("it is refused");
+    assert!(errors.list[0].text().contains("missing type information"), "{}", errors.list[0].text());
+}
+
+#[test]
 fn callees_keep_to_themselves() {
     let defs = layered(&[
         ("scaled", "fn scaled(x: f64, n: usize) -> f64 { let w: f64 = weight(n); x * w + n as f64 }"),
