@@ -1,4 +1,4 @@
-//! A convolutional network, LeNet-5, learns to read handwritten digits.
+//! A convolutional network like LeNet-5 (LeCun et al., 1998) learns to read handwritten digits.
 //!
 //! ```text
 //! cargo run --release --example mnist -- t10k-images-idx3-ubyte t10k-labels-idx1-ubyte
@@ -110,7 +110,9 @@ impl Pictures {
         let ([count, height, width], pixels) = read_idx(images)?;
         let ([digits], labels_read) = read_idx(labels)?;
         if (height, width) != (28, 28) {
-            return Err(format!("{}: pictures of {height} × {width} pixels, not 28 × 28", images.display()).into());
+            return Err(
+                format!("{}: pictures of {height} × {width} pixels, not 28 × 28", images.display()).into()
+            );
         }
         if digits != count {
             return Err(format!("{}: {digits} digits for {count} pictures", labels.display()).into());
@@ -125,7 +127,10 @@ impl Pictures {
 
     /// The pictures with these numbers.
     fn select(&self, rows: &[usize]) -> Pictures {
-        Pictures { x: self.x.select(Axis(0), rows), labels: rows.iter().map(|&row| self.labels[row]).collect() }
+        Pictures {
+            x: self.x.select(Axis(0), rows),
+            labels: rows.iter().map(|&row| self.labels[row]).collect(),
+        }
     }
 }
 
@@ -137,7 +142,9 @@ fn read_idx<const AXES: usize>(path: &Path) -> Result<([usize; AXES], Vec<u8>), 
     let magic = [0, 0, 8, AXES as u8];
     if !bytes.starts_with(&magic) {
         let found = &bytes[..bytes.len().min(4)];
-        return Err(wrong(format!("begins with {found:?}, but an IDX file of this kind with {magic:?}")).into());
+        return Err(
+            wrong(format!("begins with {found:?}, but an IDX file of this kind with {magic:?}")).into()
+        );
     }
     let header = 4 + 4 * AXES;
     if bytes.len() < header {
@@ -149,7 +156,9 @@ fn read_idx<const AXES: usize>(path: &Path) -> Result<([usize; AXES], Vec<u8>), 
     });
     let expected = shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length));
     if expected != Some(data.len()) {
-        return Err(wrong(format!("holds {} bytes of data, but its header says {shape:?}", data.len())).into());
+        return Err(
+            wrong(format!("holds {} bytes of data, but its header says {shape:?}", data.len())).into()
+        );
     }
     Ok((shape, data))
 }
@@ -208,7 +217,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("give the paths of two files: the pictures and their digits".into());
     };
     let pictures = Pictures::load(images.as_ref(), labels.as_ref())?;
-    let report = run(&pictures, 1500, 10);
-    println!("accuracy {:.2} % after {:.1} s of training", 100.0 * report.accuracies.last().unwrap(), report.seconds);
+    let report = run(&pictures, 1500, 6);
+    println!(
+        "accuracy {:.2} % after {:.1} s of training",
+        100.0 * report.accuracies.last().unwrap(),
+        report.seconds
+    );
     Ok(())
 }

@@ -61,7 +61,7 @@ pub fn loss(net: &Mlp, x: ArrayView2<f64>, ends: ArrayView2<f64>) -> f64 {
 }
 
 impl Mlp {
-    fn new(random: &mut Random) -> Mlp {
+    pub fn new(random: &mut Random) -> Mlp {
         Mlp {
             w1: init::xavier_uniform((1, 32), random),
             b1: init::zeros(32),
@@ -92,8 +92,7 @@ pub fn run(steps: u64) -> Report {
     let mut net = Mlp::new(&mut Random::new(1));
     let schedule = Schedule::cosine(0.01, steps);
     let mut adam = Adam::new(0.0);
-    let (mut gradient, mut workspace) = (net.clone(), loss::Workspace::default());
-
+    let (mut gradient, mut workspace) = (net.zeros_like(), loss::Workspace::default());
     let first = loss(&net, x.view(), ends.view());
     let start = Instant::now();
     for _ in 0..steps {
@@ -101,16 +100,19 @@ pub fn run(steps: u64) -> Report {
         adam.set_learning_rate(schedule.rate(adam.steps()));
         adam.step(&mut net, &gradient);
     }
-    let seconds = start.elapsed().as_secs_f64();
+    let (last, seconds) = (loss(&net, x.view(), ends.view()), start.elapsed().as_secs_f64());
 
     let x = points(1001);
     let errors = u(&net, x.view()) - x.mapv(|x| (PI * x).sin());
     let error = errors.fold(0.0, |max: f64, e| max.max(e.abs()));
-    Report { first, last: loss(&net, points(64).view(), ends.view()), error, seconds }
+    Report { first, last, error, seconds }
 }
 
 fn main() {
     let report = run(3000);
-    println!("loss            {:.3} before, {:.2e} after {:.2} s of training", report.first, report.last, report.seconds);
+    println!(
+        "loss            {:.3} before, {:.2e} after {:.2} s of training",
+        report.first, report.last, report.seconds
+    );
     println!("greatest error  {:.2e}", report.error);
 }

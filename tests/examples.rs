@@ -1,6 +1,11 @@
 //! Runs the examples, small.
 
+use std::f64::consts::PI;
 use std::path::Path;
+
+use chainrule::check_gradient;
+use chainrule::random::Random;
+use ndarray::{array, Array2};
 
 #[allow(dead_code)]
 #[path = "../examples/chain_rule.rs"]
@@ -86,24 +91,30 @@ fn read_pictures(folder: &str, images: &[u8], labels: &[u8]) -> Result<mnist::Pi
 
 #[test]
 fn mnist_learns_from_idx_files() {
-    let (images, labels) = enlarged_digits(600);
+    let (images, labels) = enlarged_digits(240);
     let pictures = read_pictures("mnist", &images, &labels).expect("the files are whole");
-    let report = mnist::run(&pictures, 100, 3);
-    assert!(report.losses[2] < 0.3 * report.losses[0] && report.accuracies[2] >= 0.9, "{report:?}");
+    let report = mnist::run(&pictures, 40, 3);
+    assert!(report.losses[2] < 0.8 * report.losses[0] && report.accuracies[2] >= 0.8, "{report:?}");
 }
 
 #[test]
 fn mnist_names_the_file_that_is_wrong() {
     let (images, labels) = enlarged_digits(3);
-    let refused = |images: &[u8], labels: &[u8], file: &str, what: &str| match read_pictures("bad", images, labels) {
-        Ok(_) => panic!("it should have said: {what}"),
-        Err(said) => assert!(said.contains(&format!("{file}: ")) && said.contains(what), "{said}"),
-    };
+    let refused =
+        |images: &[u8], labels: &[u8], file: &str, what: &str| match read_pictures("bad", images, labels) {
+            Ok(_) => panic!("it should have said: {what}"),
+            Err(said) => assert!(said.contains(&format!("{file}: ")) && said.contains(what), "{said}"),
+        };
     let cut = images.len() - 1;
     refused(&images[..cut], &labels, "images", "holds 2351 bytes of data, but its header says [3, 28, 28]");
     refused(&images[..10], &labels, "images", "ends within its header");
     refused(&[], &labels, "images", "begins with [], but");
-    refused(&labels, &images, "images", "begins with [0, 0, 8, 1], but an IDX file of this kind with [0, 0, 8, 3]");
+    refused(
+        &labels,
+        &images,
+        "images",
+        "begins with [0, 0, 8, 1], but an IDX file of this kind with [0, 0, 8, 3]",
+    );
     refused(&images, &images, "labels", "begins with [0, 0, 8, 3]");
     refused(&images, &[&labels[..], &[0]].concat(), "labels", "holds 4 bytes of data");
     refused(&images, &[&idx(1, 2)[..], &[0, 1]].concat(), "labels", "2 digits for 3 pictures");
@@ -125,15 +136,24 @@ fn pinn_solves_the_equation() {
 /// The second derivative inside of the loss, and the loss's gradient for the weights, against differences.
 #[test]
 fn pinn_has_the_right_derivatives() {
-    pinn::check().unwrap();
+    let net = pinn::Mlp::new(&mut Random::new(2));
+    let (x, ends) = (array![[0.2], [0.5], [0.9]], array![[0.0], [1.0]]);
+    let u = |x: &Array2<f64>| pinn::u(&net, x.view());
+    let h = 1e-4;
+    let curvature = (u(&(&x + h)) - 2.0 * u(&x) + u(&(&x - h))) / (h * h);
+    let residual = curvature + x.mapv(|x| PI * PI * (PI * x).sin());
+    let expected = residual.pow2().mean().unwrap() + 10.0 * u(&ends).pow2().mean().unwrap();
+    let loss = |net: &pinn::Mlp| pinn::loss(net, x.view(), ends.view());
+    assert!((loss(&net) - expected).abs() < 1e-6 * expected, "{} {expected}", loss(&net));
+    check_gradient(loss, |net| pinn::loss::gradient(net, x.view(), ends.view()), &net).unwrap();
 }
 
 #[test]
 fn names_learns_what_follows() {
-    let report = names::run(2000, 4);
+    let report = names::run(300, 3);
     let [first, .., last] = report.losses[..] else { panic!("{report:?}") };
     // ln 27 is what one knows who knows nothing
     assert!(last < first && last < 2.5 && report.test < 2.6, "{report:?}");
     assert_eq!(report.invented.len(), 20);
-    assert_eq!(report.invented, names::run(2000, 4).invented);
+    assert_eq!(report.invented, names::run(300, 3).invented);
 }

@@ -462,7 +462,8 @@ impl Lower {
                     }
                     value => self.tensor(value, Some(dtype), at),
                 };
-                let t = t.and_then(|t| self.typed(t, &form, dtype, strip(&param.ty).0, &at.to_token_stream()));
+                let t =
+                    t.and_then(|t| self.typed(t, &form, dtype, strip(&param.ty).0, &at.to_token_stream()));
                 let Some(t) = t else { return Value::Poison };
                 if let Some(attr) = dims {
                     self.apply_dims(&t.dims.clone(), attr, name);

@@ -79,9 +79,11 @@ fn sizes_in_fields_belong_to_each_struct() {
         "Layer",
         "struct Layer<const FROM: usize, const TO: usize> { #[dims(TO, FROM)] w: Array2<f64> }",
     )]);
-    let source = "fn f(a: &Layer<2, 3>, b: &Layer<3, 4>, x: ArrayView1<f64>) -> f64 { b.w.dot(&a.w.dot(&x)).sum() }";
+    let source =
+        "fn f(a: &Layer<2, 3>, b: &Layer<3, 4>, x: ArrayView1<f64>) -> f64 { b.w.dot(&a.w.dot(&x)).sum() }";
     let p = accepted("", source, &defs);
-    let shape = |k: usize| -> Vec<Option<i64>> { p.graph.inputs[k].dims.iter().map(|d| d.as_const()).collect() };
+    let shape =
+        |k: usize| -> Vec<Option<i64>> { p.graph.inputs[k].dims.iter().map(|d| d.as_const()).collect() };
     assert_eq!((shape(0), shape(1)), (vec![Some(3), Some(2)], vec![Some(4), Some(3)]));
     gradient_holds("", source, &defs, &[("x.len()", 2)], AROUND);
 }
