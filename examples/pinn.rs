@@ -40,7 +40,7 @@ pub fn network(net: &Mlp, x: ArrayView2<f64>) -> Array2<f64> {
     h2.dot(&net.w3) + &net.b3
 }
 
-/// The same as a function of `x` alone.
+/// The same as a function of `x` alone, so that `u::jvp` is the derivative for `x`.
 #[differentiable(wrt(x), jvp)]
 pub fn u(net: &Mlp, x: ArrayView2<f64>) -> Array2<f64> {
     network(net, x)
