@@ -24,13 +24,19 @@ pub fn draw(file: &Path, title: &str, axis: &str, curves: &[Curve]) -> Result<()
             (numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max));
         low..if low < high { high } else { low + 1.0 }
     };
+    let (x, y) = (range(|point| point.0), range(|point| point.1));
+    let label = |y: &f64| match y.abs() {
+        0.0..1e-12 => "0".to_string(),
+        1e-12..1e-3 => format!("{y:.1e}"),
+        _ => format!("{y:.2}"),
+    };
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 18))
         .margin(10)
         .x_label_area_size(40)
         .y_label_area_size(60)
-        .build_cartesian_2d(range(|point| point.0), range(|point| point.1))?;
-    chart.configure_mesh().x_desc(axis).light_line_style(WHITE).draw()?;
+        .build_cartesian_2d(x, y)?;
+    chart.configure_mesh().x_desc(axis).y_label_formatter(&label).light_line_style(WHITE).draw()?;
     for ((name, points), color) in curves.iter().zip([RED, BLUE, BLACK]) {
         chart
             .draw_series(LineSeries::new(points.iter().copied(), &color))?
