@@ -19,7 +19,9 @@ use chainrule::train::Batches;
 use chainrule::{differentiable, init, safetensors, Differentiable};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use plotters::prelude::*;
+
+mod curve;
+use curve::{by_epoch, draw};
 
 // ---- The model: a struct of parameters and a function of it ---------------------------------------------------------
 
@@ -155,7 +157,8 @@ pub fn run(pictures: usize, epochs: usize, folder: &Path) -> Result<Report, Box<
     }
     bar.finish();
 
-    draw(&losses, &accuracies, &folder.join("digits.svg"))?;
+    let curves = [by_epoch("loss in training", &losses), by_epoch("accuracy in the test", &accuracies)];
+    draw(&folder.join("digits.svg"), "Learning to read digits", "epoch", &curves)?;
 
     // Save the parameters, load them into another network, and test that one.
     let file = folder.join("digits.safetensors");
@@ -163,39 +166,6 @@ pub fn run(pictures: usize, epochs: usize, folder: &Path) -> Result<Report, Box<
     let mut other = Mlp::new(&mut random);
     safetensors::load_into(&file, &mut other)?;
     Ok(Report { losses, accuracies, reloaded: other.accuracy(&test), seconds })
-}
-
-/// Draws loss and accuracy over the epochs.
-fn draw(losses: &[f32], accuracies: &[f64], file: &Path) -> Result<(), Box<dyn Error>> {
-    let area = SVGBackend::new(file, (720, 400)).into_drawing_area();
-    area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption("Learning to read digits", ("sans-serif", 18))
-        .margin(10)
-        .x_label_area_size(40)
-        .y_label_area_size(50)
-        .build_cartesian_2d(1.0..losses.len().max(2) as f64, 0.0..1.0)?;
-    let mut mesh = chart.configure_mesh();
-    mesh.x_desc("epoch").y_desc("loss, accuracy").x_label_formatter(&|x| format!("{x:.0}"));
-    mesh.light_line_style(WHITE).draw()?;
-    let epochs = || (1..).map(f64::from);
-    let clipped = losses.iter().map(|&l| f64::from(l).min(1.0));
-    chart
-        .draw_series(LineSeries::new(epochs().zip(clipped), &RED))?
-        .label("loss in training")
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], RED));
-    chart
-        .draw_series(LineSeries::new(epochs().zip(accuracies.iter().copied()), &BLUE))?
-        .label("accuracy in the test")
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], BLUE));
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::MiddleRight)
-        .background_style(WHITE)
-        .border_style(BLACK)
-        .draw()?;
-    area.present()?;
-    Ok(())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -6,7 +6,7 @@
 //!
 //! The two files are the test set of MNIST, 10,000 pictures of 28 × 28 pixels and their digits, from
 //! <http://yann.lecun.com/exdb/mnist>, unpacked. 8,500 pictures train the network; it is tested on the others, which it
-//! never sees in training.
+//! never sees in training. The learning curve is written to `target/`.
 
 use std::error::Error;
 use std::path::Path;
@@ -18,6 +18,9 @@ use chainrule::random::Random;
 use chainrule::train::Batches;
 use chainrule::{differentiable, init, Differentiable};
 use ndarray::{Array1, Array2, Array4, ArrayView4, Axis};
+
+mod curve;
+use curve::{by_epoch, draw};
 
 // ---- The model ------------------------------------------------------------------------------------------------------
 
@@ -217,11 +220,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("give the paths of two files: the pictures and their digits".into());
     };
     let pictures = Pictures::load(images.as_ref(), labels.as_ref())?;
-    let report = run(&pictures, 1500, 6);
-    println!(
-        "accuracy {:.2} % after {:.1} s of training",
-        100.0 * report.accuracies.last().unwrap(),
-        report.seconds
-    );
+    let Report { losses, accuracies, seconds } = run(&pictures, 1500, 6);
+    println!("accuracy {:.2} % after {seconds:.1} s of training", 100.0 * accuracies.last().unwrap());
+
+    std::fs::create_dir_all("target")?;
+    let curves = [by_epoch("loss in training", &losses), by_epoch("accuracy in the test", &accuracies)];
+    draw(Path::new("target/mnist.svg"), "Learning to read the digits of MNIST", "epoch", &curves)?;
+    println!("see target/mnist.svg");
     Ok(())
 }

@@ -8,13 +8,18 @@
 //! the equation with its second derivative, and training makes small what the two sides differ by. So the loss has
 //! derivatives for `x` inside, and is itself differentiated for all weights.
 
+use std::error::Error;
 use std::f64::consts::PI;
+use std::path::Path;
 use std::time::Instant;
 
 use chainrule::optim::{Adam, Schedule};
 use chainrule::random::Random;
 use chainrule::{differentiable, init, Differentiable};
 use ndarray::{Array, Array1, Array2, ArrayView2, Axis};
+
+mod curve;
+use curve::{draw, Curve};
 
 /// The parameters of a network 1 → 32 → 32 → 1.
 #[derive(Clone, Differentiable)]
@@ -35,7 +40,7 @@ pub fn network(net: &Mlp, x: ArrayView2<f64>) -> Array2<f64> {
     h2.dot(&net.w3) + &net.b3
 }
 
-/// The same as a function of `x` alone.
+/// The same as a function of `x` alone, so that `u::jvp` is the derivative for `x`.
 #[differentiable(wrt(x), jvp)]
 pub fn u(net: &Mlp, x: ArrayView2<f64>) -> Array2<f64> {
     network(net, x)
@@ -79,7 +84,9 @@ pub struct Report {
     /// the loss before the first step and after the last
     pub first: f64,
     pub last: f64,
-    /// the greatest distance between the network and the solution
+    /// the distance between the network and the solution, over x
+    pub errors: Curve,
+    /// the greatest one
     pub error: f64,
     /// how long training took
     pub seconds: f64,
@@ -105,14 +112,17 @@ pub fn run(steps: u64) -> Report {
     let x = points(1001);
     let errors = u(&net, x.view()) - x.mapv(|x| (PI * x).sin());
     let error = errors.fold(0.0, |max: f64, e| max.max(e.abs()));
-    Report { first, last, error, seconds }
+    let errors = ("u(x) - sin(πx)", x.into_iter().zip(errors).collect());
+    Report { first, last, errors, error, seconds }
 }
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     let report = run(3000);
-    println!(
-        "loss            {:.3} before, {:.2e} after {:.2} s of training",
-        report.first, report.last, report.seconds
-    );
+    println!("loss            {:.3} before, {:.2e} after {:.2} s", report.first, report.last, report.seconds);
     println!("greatest error  {:.2e}", report.error);
+
+    std::fs::create_dir_all("target")?;
+    draw(Path::new("target/pinn.svg"), "How far the network is from the solution", "x", &[report.errors])?;
+    println!("see target/pinn.svg");
+    Ok(())
 }

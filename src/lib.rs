@@ -84,7 +84,7 @@
 //! - *Slices and arrays*: indexing by constants and by arrays of indices, iterator chains such as `iter().zip(…).map(…).sum()`.
 //! - *`ndarray`*: operators with broadcasting, `dot`, `t`, `mapv`, `sum`, `mean`, `sum_axis`, `mean_axis`, reshaping, `s![…]`,
 //!   `concatenate!`, `stack!`.
-//! - *[`nn`]*: activations, softmax and its relatives, losses.
+//! - *[`nn`]*: activations, softmax and its relatives, convolutions, pools, norms, attention, losses.
 //! - *Calls* of other `#[differentiable]` functions of the same crate, which are inlined and simplified with the caller. The fields that
 //!   they read must be visible to the caller. Where the attribute is missing, rustc "cannot find macro" of the function's name.
 //! - *Derivatives* of such functions, by path: `loss::gradient(x)`, and `value_and_gradient`, `jvp`, `vjp`, `hvp`, `jacobian`,

@@ -4,6 +4,10 @@
 
 use chainrule::{check_gradient, constant, differentiable};
 
+#[cfg(feature = "ndarray")]
+#[path = "second/networks.rs"]
+mod networks;
+
 /// Results as flat numbers.
 trait Flat {
     fn push(&self, out: &mut Vec<f64>);
