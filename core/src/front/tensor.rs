@@ -134,8 +134,11 @@ impl Lower {
                     return self.graph.cast(whole, dtype);
                 }
             }
-            // integers are computed where they are used
-            Node::Apply(op, args) if self.graph.dtype(node) == Dtype::Int => {
+            // integers, and what compares them, are computed where they are used
+            Node::Apply(op, args)
+                if !self.graph.dtype(node).is_float()
+                    && args.iter().all(|a| !self.graph.dtype(*a).is_float()) =>
+            {
                 let args: Vec<NodeId> = args.into_iter().map(|a| self.substitute(a, &map)).collect();
                 return self.graph.apply(op, &args);
             }

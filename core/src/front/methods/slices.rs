@@ -181,7 +181,7 @@ impl Lower {
         let args: Vec<&Expr> = m.args.iter().collect();
         let again = |item: Value| Value::Iter(Rc::new(Iter { item, ..i.clone() }));
         if i.mask.is_some()
-            && !matches!(name, "map" | "filter" | "sum" | "iter" | "into_iter" | "copied" | "cloned")
+            && !matches!(name, "map" | "filter" | "sum" | "iter" | "into_iter" | "copied" | "cloned" | "rev")
         {
             let help = "write the loop out with `for`";
             let what = format!("`{name}` on a range whose bounds move, or after `filter`");
@@ -424,7 +424,8 @@ impl Lower {
         index.terms.extend(fresh.map(|a| (a, Size::constant(stride))));
         let map: Vec<(AxisId, Index)> = i.axes.iter().flatten().map(|a| (*a, index.clone())).collect();
         let item = self.shifted(&i.item, &map);
-        Iter { item, dims: vec![len], axes: vec![fresh], mask: None }
+        let mask = i.mask.map(|mask| self.substitute(mask, &map));
+        Iter { item, dims: vec![len], axes: vec![fresh], mask }
     }
 
     fn shifted(&mut self, value: &Value, map: &[(AxisId, Index)]) -> Value {
