@@ -124,3 +124,35 @@ fn it_runs_in_its_order() {
 fn what_it_writes_is_followed() {
     holds!(begun_with_numbers, bordered, looked_up);
 }
+
+/// Springs between places, as a list of pairs and of pairs with stiffness.
+#[differentiable]
+fn springs(x: &[f64], pairs: &[(usize, usize)], stiff: &Vec<(usize, usize, f64)>) -> f64 {
+    let mut energy = 0.0;
+    for &(i, j) in pairs {
+        energy += (x[i] - x[j]).powi(2);
+    }
+    for spring in stiff.iter() {
+        if spring.0 == spring.1 {
+            continue;
+        }
+        energy += spring.2 * (x[spring.0] - x[spring.1]).sin();
+    }
+    for k in 0..pairs.len() {
+        let (i, j) = pairs[k];
+        energy *= 1.0 + 0.1 * x[i] * x[j];
+    }
+    energy
+}
+
+#[test]
+fn lists_of_pairs_are_read_in_their_order() {
+    let (pairs, stiff) = (vec![(0, 1), (1, 2), (3, 0)], vec![(0, 2, 0.5), (1, 1, 9.0), (3, 2, -1.5)]);
+    for (pairs, stiff) in [(&pairs[..], &stiff), (&[], &stiff), (&pairs[..], &vec![])] {
+        let x = vec![0.3, -0.7, 1.2, 0.9];
+        let primal = |x: &Vec<f64>| springs(x, pairs, stiff);
+        let (value, _) = springs::value_and_gradient(&x, pairs, stiff);
+        assert!((value - primal(&x)).abs() <= 1e-14);
+        check_gradient(primal, |x| springs::gradient(x, pairs, stiff), &x).unwrap();
+    }
+}
