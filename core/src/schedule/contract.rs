@@ -272,8 +272,12 @@ fn pull_out(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
     (out, roots.iter().map(|r| map[r]).collect())
 }
 
-/// What is added to one element is summed up before.
+/// What is added to one element at a sum of positions is summed up before. What calls add goes to its place at once.
 fn summed_first(graph: &mut Graph, part: Part) -> Part {
+    let moved = part.index.iter().any(|i| i.terms.len() > 1);
+    if !moved || matches!(graph.node(part.value), Node::Added { .. }) {
+        return part;
+    }
     let chosen = |a: &AxisId| {
         let by = |g: NodeId| graph.axes(g).contains(a);
         part.index.iter().any(|i| i.terms.iter().any(|t| t.0 == *a) || i.gather.is_some_and(by))
