@@ -5,6 +5,7 @@ use std::path::Path;
 
 use chainrule::check_gradient;
 use chainrule::random::Random;
+use chainrule::Differentiable;
 use ndarray::{array, Array2};
 
 #[allow(dead_code)]
@@ -25,6 +26,9 @@ mod names;
 #[allow(dead_code)]
 #[path = "../examples/pinn.rs"]
 mod pinn;
+#[allow(dead_code)]
+#[path = "../examples/shakespeare.rs"]
+mod shakespeare;
 
 #[test]
 fn chain_rule_shares_the_outer_partial() {
@@ -156,4 +160,76 @@ fn names_learns_what_follows() {
     assert!(last < first && last < 2.5 && report.tests[2] < 2.6, "{report:?}");
     assert_eq!(report.invented.len(), 20);
     assert_eq!(report.invented, names::run(300, 3).invented);
+}
+
+#[test]
+fn shakespeare_learns_what_follows() {
+    let text =
+        shakespeare::Text::new(&include_str!("../examples/data/names.txt")[..3000]).expect("long enough");
+    let report = shakespeare::run(&text, 40, 2, 50);
+    let [first, .., last] = report.losses[..] else { panic!("{report:?}") };
+    // ln 27 is what one knows who knows nothing
+    assert!(last < first && last < 3.0 && report.test < 3.0, "{report:?}");
+    assert_eq!(report.written.chars().count(), 50);
+    assert!(report.written.chars().all(|c| c == '\n' || c.is_ascii_lowercase()), "{report:?}");
+    assert_eq!(report.written, shakespeare::run(&text, 40, 2, 50).written);
+}
+
+/// Of each parameter, along its own gradient and for two of its elements.
+#[test]
+fn shakespeare_has_the_right_gradient() {
+    let model = shakespeare::Gpt::new(5, &mut Random::new(3));
+    let (tokens, next) = ([0, 1, 2, 3, 4, 0], [1, 2, 3, 4, 0, 2]);
+    let loss = |numbers: &[f32]| {
+        let mut moved = model.clone();
+        moved.unflatten_from(numbers);
+        f64::from(shakespeare::loss(&moved, &tokens, &next, 3))
+    };
+    let (at, gradient) = (model.flatten(), shakespeare::loss::gradient(&model, &tokens, &next, 3).flatten());
+    let check = |name: &str, direction: &[(usize, f64)], step: f64| {
+        let moved = |step: f64| {
+            let mut numbers = at.clone();
+            direction.iter().for_each(|(k, d)| numbers[*k] += (step * d) as f32);
+            loss(&numbers)
+        };
+        let numeric = (moved(step) - moved(-step)) / (2.0 * step);
+        let exact: f64 = direction.iter().map(|(k, d)| f64::from(gradient[*k]) * d).sum();
+        assert!((exact - numeric).abs() < 2e-5 + 0.02 * exact.abs(), "{name}: {exact} against {numeric}");
+        exact
+    };
+    let (mut places, mut from) = (vec![], 0);
+    model.visit(|part, numbers| {
+        places.push((part.path().to_string(), from..from + numbers.len()));
+        from += numbers.len();
+    });
+    assert_eq!(places.len(), 2 + 2 * 12 + 4);
+    let mut random = Random::new(4);
+    for (name, place) in places {
+        let norm = place.clone().map(|k| f64::from(gradient[k]).powi(2)).sum::<f64>().sqrt();
+        let along: Vec<_> = place.clone().map(|k| (k, f64::from(gradient[k]) / norm)).collect();
+        assert!(check(&name, &along, 0.01) > 1e-3, "{name}");
+        for _ in 0..2 {
+            check(&name, &[(place.start + random.below(place.len() as u64) as usize, 1.0)], 0.03);
+        }
+    }
+}
+
+#[test]
+fn shakespeare_names_the_file_that_is_wrong() {
+    let load = |path: &Path| shakespeare::Text::load(path).err().expect("no text");
+    let missing = load(Path::new("no/such/file"));
+    assert!(missing.starts_with("no/such/file: "), "{missing}");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("short.txt");
+    std::fs::write(&path, "a".repeat(649)).expect("a file");
+    let short = load(&path);
+    assert!(
+        short.ends_with("short.txt: holds 649 characters, but 650 are the least to learn from"),
+        "{short}"
+    );
+    std::fs::write(&path, "ab".repeat(325)).expect("a file");
+    let least = shakespeare::Text::load(&path).expect("just long enough");
+    assert!(shakespeare::run(&least, 1, 1, 1).test.is_finite());
+    std::fs::write(&path, [b'a', 255]).expect("a file");
+    let binary = load(&path);
+    assert!(binary.contains("UTF-8"), "{binary}");
 }

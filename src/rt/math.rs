@@ -44,8 +44,14 @@ fn is_f32<V: Vector>(_: V) -> bool {
 /// `c[0] + c[1] x + c[2] x² + …`; long ones as two chains, over the even and the odd powers.
 #[inline(always)]
 fn horner<V: Vector, const N: usize>(x: V, c: [f64; N]) -> V {
+    // An iterator would do, but one that is not inlined into a large kernel is compiled without the kernel's instructions.
     if N < 6 {
-        return c.iter().rev().skip(1).fold(V::of(c[N - 1]), |sum, c| sum.mul_add(x, V::of(*c)));
+        let (mut sum, mut i) = (V::of(c[N - 1]), N - 1);
+        while i > 0 {
+            i -= 1;
+            sum = sum.mul_add(x, V::of(c[i]));
+        }
+        return sum;
     }
     let z = x * x;
     let mut sums = [V::of(c[N - 2]), V::of(c[N - 1])];

@@ -84,9 +84,9 @@ pub fn dispatch_at<K: Kernel>(level: Level, k: K) -> Option<K::Output> {
 fn run_at<K: Kernel>(level: Level, k: K) -> K::Output {
     debug_assert!(level <= best());
     match level {
-        Level::Portable => k.run::<Portable>(),
+        Level::Portable => run_plain::<Portable, K>(k),
         #[cfg(target_arch = "x86_64")]
-        Level::Baseline => k.run::<V1>(),
+        Level::Baseline => run_plain::<V1, K>(k),
         // SAFETY: both callers pass a level that `best` allows, which `detect` grants only with these features.
         #[cfg(target_arch = "x86_64")]
         Level::V3 => unsafe { run_v3(k) },
@@ -94,8 +94,13 @@ fn run_at<K: Kernel>(level: Level, k: K) -> K::Output {
         #[cfg(target_arch = "x86_64")]
         Level::V4 => unsafe { run_v4(k) },
         #[cfg(not(target_arch = "x86_64"))]
-        _ => k.run::<Portable>(),
+        _ => run_plain::<Portable, K>(k),
     }
+}
+
+/// A function of its own: a kernel that does not run takes no stack. Without optimisation, that of a transformer is a megabyte.
+fn run_plain<S: Simd, K: Kernel>(k: K) -> K::Output {
+    k.run::<S>()
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -190,7 +190,7 @@ impl Lower {
         }
     }
 
-    /// A list of sizes: `n`, `(n, m)`, `[n, m]`.
+    /// A list of sizes: `n`, `(n, m)`, `[n, m]`. In a tuple, what only rustc knows is an integer.
     pub fn shape_of(&mut self, value: Value) -> Option<Vec<Size>> {
         match value {
             Value::Int(n) => Some(vec![n]),
@@ -198,6 +198,10 @@ impl Lower {
                 .into_iter()
                 .map(|v| match v {
                     Value::Int(n) => Some(n),
+                    Value::Host(tokens) => match self.whole(&tokens) {
+                        Value::Int(n) => Some(n),
+                        _ => None,
+                    },
                     _ => None,
                 })
                 .collect(),

@@ -43,3 +43,18 @@ fn elements_behind_mutable_references() {
     holds("fn f(x: &[f64; 4]) -> f64 { let mut y = *x; let mut s = 1.0; for (v, w) in y.iter_mut().zip(x) { s *= w; *v += s; } y[0] * y[1] + y[2] * x[2] }");
     holds("fn f(x: &[f64; 4]) -> f64 { let mut y = [*x, *x]; for row in y.iter_mut() { for v in row.iter_mut() { *v = v.sin(); } } y[0][0] * y[1][1] + y[1][2] * x[2] }");
 }
+
+#[test]
+fn shapes_that_only_rustc_knows() {
+    let holds = |source: &str| {
+        let given = [("HEADS", 2), ("WIDTH / HEADS", 3)];
+        gradient_holds("", source, &definitions(&[]), &given, AROUND);
+    };
+    holds("fn f(x: ArrayView1<f64>) -> f64 { let y = x.into_shape_with_order((HEADS, WIDTH / HEADS)).unwrap(); (&y.row(0) * &y.row(1)).sum() }");
+    holds("fn f(x: ArrayView1<f64>) -> f64 { (Array2::<f64>::ones((HEADS, x.len())) * &x * &x).sum() }");
+    check_error(
+        "",
+        "fn f(x: ArrayView1<f64>) -> f64 { x.into_shape_with_order(SHAPE).unwrap().sum() }",
+        "this shape",
+    );
+}
