@@ -25,6 +25,7 @@ mod item;
 mod join;
 mod layers;
 mod list;
+mod lists_of_host;
 mod literals;
 mod loops;
 mod methods;
