@@ -132,18 +132,8 @@ impl Lower {
 
     fn range(&mut self, r: &syn::ExprRange, e: &Expr) -> Value {
         let (Some(start), Some(end)) = (&r.start, &r.end) else { return self.refused(e) };
-        match (self.expr(start), self.expr(end)) {
-            (Value::Int(a), Value::Int(b)) => {
-                let closed = matches!(r.limits, syn::RangeLimits::Closed(_));
-                let b = if closed { b.add(&self.int(1)) } else { b };
-                self.counted(&a, &b)
-            }
-            (a @ (Value::Tensor(_) | Value::Int(_)), b @ (Value::Tensor(_) | Value::Int(_))) => {
-                self.moving_range(a, b, matches!(r.limits, syn::RangeLimits::Closed(_)), e)
-            }
-            (Value::Poison, _) | (_, Value::Poison) => Value::Poison,
-            _ => self.refused(e),
-        }
+        let bounds = (self.expr(start), self.expr(end));
+        self.between(bounds, r, e).unwrap_or_else(|| self.refused(e))
     }
 
     /// Syntax that has its place later, or never.

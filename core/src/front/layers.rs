@@ -92,12 +92,7 @@ impl Lower {
     }
 
     fn equal(&mut self, f: &Named, a: &Size, b: &Size, help: &str) -> Option<()> {
-        if self.graph.sizes.unify(a, b) {
-            return Some(());
-        }
-        let (a, b) = (self.graph.sizes.show(a), self.graph.sizes.show(b));
-        self.errors.push(Kind::Shape, f.at, &[&format!("`{}`", f.name), &a, &b, help]);
-        None
+        self.agrees(f.name, a, b, help, f.at)
     }
 
     fn apply2(&mut self, f: &Named, op: Op, a: &Tensor, b: &Tensor) -> Option<Tensor> {

@@ -1,10 +1,12 @@
-//! Active loops over what only rustc knows: ranges of its integers, and slices of its tuples and structs.
+//! Ranges between integers, and active loops over what only rustc knows: ranges of its integers, and slices of its tuples and
+//! structs.
 //!
 //! Invariant: what is looped over here is written as it would be by position.
 
 use super::env::Value;
 use super::index::strip;
 use super::Lower;
+use quote::ToTokens;
 use syn::{Expr, ExprForLoop, Pat};
 
 impl Lower {
@@ -19,14 +21,24 @@ impl Lower {
         if !number(&start) && !number(&end) {
             return None;
         }
-        match (whole(self, start), whole(self, end)) {
+        let bounds = (whole(self, start), whole(self, end));
+        self.between(bounds, r, r)
+    }
+
+    /// The positions between two bounds, where both are integers.
+    pub fn between(&mut self, bounds: (Value, Value), r: &syn::ExprRange, e: &dyn ToTokens) -> Option<Value> {
+        let closed = matches!(r.limits, syn::RangeLimits::Closed(_));
+        Some(match bounds {
             (Value::Int(a), Value::Int(b)) => {
-                let closed = matches!(r.limits, syn::RangeLimits::Closed(_));
                 let b = if closed { b.add(&self.int(1)) } else { b };
-                Some(self.counted(&a, &b))
+                self.counted(&a, &b)
             }
-            _ => None,
-        }
+            (a @ (Value::Tensor(_) | Value::Int(_)), b @ (Value::Tensor(_) | Value::Int(_))) => {
+                self.moving_range(a, b, closed, e)
+            }
+            (Value::Poison, _) | (_, Value::Poison) => Value::Poison,
+            _ => return None,
+        })
     }
 
     /// The loop over an inactive argument, a slice of what only rustc knows, as a loop over its positions.

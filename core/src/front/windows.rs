@@ -173,7 +173,8 @@ impl Lower {
         self.put_together(dims, &[(x.clone(), index)], x.nd)
     }
 
-    fn agrees(&mut self, name: &str, a: &Size, b: &Size, help: &str, at: &dyn ToTokens) -> Option<()> {
+    /// Two sizes of a network function that must be one.
+    pub fn agrees(&mut self, name: &str, a: &Size, b: &Size, help: &str, at: &dyn ToTokens) -> Option<()> {
         if self.graph.sizes.unify(a, b) {
             return Some(());
         }

@@ -151,11 +151,7 @@ impl<'a> Body<'a> {
             (Some(at), 1) if at.clone().into_iter().count() == 1 => Some(quote!(#at * #v::LEN)),
             (Some(at), _) => Some(quote!((#at) * #v::LEN)),
         };
-        match (start, at) {
-            (None, at) => at.unwrap_or(quote!(0)),
-            (Some(start), None) => start,
-            (Some(start), Some(at)) => quote!(#start + #at),
-        }
+        sum(start, at).unwrap_or(quote!(0))
     }
 
     /// Where the blocks of these points start, in an array that holds those of all points.
@@ -257,11 +253,7 @@ impl<'a> Body<'a> {
         let name = self.name_of(slice, true);
         let row =
             self.position(&place::row_major(&dims, &index)).map(|row| quote!((#row) * #count * #v::LEN));
-        let start = match (self.block_start(slice), row) {
-            (None, row) => row.unwrap_or_default(),
-            (Some(start), None) => start,
-            (Some(start), Some(row)) => quote!(#start + #row),
-        };
+        let start = sum(self.block_start(slice), row);
         self.push(quote!(#name[#start..][..#count * #v::LEN].fill(#number);));
     }
 
@@ -282,6 +274,14 @@ impl<'a> Body<'a> {
             [a, b, c] => Some(quote!(rt::each!(math::#name, #a, #b, #c))),
             _ => None,
         }
+    }
+}
+
+/// The sum of two positions; `None` is nothing to add.
+fn sum(a: Option<TokenStream>, b: Option<TokenStream>) -> Option<TokenStream> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(quote!(#a + #b)),
+        (a, b) => a.or(b),
     }
 }
 
