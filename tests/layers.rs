@@ -368,6 +368,11 @@ fn wrong_arguments_panic_with_what_is_wrong() {
     let conv = |x, w, b, window| panic_of(move || conv2d(zeros(x), zeros(w), Array1::zeros(b), window));
     let back =
         |x, w, b, window| panic_of(move || conv_transpose2d(zeros(x), zeros(w), Array1::zeros(b), window));
+    let cell = |x, h, w, b: usize| {
+        panic_of(move || {
+            rnn_cell(two(1, x), two(2, h), two(3, w), two(4, [h[1], h[1]]), one(5, [b]), one(6, [h[1]]))
+        })
+    };
     let x = (1, 4, 5, 5);
     let found = [
         conv(x, (2, 3, 3, 3), 2, window),
@@ -403,6 +408,17 @@ fn wrong_arguments_panic_with_what_is_wrong() {
         panic_of(|| huber(vec![0.0; 3], vec![0.0; 4], 1.0)),
         panic_of(|| cosine_similarity(vec![0.0; 3], vec![0.0; 4])),
         panic_of(|| kl_div(vec![0.0; 3], vec![0.0; 4])),
+        cell([2, 3], [4, 5], [5, 3], 5),
+        cell([2, 3], [2, 5], [5, 4], 5),
+        cell([2, 3], [2, 5], [5, 3], 6),
+        panic_of(|| {
+            let (x, w, b) = (two(1, [2, 3]), two(2, [9, 3]), one(3, [9]));
+            gru_cell(&x, &x, &w, w.slice(s![..6, ..]), &b, &b)
+        }),
+        panic_of(|| {
+            let (x, w, b) = (two(1, [2, 3]), two(2, [12, 3]), one(3, [12]));
+            lstm_cell(&x, (&x, two(4, [2, 4])), &w, &w, &b, &b)
+        }),
     ];
     let expected = include_str!("data/layers_panics.txt");
     assert_eq!(found.join("\n"), expected.trim_end(), "\n{}", found.join("\n"));

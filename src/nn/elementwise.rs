@@ -56,7 +56,7 @@ pub fn sigmoid<X: Operand>(x: X) -> X::Owned {
     map(x, sigmoid_f64)
 }
 
-fn sigmoid_f64(x: f64) -> f64 {
+pub(super) fn sigmoid_f64(x: f64) -> f64 {
     let e = (-x.abs()).exp();
     if x < 0.0 {
         e / (1.0 + e)

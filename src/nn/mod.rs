@@ -38,6 +38,8 @@ mod arrays;
 #[cfg(feature = "ndarray")]
 mod attention;
 #[cfg(feature = "ndarray")]
+mod cells;
+#[cfg(feature = "ndarray")]
 mod channels;
 #[cfg(feature = "ndarray")]
 mod windows;
@@ -53,6 +55,8 @@ pub use rows::{log_softmax, logsumexp, softmax};
 
 #[cfg(feature = "ndarray")]
 pub use attention::{causal_attention, embedding, rotary, scaled_dot_product_attention};
+#[cfg(feature = "ndarray")]
+pub use cells::{gru_cell, lstm_cell, rnn_cell};
 #[cfg(feature = "ndarray")]
 pub use channels::{batch_norm, batch_norm_with, group_norm};
 #[cfg(feature = "ndarray")]

@@ -363,3 +363,33 @@ macro_rules! __nn_batch_norm_with {
 }
 #[doc(hidden)]
 pub use crate::__nn_batch_norm_with as batch_norm_with;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_rnn_cell {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin rnn_cell } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_rnn_cell as rnn_cell;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_gru_cell {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin gru_cell } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_gru_cell as gru_cell;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_lstm_cell {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin lstm_cell } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_lstm_cell as lstm_cell;

@@ -2,9 +2,11 @@
 use super::{Fixture, Whole};
 use ndarray::{Array1, Array2, Array3, Array4};
 
+include!("networks.rs");
+
 /// Every fixture over this float type.
 pub fn all() -> Vec<Fixture> {
-    [functions(), arrays(), language()].into_iter().flatten().collect()
+    [functions(), arrays(), networks(), language()].into_iter().flatten().collect()
 }
 
 /// Functions of numbers, and the same of each element.

@@ -1,4 +1,4 @@
-//! Normalisation, attention, embeddings and losses of `chainrule::nn` as graphs.
+//! Normalisation, attention, embeddings and losses of `chainrule::nn` as graphs, and what each function's arguments are called.
 //!
 //! Invariant: each is put together from the operations that a user would write, so that it fuses with what is around it.
 
@@ -9,30 +9,34 @@ use crate::diag::Kind;
 use crate::ir::{Dtype, Index, Op, RedOp, Size};
 use quote::ToTokens;
 
-/// The functions of this room, with the numbers of their arguments.
-const LAYERS: &[(&str, usize)] = &[
-    ("layer_norm", 4),
-    ("rms_norm", 3),
-    ("group_norm", 5),
-    ("batch_norm", 4),
-    ("batch_norm_with", 6),
-    ("embedding", 2),
-    ("scaled_dot_product_attention", 4),
-    ("causal_attention", 3),
-    ("rotary", 2),
-    ("binary_cross_entropy_with_logits", 2),
-    ("nll_loss", 2),
-    ("huber", 3),
-    ("l1", 2),
-    ("kl_div", 2),
-    ("cosine_similarity", 2),
+/// The functions of this room and of `cells`, with their arguments.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("layer_norm", &["x", "gain", "bias", "eps"]),
+    ("rms_norm", &["x", "gain", "eps"]),
+    ("group_norm", &["x", "groups", "gain", "bias", "eps"]),
+    ("batch_norm", &["x", "gain", "bias", "eps"]),
+    ("batch_norm_with", &["x", "mean", "var", "gain", "bias", "eps"]),
+    ("embedding", &["table", "indices"]),
+    ("scaled_dot_product_attention", &["q", "k", "v", "mask"]),
+    ("causal_attention", &["q", "k", "v"]),
+    ("rotary", &["x", "base"]),
+    ("binary_cross_entropy_with_logits", &["x", "y"]),
+    ("nll_loss", &["log_probabilities", "labels"]),
+    ("huber", &["x", "y", "delta"]),
+    ("l1", &["x", "y"]),
+    ("kl_div", &["log_p", "q"]),
+    ("cosine_similarity", &["a", "b"]),
+    ("rnn_cell", &["x", "h", "w_ih", "w_hh", "b_ih", "b_hh"]),
+    ("gru_cell", &["x", "h", "w_ih", "w_hh", "b_ih", "b_hh"]),
+    ("lstm_cell", &["x", "(h, c)", "w_ih", "w_hh", "b_ih", "b_hh"]),
 ];
 
-/// What is to be known of an argument.
-struct Named<'a> {
-    name: &'a str,
-    args: Vec<Value>,
-    at: &'a dyn ToTokens,
+/// A call of a function whose arguments have names.
+pub struct Named<'a> {
+    pub name: &'a str,
+    pub arguments: &'static [&'static str],
+    pub args: Vec<Value>,
+    pub at: &'a dyn ToTokens,
 }
 
 impl Lower {
@@ -41,13 +45,13 @@ impl Lower {
     }
 
     pub fn layer(&mut self, name: &str, args: Vec<Value>, at: &dyn ToTokens) -> Option<Value> {
-        let wanted = LAYERS.iter().find(|l| l.0 == name)?.1;
-        if args.len() != wanted {
-            let text = format!("{wanted} arguments");
-            self.errors.push(Kind::Argument, at, &[&format!("`{name}`"), &text, ""]);
+        let arguments = LAYERS.iter().find(|l| l.0 == name)?.1;
+        if args.len() != arguments.len() {
+            let (text, help) = (format!("{} arguments", arguments.len()), arguments.join(", "));
+            self.errors.push(Kind::Argument, at, &[&format!("`{name}`"), &text, &help]);
             return None;
         }
-        let f = Named { name, args, at };
+        let f = Named { name, arguments, args, at };
         let value = match name {
             "layer_norm" => self.layer_norm(&f),
             "rms_norm" => self.rms_norm(&f),
@@ -65,6 +69,7 @@ impl Lower {
                 Some(self.unary(Op::Neg, &mean))
             }
             "cosine_similarity" => self.cosine_similarity(&f),
+            "rnn_cell" | "gru_cell" | "lstm_cell" => return self.cell(&f),
             _ => self.loss(&f),
         };
         value.map(|t| Value::Tensor(Tensor { nd: true, ..t }))
@@ -80,22 +85,22 @@ impl Lower {
     }
 
     /// An argument of a rank.
-    fn ranked(&mut self, f: &Named, k: usize, rank: usize) -> Option<Tensor> {
+    pub fn ranked(&mut self, f: &Named, k: usize, rank: usize) -> Option<Tensor> {
         let t = self.argument(f, k)?;
         if t.rank() == rank {
             return Some(t);
         }
         let (shape, text) = (self.shape_text(&t.dims), format!("{rank} dimensions"));
-        let help = format!("argument {} has another number of them", k + 1);
+        let help = format!("`{}` has another number of them", f.arguments[k]);
         self.errors.push(Kind::Shape, f.at, &[&format!("`{}`", f.name), &shape, &text, &help]);
         None
     }
 
-    fn equal(&mut self, f: &Named, a: &Size, b: &Size, help: &str) -> Option<()> {
+    pub fn equal(&mut self, f: &Named, a: &Size, b: &Size, help: &str) -> Option<()> {
         self.agrees(f.name, a, b, help, f.at)
     }
 
-    fn apply2(&mut self, f: &Named, op: Op, a: &Tensor, b: &Tensor) -> Option<Tensor> {
+    pub fn apply2(&mut self, f: &Named, op: Op, a: &Tensor, b: &Tensor) -> Option<Tensor> {
         self.elementwise(op, &[a.clone(), b.clone()], &format!("`{}`", f.name), f.at)
     }
 

@@ -7,6 +7,7 @@
 
 mod borrows;
 mod call;
+mod cells;
 mod changes;
 mod choices;
 mod close;

@@ -1,0 +1,13 @@
+// What the fixtures of recurrent networks and tensor products are called with: a part of `list.rs`.
+
+/// Cells over time, products of several arrays, windows with padding.
+fn networks() -> Vec<Fixture> {
+    vec![
+        fixture!(nn_rnn_cell |n| { x = Array3::<F>::zeros((n, 2, 3)) => -1.0..1.0; first = Array2::<F>::zeros((2, 4)) => -1.0..1.0; w_ih = Array2::<F>::zeros((4, 3)) => -1.0..1.0; w_hh = Array2::<F>::zeros((4, 4)) => -1.0..1.0; b_ih = Array1::<F>::zeros(4) => -1.0..1.0; b_hh = Array1::<F>::zeros(4) => -1.0..1.0; } (x.view(), first.view(), w_ih.view(), w_hh.view(), &b_ih, &b_hh) wrt [x first w_ih w_hh b_ih b_hh] sizes [0, 1, 5],
+            vjp (c => &c), jvp [x_dot: x, first_dot: first, w_ih_dot: w_ih, w_hh_dot: w_hh, b_ih_dot: b_ih, b_hh_dot: b_hh] (x_dot.view(), first_dot.view(), w_ih_dot.view(), w_hh_dot.view(), &b_ih_dot, &b_hh_dot)),
+        fixture!(nn_gru_cell |n| { x = Array3::<F>::zeros((n, 2, 3)) => -1.0..1.0; first = Array2::<F>::zeros((2, 5)) => -1.0..1.0; w_ih = Array2::<F>::zeros((15, 3)) => -1.0..1.0; w_hh = Array2::<F>::zeros((15, 5)) => -1.0..1.0; b_ih = Array1::<F>::zeros(15) => -1.0..1.0; b_hh = Array1::<F>::zeros(15) => -1.0..1.0; } (x.view(), first.view(), w_ih.view(), w_hh.view(), &b_ih, &b_hh) wrt [x first w_ih w_hh b_ih b_hh] sizes [0, 1, 5],
+            vjp (c => &c), jvp [x_dot: x, first_dot: first, w_ih_dot: w_ih, w_hh_dot: w_hh, b_ih_dot: b_ih, b_hh_dot: b_hh] (x_dot.view(), first_dot.view(), w_ih_dot.view(), w_hh_dot.view(), &b_ih_dot, &b_hh_dot)),
+        fixture!(nn_lstm_cell |n| { x = Array3::<F>::zeros((n, 2, 3)) => -1.0..1.0; w_ih = Array2::<F>::zeros((20, 3)) => -1.0..1.0; w_hh = Array2::<F>::zeros((20, 5)) => -1.0..1.0; b_ih = Array1::<F>::zeros(20) => -1.0..1.0; b_hh = Array1::<F>::zeros(20) => -1.0..1.0; } (x.view(), w_ih.view(), w_hh.view(), &b_ih, &b_hh) wrt [x w_ih w_hh b_ih b_hh] sizes [0, 1, 5],
+            vjp (c => &c), jvp [x_dot: x, w_ih_dot: w_ih, w_hh_dot: w_hh, b_ih_dot: b_ih, b_hh_dot: b_hh] (x_dot.view(), w_ih_dot.view(), w_hh_dot.view(), &b_ih_dot, &b_hh_dot)),
+    ]
+}
