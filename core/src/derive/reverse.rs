@@ -360,7 +360,11 @@ fn without_units(
     bound: &[AxisId],
 ) -> (Vec<Index>, Vec<AxisId>) {
     let unit = |i: &Index, a: AxisId| *i == Index::default() && graph.axis_size(a).is_one();
-    if view.is_some() || index.len() != bound.len() {
+    if view.is_some() {
+        // the index is that of the view, and the order of the elements does not know of them
+        return (index, bound.iter().copied().filter(|a| !graph.axis_size(*a).is_one()).collect());
+    }
+    if index.len() != bound.len() {
         return (index, bound.to_vec());
     }
     index.into_iter().zip(bound.iter().copied()).filter(|(i, a)| !unit(i, *a)).unzip()
