@@ -167,6 +167,29 @@ mod meaning {
         }
     }
 
+    #[test]
+    fn means_are_convolutions_with_one_weight() {
+        let (x, window) = (four(1, [2, 3, 7, 5]), Window::new().stride(2).padding(1).dilation(2));
+        let weights = Array4::from_elem((3, 1, 2, 2), 0.25);
+        let y = conv2d(&x, weights, Array1::zeros(3), window.groups(3));
+        assert!((avg_pool2d(&x, 2, window) - y).iter().all(|d| d.abs() < 1e-15));
+    }
+
+    #[test]
+    fn maxima_do_not_see_their_padding() {
+        let x = four(1, [1, 2, 4, 3]) - 5.0;
+        let y = max_pool2d(&x, 3, Window::new().padding(1));
+        for (n, c, i, j) in ndarray::indices(y.dim()) {
+            let rows = s![n, c, i.saturating_sub(1)..(i + 2).min(4), j.saturating_sub(1)..(j + 2).min(3)];
+            assert_eq!(y[[n, c, i, j]], x.slice(rows).fold(-INF, |max, &x| max.max(x)));
+        }
+        // a window whose taps lie around the array has no element
+        assert_eq!(
+            max_pool2d(array![[[[1.0]]]], 2, Window::new().padding(1).dilation(2)),
+            array![[[[-INF]]]]
+        );
+    }
+
     /// What lies beyond the last whole window is not read.
     #[test]
     fn rests_of_strides_are_not_read() {
@@ -391,6 +414,9 @@ fn wrong_arguments_panic_with_what_is_wrong() {
         back(x, (4, 2, 3, 3), 2, window.groups(2)),
         panic_of(|| max_pool2d(zeros(x), 6, 1)),
         panic_of(|| avg_pool2d(zeros(x), 2, 0)),
+        panic_of(move || max_pool2d(zeros(x), 3, window.padding(2))),
+        panic_of(move || max_pool2d(zeros(x), 3, window.padding(1).dilation(4))),
+        panic_of(move || avg_pool2d(zeros(x), 3, window.groups(2))),
         panic_of(|| layer_norm([[0.0; 3]; 2], [1.0; 3], [0.0; 2], 1e-5)),
         panic_of(|| rms_norm([[0.0; 3]; 2], [[1.0; 3]; 2], 1e-5)),
         panic_of(|| group_norm(zeros(x), 3, Array1::ones(4), Array1::zeros(4), 1e-5)),

@@ -144,8 +144,17 @@ layer!(conv_transpose2d_window(x: Array4<f64>, w: Array4<f64>, b: Array1<f64>) -
 
 layer!(max_pool2d(#[dims(B, 2, 7, 5)] x: Array4<f64>) -> Array4<f64> { max_pool2d(x, 2, 3) });
 layer!(max_pool2d_overlap(#[dims(B, 2, 7, 5)] x: Array4<f64>) -> Array4<f64> { max_pool2d(x, 3, 2) });
+layer!(max_pool2d_padding(#[dims(B, 2, 7, 5)] x: Array4<f64>) -> Array4<f64> {
+    max_pool2d(x, 3, Window::new().stride(2).padding(1))
+});
+layer!(max_pool2d_dilation(#[dims(B, 2, 7, 5)] x: Array4<f64>) -> Array4<f64> {
+    max_pool2d(x, 2, Window::new().stride(2).padding(1).dilation(3))
+});
 layer!(avg_pool2d(#[dims(B, 2, 7, 5)] x: Array4<f64>) -> Array4<f64> { avg_pool2d(x, 2, 3) });
 layer!(avg_pool2d_overlap(#[dims(B, 2, 7, 5)] x: Array4<f64>) -> Array4<f64> { avg_pool2d(x, 3, 2) });
+layer!(avg_pool2d_padding(#[dims(B, 2, 7, 5)] x: Array4<f64>) -> Array4<f64> {
+    avg_pool2d(x, 3, Window::new().stride(2).padding(1))
+});
 layer!(global_max_pool2d(x: Array4<f64>) -> Array2<f64> { global_max_pool2d(x) });
 layer!(global_avg_pool2d(x: Array4<f64>) -> Array2<f64> { global_avg_pool2d(x) });
 

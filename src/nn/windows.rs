@@ -9,8 +9,8 @@ use super::arrays::{narrow, wide};
 use super::operand::Operand;
 use crate::Real;
 
-/// How the window of a convolution slides: its stride, the padding with zeros at both ends of each axis, the distance of
-/// neighbouring taps of the kernel (the dilation), and into how many groups the channels fall.
+/// How the window of a convolution or a pool slides: its stride, the padding at both ends of each axis (with zeros, but for the greatest
+/// element), the distance of neighbouring taps of the kernel (the dilation), and into how many groups the channels fall.
 ///
 /// ```
 /// use chainrule::nn::Window;
@@ -21,7 +21,7 @@ use crate::Real;
 pub struct Window {
     /// The distance of neighbouring windows, at least 1.
     pub stride: usize,
-    /// The number of zeros before the first and behind the last element of each axis.
+    /// The number of places before the first and behind the last element of each axis.
     pub padding: usize,
     /// The distance of the elements that neighbouring taps of the kernel meet, at least 1.
     pub dilation: usize,
@@ -60,6 +60,13 @@ impl Window {
         for (name, value) in [("stride", self.stride), ("dilation", self.dilation), ("groups", self.groups)] {
             assert!(value > 0, "{function}: the {name} of `window` is 0, but must be at least 1");
         }
+    }
+}
+
+/// A number is a stride: `max_pool2d(x, 2, 2)`.
+impl From<usize> for Window {
+    fn from(stride: usize) -> Self {
+        Window::new().stride(stride)
     }
 }
 
@@ -270,32 +277,46 @@ fn transposed_lengths(x: &Array4<f64>, w: &Array4<f64>, b: &Array1<f64>, window:
     })
 }
 
-/// One number for each square window of each channel.
+/// Folds the elements of each square window of each channel; places in the padding are left out.
 fn pool<T: Real, X>(
     function: &str,
     x: X,
     size: usize,
-    stride: usize,
-    f: impl Fn(ArrayView2<f64>) -> f64,
-) -> Array4<T>
+    window: Window,
+    start: f64,
+    f: fn(f64, f64) -> f64,
+) -> Array4<f64>
 where
     X: Operand<Scalar = T, Owned = Array4<T>>,
 {
     let x = wide(x);
     assert!(size > 0, "{function}: `size` is 0, but must be at least 1");
-    assert!(stride > 0, "{function}: `stride` is 0, but must be at least 1");
+    window.assert_valid(function);
+    assert!(
+        window.groups == 1,
+        "{function}: `window` has {} groups, but a pool takes each channel by itself",
+        window.groups,
+    );
+    let span = window.dilation * (size - 1) + 1;
+    assert!(
+        2 * window.padding <= span,
+        "{function}: the padding of `window` is {}, but may be at most half of the {span} element(s) that it spans",
+        window.padding,
+    );
+    let (batch, channels, rows, columns) = x.dim();
     let [height, width] = [2, 3].map(|axis| {
-        let (shape, length) = (x.shape(), x.shape()[axis]);
+        let (shape, padded) = (x.shape(), x.shape()[axis] + 2 * window.padding);
         assert!(
-            size <= length,
-            "{function}: `size` is {size}, but axis {axis} of `x` of shape {shape:?} is {length} long"
+            span <= padded,
+            "{function}: axis {axis} of `x` of shape {shape:?} is {padded} long with its padding, but the window spans {span}"
         );
-        (length - size) / stride + 1
+        (padded - span) / window.stride + 1
     });
-    narrow(Array4::from_shape_fn((x.dim().0, x.dim().1, height, width), |(n, c, i, j)| {
-        let (i, j) = (i * stride, j * stride);
-        f(x.slice(s![n, c, i..i + size, j..j + size]))
-    }))
+    Array4::from_shape_fn((batch, channels, height, width), |(n, c, i, j)| {
+        let taps = ndarray::indices((size, size)).into_iter();
+        let place = |(p, q)| Some([n, c, window.place(i, p, rows)?, window.place(j, q, columns)?]);
+        taps.filter_map(place).fold(start, |total, place| f(total, x[place]))
+    })
 }
 
 /// One number for each channel of each element of the batch.
@@ -315,44 +336,53 @@ fn greatest(plane: ArrayView2<f64>) -> f64 {
     plane.fold(f64::NEG_INFINITY, |max, &x| max.max(x))
 }
 
-/// The greatest element of each square window.
+/// The greatest element of each square window, which slides as `window` says; a number is a stride.
 ///
-/// *Shapes:* `x` is `[B, C, H, W]`; the result is `[B, C, H', W']` with H' = (H - size) / stride + 1, rounded down, and W'
-/// likewise. There is no padding. A NaN is ignored, as by [`f64::max`]; a window of only NaN gives -inf. Where several
-/// elements are the greatest, they share the derivative equally. *Panics* if `size` or `stride` are 0, or if `size` is
-/// greater than H or W.
+/// *Shapes:* `x` is `[B, C, H, W]`; the result is `[B, C, H', W']` with H' = (H + 2 · padding - dilation · (size - 1) - 1) / stride
+/// + 1, rounded down, and W' likewise. Places in the padding are left out. A NaN is ignored, as by [`f64::max`]; a window of only
+/// NaN, or without an element, gives -inf. Where several elements are the greatest, they share the derivative equally. *Panics* if
+/// `size`, stride or dilation are 0, if the padding is more than half of what the window spans, if that is more than the padded `x`
+/// has, or if groups is not 1.
 ///
-/// *Source:* Goodfellow, Bengio, Courville, "Deep Learning" (2016), section 9.3.
+/// *Source:* Goodfellow, Bengio, Courville, "Deep Learning" (2016), section 9.3; `torch.nn.MaxPool2d` for the padding.
 ///
 /// ```
+/// use chainrule::nn::{max_pool2d, Window};
 /// use ndarray::array;
-/// let x = array![[[[1.0, 2.0, 3.0], [6.0, 5.0, 4.0]]]];
-/// assert_eq!(chainrule::nn::max_pool2d(x, 2, 1), array![[[[6.0, 5.0]]]]);
+///
+/// let x = array![[[[-1.0, -2.0, -3.0], [-6.0, -5.0, -4.0]]]];
+/// assert_eq!(max_pool2d(&x, 2, 1), array![[[[-1.0, -2.0]]]]);
+/// assert_eq!(max_pool2d(&x, 2, Window::new().stride(2).padding(1)), array![[[[-1.0, -2.0], [-6.0, -4.0]]]]);
 /// ```
-pub fn max_pool2d<T: Real, X>(x: X, size: usize, stride: usize) -> Array4<T>
+pub fn max_pool2d<T: Real, X>(x: X, size: usize, window: impl Into<Window>) -> Array4<T>
 where
     X: Operand<Scalar = T, Owned = Array4<T>>,
 {
-    pool("max_pool2d", x, size, stride, greatest)
+    narrow(pool("max_pool2d", x, size, window.into(), f64::NEG_INFINITY, f64::max))
 }
 
-/// The mean of each square window.
+/// The mean of each square window, which slides as `window` says; a number is a stride.
 ///
-/// *Shapes:* `x` is `[B, C, H, W]`; the result is `[B, C, H', W']` with H' = (H - size) / stride + 1, rounded down, and W'
-/// likewise. There is no padding. *Panics* as [`max_pool2d`] does.
+/// *Shapes:* as of [`max_pool2d`]. Places in the padding count as zeros, so that each sum is divided by size². *Panics* as
+/// [`max_pool2d`] does.
 ///
-/// *Source:* Dumoulin, Visin, arXiv:1603.07285, section 3 and relationship 7.
+/// *Source:* Dumoulin, Visin, arXiv:1603.07285, section 3 and relationship 7; `torch.nn.AvgPool2d`, whose `count_include_pad` is
+/// true, too, for the padding.
 ///
 /// ```
+/// use chainrule::nn::{avg_pool2d, Window};
 /// use ndarray::array;
+///
 /// let x = array![[[[1.0, 2.0, 3.0], [6.0, 5.0, 4.0]]]];
-/// assert_eq!(chainrule::nn::avg_pool2d(x, 2, 1), array![[[[3.5, 3.5]]]]);
+/// assert_eq!(avg_pool2d(&x, 2, 1), array![[[[3.5, 3.5]]]]);
+/// assert_eq!(avg_pool2d(&x, 2, Window::new().stride(2).padding(1)), array![[[[0.25, 1.25], [1.5, 2.25]]]]);
 /// ```
-pub fn avg_pool2d<T: Real, X>(x: X, size: usize, stride: usize) -> Array4<T>
+pub fn avg_pool2d<T: Real, X>(x: X, size: usize, window: impl Into<Window>) -> Array4<T>
 where
     X: Operand<Scalar = T, Owned = Array4<T>>,
 {
-    pool("avg_pool2d", x, size, stride, mean)
+    let sums = pool("avg_pool2d", x, size, window.into(), 0.0, |total, x| total + x);
+    narrow(sums / (size * size) as f64)
 }
 
 /// The greatest element of each channel.

@@ -9,6 +9,7 @@ fn networks() -> Vec<Fixture> {
             vjp (c => &c), jvp [x_dot: x, first_dot: first, w_ih_dot: w_ih, w_hh_dot: w_hh, b_ih_dot: b_ih, b_hh_dot: b_hh] (x_dot.view(), first_dot.view(), w_ih_dot.view(), w_hh_dot.view(), &b_ih_dot, &b_hh_dot)),
         fixture!(nn_lstm_cell |n| { x = Array3::<F>::zeros((n, 2, 3)) => -1.0..1.0; w_ih = Array2::<F>::zeros((20, 3)) => -1.0..1.0; w_hh = Array2::<F>::zeros((20, 5)) => -1.0..1.0; b_ih = Array1::<F>::zeros(20) => -1.0..1.0; b_hh = Array1::<F>::zeros(20) => -1.0..1.0; } (x.view(), w_ih.view(), w_hh.view(), &b_ih, &b_hh) wrt [x w_ih w_hh b_ih b_hh] sizes [0, 1, 5],
             vjp (c => &c), jvp [x_dot: x, w_ih_dot: w_ih, w_hh_dot: w_hh, b_ih_dot: b_ih, b_hh_dot: b_hh] (x_dot.view(), w_ih_dot.view(), w_hh_dot.view(), &b_ih_dot, &b_hh_dot)),
+        fixture!(nn_pools_padded |n| { x = Array4::<F>::zeros((n, 2, 7, 4)) => -1.0..1.0; } (x.view()) wrt [x] sizes [1, 3], vjp (c => &c), jvp [x_dot: x] (x_dot.view())),
         fixture!(reshaped_units |n| { x = Array4::<F>::zeros((n, 4, 3, 1)) => -1.0..1.0; } (&x) wrt [x] sizes [0, 1, 3], vjp (c => &c), jvp [x_dot: x] (&x_dot)),
     ]
 }

@@ -23,4 +23,9 @@ fn unknown_length(x: ArrayView4<f64>) -> Array4<f64> {
     max_pool2d(x, 2, 2)
 }
 
+#[differentiable(vjp)]
+fn too_much_padding(#[dims(B, 3, 8, 8)] x: ArrayView4<f64>) -> Array4<f64> {
+    max_pool2d(x, 3, Window::new().padding(2))
+}
+
 fn main() {}

@@ -7,7 +7,7 @@ use super::env::{Tensor, Value};
 use super::index::along;
 use super::Lower;
 use crate::diag::Kind;
-use crate::ir::{AxisId, Index, Op, RedOp, Size};
+use crate::ir::{AxisId, Dtype, Index, Op, RedOp, Size};
 use quote::ToTokens;
 use syn::Expr;
 
@@ -17,6 +17,11 @@ struct Window {
     padding: i64,
     dilation: i64,
     groups: i64,
+}
+
+/// Whether this is a call or a chain of them, as a window is written.
+fn is_window(tokens: &proc_macro2::TokenStream) -> bool {
+    matches!(syn::parse2(tokens.clone()), Ok(Expr::MethodCall(_) | Expr::Call(_) | Expr::Paren(_)))
 }
 
 /// A sum of positions, each times a number.
@@ -68,8 +73,7 @@ impl Lower {
             "global_max_pool2d" => Some(self.reduce(RedOp::Max, &tensors[0], &[2, 3])),
             _ => {
                 let size = self.number(name, "size", &rest[0], at)?;
-                let stride = self.number(name, "stride", &rest[1], at)?;
-                let window = Window { stride, padding: 0, dilation: 1, groups: 1 };
+                let window = self.window(name, &rest[1], at)?;
                 self.pooled(name, &tensors[0], size, &window, at)
             }
         }
@@ -92,9 +96,13 @@ impl Lower {
         }
     }
 
-    /// `Window::new().stride(2).padding(1)`, as it is written.
+    /// `Window::new().stride(2).padding(1)`, as it is written; of a pool, its stride alone may be.
     fn window(&mut self, name: &str, value: &Value, at: &dyn ToTokens) -> Option<Window> {
         let mut window = Window { stride: 1, padding: 0, dilation: 1, groups: 1 };
+        if name.ends_with("pool2d") && !matches!(value, Value::Host(tokens) if is_window(tokens)) {
+            window.stride = self.number(name, "stride", value, at)?;
+            return Some(window);
+        }
         let written = match value {
             Value::Host(tokens) => syn::parse2::<Expr>(tokens.clone()).ok(),
             _ => None,
@@ -159,6 +167,7 @@ impl Lower {
         }
     }
 
+    /// The array with more elements around it along all dimensions but the first two: zeros.
     fn padded(&mut self, x: &Tensor, padding: i64) -> Tensor {
         if padding == 0 {
             return x.clone();
@@ -171,6 +180,25 @@ impl Lower {
             index[k].offset = self.int(padding);
         }
         self.put_together(dims, &[(x.clone(), index)], x.nd)
+    }
+
+    /// The same with elements below all others.
+    fn padded_below(&mut self, x: &Tensor, padding: i64, at: &dyn ToTokens) -> Option<Tensor> {
+        let all = self.padded(x, padding);
+        let mut inside = None;
+        for (axis, n) in all.axes[2..].iter().flatten().zip(&x.dims[2..]) {
+            let place = self.graph.position(*axis, Dtype::Int);
+            let (first, end) = (self.int(padding), n.add(&self.int(padding)));
+            let (first, end) = (self.graph.size(&first, Dtype::Int), self.graph.size(&end, Dtype::Int));
+            let (above, below) =
+                (self.graph.apply(Op::Ge, &[place, first]), self.graph.apply(Op::Lt, &[place, end]));
+            let both = self.graph.apply(Op::And, &[above, below]);
+            inside = Some(inside.map_or(both, |i| self.graph.apply(Op::And, &[i, both])));
+        }
+        let inside = Tensor { node: inside?, active: false, ..all.clone() };
+        let below = self.graph.constant(f64::NEG_INFINITY, self.graph.dtype(x.node));
+        let below = self.scalar(below, false);
+        self.select(&inside, &all, &below, at)
     }
 
     /// Two sizes of a network function that must be one.
@@ -325,15 +353,26 @@ impl Lower {
         window: &Window,
         at: &dyn ToTokens,
     ) -> Option<Tensor> {
+        let span = window.dilation * (size - 1) + 1;
+        if window.groups != 1 || 2 * window.padding > span {
+            let text = "one group, and a padding of at most half of what the window spans";
+            let help = format!("it spans {span}, and is padded by {}", window.padding);
+            self.errors.push(Kind::Argument, at, &[&format!("`{name}`"), text, &help]);
+            return None;
+        }
         let side = self.int(size);
         let mut dims = x.dims[..2].to_vec();
         for k in 2..4 {
             dims.push(self.window_count(name, &x.dims[k].clone(), &side, window, at)?);
         }
         dims.extend([side.clone(), side]);
-        let (stride, one) = (self.int(window.stride), self.int(1));
-        let all = self.remap(x, dims, |_, a| {
-            let place = |k: usize| sum(&[(a[2 + k], stride.clone()), (a[4 + k], one.clone())]);
+        let x = match (name, window.padding) {
+            ("max_pool2d", 1..) => self.padded_below(x, window.padding, at)?,
+            _ => self.padded(x, window.padding),
+        };
+        let (stride, dilation) = (self.int(window.stride), self.int(window.dilation));
+        let all = self.remap(&x, dims, |_, a| {
+            let place = |k: usize| sum(&[(a[2 + k], stride.clone()), (a[4 + k], dilation.clone())]);
             vec![along(&a[0]), along(&a[1]), place(0), place(1)]
         });
         let all = Tensor { nd: true, ..all };
