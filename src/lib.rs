@@ -236,6 +236,8 @@ pub mod train;
 
 #[doc(hidden)]
 pub use chainrule_macros::__expand;
+#[cfg(feature = "ndarray")]
+pub use chainrule_macros::einsum;
 pub use chainrule_macros::{differentiable, Differentiable};
 pub use check::{check_gradient, Disagreement};
 pub use constant::constant;

@@ -1,8 +1,8 @@
 //! The layers of `chainrule::nn` against PyTorch, on odd sizes, paddings, strides, dilations and groups: results of the ordinary functions, and results
 //! and gradients of generated code. tests/data/torch_layers.py recorded PyTorch's.
 
-use chainrule::differentiable;
 use chainrule::nn::*;
+use chainrule::{differentiable, einsum};
 use ndarray::{stack, Array, Array1, Array2, Array3, Array4, Axis, Dimension};
 
 /// An argument or a result as it is recorded.
@@ -253,3 +253,24 @@ layer!(cross_entropy(x: Array2<f64>; labels: [usize], Vec<usize>) -> f64 { cross
 layer!(nll_loss(x: Array2<f64>; labels: [usize], Vec<usize>) -> f64 { nll_loss(x, labels) });
 layer!(kl_div(log_p: Array2<f64>, q: Array2<f64>) -> f64 { kl_div(log_p, q) });
 layer!(cosine_similarity(a: Array2<f64>, b: Array2<f64>) -> Array1<f64> { cosine_similarity(a, b) });
+
+// products
+
+layer!(matmul(a: Array2<f64>, b: Array2<f64>) -> Array2<f64> { matmul(a, b) });
+layer!(matmul_batch(a: Array3<f64>, b: Array3<f64>) -> Array3<f64> { matmul(a, b) });
+layer!(matmul_heads(a: Array4<f64>, b: Array4<f64>) -> Array4<f64> { matmul(a, b) });
+layer!(matmul_shared(a: Array4<f64>, b: Array2<f64>) -> Array4<f64> { matmul(a, b) });
+layer!(einsum_batch(a: Array3<f64>, b: Array3<f64>) -> Array3<f64> { einsum!("bik,bkj->bij", a, b) });
+layer!(einsum_implied(a: Array2<f64>, b: Array2<f64>) -> Array2<f64> { einsum!("ij,jk", a, b) });
+layer!(einsum_diagonal(a: Array2<f64>) -> Array1<f64> { einsum!("ii->i", a) });
+layer!(einsum_trace(a: Array2<f64>) -> f64 { einsum!("ii", a) });
+layer!(einsum_transposed(a: Array3<f64>) -> Array3<f64> { einsum!("ijk->kij", a) });
+layer!(einsum_total(a: Array2<f64>) -> f64 { einsum!("ij->", a) });
+layer!(einsum_outer(a: Array1<f64>, b: Array1<f64>) -> Array2<f64> { einsum!("i,j->ji", a, b) });
+layer!(einsum_bilinear(a: Array2<f64>, b: Array3<f64>, c: Array2<f64>) -> Array2<f64> {
+    einsum!("bi,oij,bj->bo", a, b, c)
+});
+layer!(einsum_chain(a: Array2<f64>, b: Array2<f64>, c: Array2<f64>) -> Array2<f64> {
+    einsum!("ij,jk,kl->il", a, b, c)
+});
+layer!(einsum_attended(a: Array4<f64>, b: Array4<f64>) -> Array4<f64> { einsum!("bhqk,bkhd->bqhd", a, b) });

@@ -61,6 +61,20 @@ pub fn resume(state: TokenStream) -> TokenStream {
     next(item.clone(), pending, quote!(#found #path => { #definition }))
 }
 
+/// `einsum!("ij,jk->ik", a, b)` outside of differentiable functions.
+pub fn einsum(tokens: TokenStream) -> TokenStream {
+    let call = match front::Einsum::parse(tokens) {
+        Ok(call) => call,
+        Err(errors) => return errors.into_compile_errors(),
+    };
+    let factors = call.arrays.iter().map(|(letters, array)| {
+        let (text, count) = (letters.iter().collect::<String>(), letters.len());
+        quote!(::chainrule::rt::einsum::factor::<#count, _>(#text, #array))
+    });
+    let (result, rank) = (call.result.iter().collect::<String>(), call.result.len());
+    quote!(::chainrule::rt::einsum::einsum::<_, #rank, _>(#result, [#(#factors),*]))
+}
+
 fn groups(tokens: &TokenStream) -> Vec<TokenStream> {
     tokens
         .clone()

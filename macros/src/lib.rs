@@ -33,6 +33,27 @@ pub fn derive_differentiable(input: TokenStream) -> TokenStream {
     chainrule_core::params::derive_differentiable(input.into()).into()
 }
 
+/// Sums of products of arrays over named axes: each letter is an axis, and letters that the result does not have are summed.
+///
+/// ```text
+/// einsum!("bik,bkj->bij", a, b)   // the products of two lists of matrices
+/// einsum!("ij,jk", a, b)          // without `->`: the letters that come once, in alphabetical order, here `ik`
+/// einsum!("ii->i", a)             // the diagonal
+/// einsum!("bi,oij,bj->bo", x, w, y)
+/// ```
+///
+/// The text is a literal. Arrays are what the functions of `chainrule::nn` take: numbers, arrays and views of `ndarray`, slices and nested arrays,
+/// owned or borrowed, all over `f32` or all over `f64`, of six axes at most. The result is an `ndarray` array, or a number where it has no axis.
+///
+/// A letter has one size: nothing stretches. Arrays are multiplied from left to right, and a letter is summed as soon as no later array and not
+/// the result has it. In differentiable functions it is differentiated and fused like other products; elsewhere it is a few plain loops in `f64`.
+///
+/// *Panics* if a letter has two sizes.
+#[proc_macro]
+pub fn einsum(call: TokenStream) -> TokenStream {
+    chainrule_core::expand::einsum(call.into()).into()
+}
+
 /// The step of an expansion that definition macros call back into.
 #[doc(hidden)]
 #[proc_macro]

@@ -42,6 +42,11 @@ mod cells;
 #[cfg(feature = "ndarray")]
 mod channels;
 #[cfg(feature = "ndarray")]
+#[doc(hidden)]
+pub mod einsum;
+#[cfg(feature = "ndarray")]
+mod matmul;
+#[cfg(feature = "ndarray")]
 mod windows;
 
 pub use elementwise::{dropout, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, xlogy};
@@ -59,6 +64,8 @@ pub use attention::{causal_attention, embedding, rotary, scaled_dot_product_atte
 pub use cells::{gru_cell, lstm_cell, rnn_cell};
 #[cfg(feature = "ndarray")]
 pub use channels::{batch_norm, batch_norm_with, group_norm};
+#[cfg(feature = "ndarray")]
+pub use matmul::{matmul, Matrices};
 #[cfg(feature = "ndarray")]
 pub use windows::{
     avg_pool2d, conv1d, conv2d, conv_transpose2d, global_avg_pool2d, global_max_pool2d, max_pool2d, Window,

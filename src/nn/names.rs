@@ -393,3 +393,13 @@ macro_rules! __nn_lstm_cell {
 }
 #[doc(hidden)]
 pub use crate::__nn_lstm_cell as lstm_cell;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __nn_matmul {
+    ($($state:tt)*) => {
+        $crate::__expand! { $($state)* { builtin matmul } }
+    };
+}
+#[doc(hidden)]
+pub use crate::__nn_matmul as matmul;

@@ -24,6 +24,9 @@ pub use lists::{clear, like};
 pub use nests::{nest, Nest};
 pub use simd::{block_len, dispatch, parts, Kernel, Points, Simd, Sums, Vector};
 
+#[cfg(feature = "ndarray")]
+pub use crate::nn::einsum;
+
 /// The arrays of `ndarray` that gradients are made of, and the views that derivatives take.
 #[cfg(feature = "ndarray")]
 pub mod nd {

@@ -9,6 +9,12 @@ fn networks() -> Vec<Fixture> {
             vjp (c => &c), jvp [x_dot: x, first_dot: first, w_ih_dot: w_ih, w_hh_dot: w_hh, b_ih_dot: b_ih, b_hh_dot: b_hh] (x_dot.view(), first_dot.view(), w_ih_dot.view(), w_hh_dot.view(), &b_ih_dot, &b_hh_dot)),
         fixture!(nn_lstm_cell |n| { x = Array3::<F>::zeros((n, 2, 3)) => -1.0..1.0; w_ih = Array2::<F>::zeros((20, 3)) => -1.0..1.0; w_hh = Array2::<F>::zeros((20, 5)) => -1.0..1.0; b_ih = Array1::<F>::zeros(20) => -1.0..1.0; b_hh = Array1::<F>::zeros(20) => -1.0..1.0; } (x.view(), w_ih.view(), w_hh.view(), &b_ih, &b_hh) wrt [x w_ih w_hh b_ih b_hh] sizes [0, 1, 5],
             vjp (c => &c), jvp [x_dot: x, w_ih_dot: w_ih, w_hh_dot: w_hh, b_ih_dot: b_ih, b_hh_dot: b_hh] (x_dot.view(), w_ih_dot.view(), w_hh_dot.view(), &b_ih_dot, &b_hh_dot)),
+        fixture!(einsum_products |n| { x = Array3::<F>::zeros((2, n, 3)) => -1.0..1.0; a = Array2::<F>::zeros((3, 4)) => -1.0..1.0; b = Array2::<F>::zeros((4, 3)) => -1.0..1.0; scale = 0.0 as F => 0.5..2.0; } (x.view(), a.view(), b.view(), scale) wrt [x a b scale] sizes [0, 1, 3, 17],
+            vjp (c => &c), jvp [x_dot: x, a_dot: a, b_dot: b, scale_dot: scale] (x_dot.view(), a_dot.view(), b_dot.view(), scale_dot)),
+        fixture!(einsum_axes |n| { a = Array2::<F>::zeros((n, n)) => -1.0..1.0; x = Array3::<F>::zeros((3, n, 2)) => -1.0..1.0; v = vec![0.0 as F; 5] => -1.0..1.0; } (a.view(), x.view(), &v) wrt [a x v] sizes [1, 2, 5],
+            vjp (c => &c), jvp [a_dot: a, x_dot: x, v_dot: v] (a_dot.view(), x_dot.view(), &v_dot)),
+        fixture!(nn_matmul |n| { a = Array4::<F>::zeros((2, 2, n, 3)) => -1.0..1.0; b = Array4::<F>::zeros((2, 2, 3, 4)) => -1.0..1.0; w = Array2::<F>::zeros((4, 2)) => -1.0..1.0; } (a.view(), b.view(), w.view()) wrt [a b w] sizes [0, 1, 3, 17],
+            vjp (c => &c), jvp [a_dot: a, b_dot: b, w_dot: w] (a_dot.view(), b_dot.view(), w_dot.view())),
         fixture!(nn_pools_padded |n| { x = Array4::<F>::zeros((n, 2, 7, 4)) => -1.0..1.0; } (x.view()) wrt [x] sizes [1, 3], vjp (c => &c), jvp [x_dot: x] (x_dot.view())),
         fixture!(reshaped_units |n| { x = Array4::<F>::zeros((n, 4, 3, 1)) => -1.0..1.0; } (&x) wrt [x] sizes [0, 1, 3], vjp (c => &c), jvp [x_dot: x] (&x_dot)),
     ]

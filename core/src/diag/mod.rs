@@ -42,7 +42,7 @@ kinds! {
     Control "control-flow" "`{0}` over differentiated values is not supported yet" help "{1}";
     Mutation "mutation" "`{0}` is changed in a way that is not supported" help "{1}";
     Macro "macro" "the macro `{0}!` is not supported in differentiated code"
-        help "only `s!`, `concatenate!` and `stack!` are; write out what the macro stands for";
+        help "only `s!`, `concatenate!`, `stack!` and `einsum!` are; write out what the macro stands for";
     UnknownFunction "unknown-function" "unknown function `{0}` with a differentiated argument"
         help "add `#[differentiable]` to it and bring it into scope with `use`, or write it as operations that are known";
     UnknownMethod "unknown-method" "the method `{0}` is not known on {1}" help "{2}";

@@ -59,6 +59,7 @@ impl Lower {
                 }
             }
             "matches" => self.matches(tokens, m),
+            "einsum" => self.einsum(tokens, m),
             _ => {
                 if let Some(host) = self.host(m) {
                     return host;

@@ -26,6 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("l1", &["x", "y"]),
     ("kl_div", &["log_p", "q"]),
     ("cosine_similarity", &["a", "b"]),
+    ("matmul", &["a", "b"]),
     ("rnn_cell", &["x", "h", "w_ih", "w_hh", "b_ih", "b_hh"]),
     ("gru_cell", &["x", "h", "w_ih", "w_hh", "b_ih", "b_hh"]),
     ("lstm_cell", &["x", "(h, c)", "w_ih", "w_hh", "b_ih", "b_hh"]),
@@ -69,6 +70,7 @@ impl Lower {
                 Some(self.unary(Op::Neg, &mean))
             }
             "cosine_similarity" => self.cosine_similarity(&f),
+            "matmul" => self.matmul(&f),
             "rnn_cell" | "gru_cell" | "lstm_cell" => return self.cell(&f),
             _ => self.loss(&f),
         };
@@ -76,7 +78,7 @@ impl Lower {
     }
 
     /// An argument as a tensor of the type of the first one.
-    fn argument(&mut self, f: &Named, k: usize) -> Option<Tensor> {
+    pub fn argument(&mut self, f: &Named, k: usize) -> Option<Tensor> {
         let first = f.args.iter().find_map(|a| match a {
             Value::Tensor(t) => Some(self.graph.dtype(t.node)).filter(|d| d.is_float()),
             _ => None,

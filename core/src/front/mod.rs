@@ -14,6 +14,7 @@ mod close;
 mod control;
 mod definitions;
 mod effects;
+mod einsum;
 mod env;
 mod expr;
 mod foreign;
@@ -51,6 +52,7 @@ mod windows;
 mod tests;
 
 pub use definitions::{path_key, Definition, Definitions};
+pub use einsum::Einsum;
 pub use impls::{block, is_block, Block};
 pub use item::{is_template, item_name, visibility, without_attributes};
 pub use requests::{requests, struct_requests};
