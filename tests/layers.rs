@@ -1,6 +1,9 @@
 //! The layers of `chainrule::nn` (convolutions, pools, normalisation, attention and the losses beside cross entropy) against
 //! values that JAX and SciPy computed, at the hard points, on every layout, and their panics.
 
+#[path = "layers/products.rs"]
+mod products;
+
 use chainrule::nn::*;
 use ndarray::{
     arr0, array, s, Array, Array1, Array2, Array3, Array4, ArrayD, Axis, Dimension, Ix1, Ix2, Ix3, Ix4,
@@ -298,6 +301,20 @@ mod meaning {
     }
 
     #[test]
+    fn masks_drop_as_often_as_asked() {
+        let mut random = chainrule::random::Random::new(3);
+        let mask: Array2<f64> = dropout_mask((100, 100), 0.2, &mut random);
+        assert!(mask.iter().all(|&m| m == 0.0 || m == 1.25));
+        // five deviations of a mean of 10,000
+        assert!((mask.sum() / 1e4 - 1.0).abs() < 5.0 * 0.5 / 100.0);
+        assert_ne!(mask, dropout_mask::<f64, _>((100, 100), 0.2, &mut random));
+        assert_eq!(dropout_mask::<f32, _>(3, 0.0, &mut random), array![1.0, 1.0, 1.0]);
+        assert_eq!(dropout_mask::<f32, _>(3, 1.0, &mut random), array![0.0, 0.0, 0.0]);
+        let found = panic_of(|| dropout_mask::<f32, _>(3, 1.5, &mut chainrule::random::Random::new(1)));
+        assert_eq!(found, "dropout_mask: `p` is 1.5, but a probability lies between 0 and 1");
+    }
+
+    #[test]
     fn empty_means_are_nan() {
         let none: Vec<f64> = vec![];
         assert!(l1(&none, &none).is_nan() && huber(&none, &none, 1.0).is_nan());
@@ -306,61 +323,6 @@ mod meaning {
         assert!(kl_div::<Vec<[f64; 2]>, _>(vec![], vec![]).is_nan());
         let (y, mean, var) = batch_norm(Array4::<f64>::zeros((0, 1, 2, 2)), array![1.0], array![0.0], 1e-5);
         assert!(y.is_empty() && mean[0].is_nan() && var[0].is_nan());
-    }
-}
-
-mod products {
-    use super::*;
-    use chainrule::einsum;
-
-    #[test]
-    fn operands_of_every_kind() {
-        let (a, b) = (two(1, [2, 3]), two(2, [3, 4]));
-        let expected = a.dot(&b);
-        let near = |found: Array2<f64>| (found - &expected).iter().all(|d| d.abs() < 1e-15);
-        assert!(near(einsum!("ij,jk->ik", &a, b.view())) && near(einsum!("ij,kj", a.view(), b.t())));
-        assert!(near(einsum!(" ij, jk, -> ik ", a.clone(), b.clone(), 1.0)));
-        assert!(near(matmul(a.view(), &b)) && near(matmul(a.t().reversed_axes(), b)));
-        assert_eq!(einsum!("i,i", [1.0, 2.0], &vec![3.0, 4.0]), 11.0);
-        assert_eq!(einsum!("ij->j", [[1.0, 2.0], [3.0, 4.0]]), array![4.0, 6.0]);
-        assert_eq!(einsum!("bA->Ab", array![[1.0_f32, 2.0]]), array![[1.0], [2.0]]);
-        let none = einsum!("ij,jk->ik", Array2::<f64>::zeros((2, 0)), Array2::zeros((0, 3)));
-        assert_eq!(none, Array2::<f64>::zeros((2, 3)));
-        assert_eq!(einsum!("->", 2.5), 2.5);
-    }
-
-    /// Letters that only the first arrays have are summed before the later ones come: a sum over all of them would take years.
-    #[test]
-    fn sums_come_early() {
-        let m = Array2::<f64>::eye(40);
-        let chain = einsum!("ab,bc,cd,de,ef,fg,gh->ah", &m, &m, &m, &m, &m, &m, &m);
-        assert_eq!(chain, m);
-    }
-
-    #[test]
-    fn f32_is_the_f64_result_rounded_once() {
-        let narrow = |x: &Array2<f64>| x.mapv(|x| x as f32);
-        let (a, b) = (narrow(&two(1, [3, 50])), narrow(&two(2, [50, 3])));
-        let wide = a.mapv(f64::from).dot(&b.mapv(f64::from));
-        assert_eq!(einsum!("ij,jk", &a, &b), narrow(&wide));
-        assert_eq!(matmul(&a, &b), narrow(&wide));
-    }
-
-    #[test]
-    fn wrong_sizes_are_named() {
-        let found = [
-            panic_of(|| einsum!("ij,jk->ik", Array2::<f64>::zeros((2, 3)), Array2::zeros((4, 5)))),
-            panic_of(|| einsum!("ii", [[0.0; 3]; 2])),
-            panic_of(|| matmul(Array3::<f64>::zeros((2, 3, 4)), Array3::zeros((5, 4, 3)))),
-            panic_of(|| matmul(Array4::<f64>::zeros((2, 2, 3, 4)), Array2::zeros((5, 3)))),
-        ];
-        let expected = [
-            "einsum!: `j` is 3 long in array 0 of shape [2, 3] (`ij`), but 4 in array 1 of shape [4, 5] (`jk`)",
-            "einsum!: `i` is 2 long in array 0 of shape [2, 3] (`ii`), but 3 in array 0 of shape [2, 3] (`ii`)",
-            "matmul: `a` has shape [2, 3, 4], but `b` has shape [5, 4, 3]: the axes before the last two differ",
-            "matmul: the last axis of `a` of shape [2, 2, 3, 4] is 4 long, but the last but one of `b` of shape [5, 3] is 5",
-        ];
-        assert_eq!(found, expected);
     }
 }
 

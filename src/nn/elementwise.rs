@@ -1,4 +1,4 @@
-//! Functions that turn each element into one element: activations and dropout.
+//! Functions that turn each element into one element: activations.
 
 use super::assert_same_shape;
 use super::operand::{Operand, Tensor};
@@ -151,26 +151,5 @@ pub fn xlogy<X: Operand, Y: Operand<Scalar = X::Scalar, Owned = X::Owned>>(x: X,
         let (a, b) = (x.to_f64(), y.to_f64());
         *x = X::Scalar::from_f64(if a == 0.0 && !b.is_nan() { 0.0 } else { a * b.ln() });
     });
-    out
-}
-
-/// Dropout with a given mask: x · mask, element by element.
-///
-/// The mask carries the scale: to drop elements with probability p, it holds 0 with probability p and 1 / (1 - p)
-/// otherwise. For inference leave the call out, or pass ones. The mask is data: drawing it is the caller's business,
-/// so the function has no hidden state.
-///
-/// *Shapes:* `x` and `mask` have the same shape and the same owned type, and so has the result. *Panics* if the shapes
-/// differ.
-///
-/// *Source:* Srivastava et al., "Dropout", JMLR 15 (2014), section 10, "inverted" scaling at training time.
-///
-/// ```
-/// assert_eq!(chainrule::nn::dropout([1.0, 2.0, 3.0], [2.0, 0.0, 2.0]), [2.0, 0.0, 6.0]);
-/// ```
-pub fn dropout<X: Operand, M: Operand<Scalar = X::Scalar, Owned = X::Owned>>(x: X, mask: M) -> X::Owned {
-    let (mut out, mask) = (x.into_owned(), mask.into_owned());
-    assert_same_shape("dropout", ["x", "mask"], [&out.shape(), &mask.shape()]);
-    out.each_pair(&mask, &mut |x, m| *x *= m);
     out
 }

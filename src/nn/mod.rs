@@ -25,6 +25,7 @@
 //! is documented; a NaN among the elements gives NaN, except where a maximum ignores it, which is documented at [`relu`] and
 //! the pools.
 
+mod dropout;
 mod elementwise;
 mod labels;
 mod losses;
@@ -49,7 +50,10 @@ mod matmul;
 #[cfg(feature = "ndarray")]
 mod windows;
 
-pub use elementwise::{dropout, gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, xlogy};
+pub use dropout::dropout;
+#[cfg(feature = "ndarray")]
+pub use dropout::dropout_mask;
+pub use elementwise::{gelu, gelu_tanh, leaky_relu, relu, sigmoid, silu, softplus, xlogy};
 pub use labels::Labels;
 pub use losses::{
     binary_cross_entropy_with_logits, cosine_similarity, cross_entropy, huber, kl_div, l1, mse, nll_loss,
