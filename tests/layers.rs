@@ -428,6 +428,7 @@ fn wrong_arguments_panic_with_what_is_wrong() {
         back(x, (4, 2, 3, 3), 4, window),
         back((1, 4, 0, 5), (4, 2, 3, 3), 2, window),
         back((1, 4, 1, 5), (4, 2, 2, 3), 2, window.padding(1)),
+        back(x, (4, 2, 3, 3), 6, window.groups(3)),
         back(x, (4, 2, 3, 3), 2, window.groups(2)),
         panic_of(|| max_pool2d(zeros(x), 6, 1)),
         panic_of(|| avg_pool2d(zeros(x), 2, 0)),

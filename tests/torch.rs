@@ -139,6 +139,11 @@ layer!(conv_transpose2d_stride(x: Array4<f64>, w: Array4<f64>, b: Array1<f64>) -
 layer!(conv_transpose2d_window(x: Array4<f64>, w: Array4<f64>, b: Array1<f64>) -> Array4<f64> {
     conv_transpose2d(x, w, b, Window::new().stride(3).padding(1).dilation(2))
 });
+layer!(conv_transpose2d_groups(
+    #[dims(2, 4, 2, 3)] x: Array4<f64>, #[dims(4, 3, 3, 2)] w: Array4<f64>, b: Array1<f64>
+) -> Array4<f64> {
+    conv_transpose2d(x, w, b, Window::new().stride(2).padding(1).groups(2))
+});
 
 // pools
 

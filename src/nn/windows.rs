@@ -215,10 +215,10 @@ where
 /// element x\[n, c, i, j\] adds its product with w\[c, o, p, q\] to y\[n, o, i · stride + p · dilation - padding, j ·
 /// stride + q · dilation - padding\].
 ///
-/// *Shapes:* `x` is `[B, C, H, W]`, `w` is `[C, O, KH, KW]`, `b` is `[O]`; the result is `[B, O, H', W']` with H' = (H
-/// - 1) · stride - 2 · padding + dilation · (KH - 1) + 1 and W' likewise. *Panics* if the sizes differ, if `x` has no
-/// rows or columns, if the kernel is empty, if the padding leaves nothing, if stride or dilation are 0, or if groups is
-/// not 1.
+/// *Shapes:* `x` is `[B, C, H, W]`, `w` is `[C, O / groups, KH, KW]`, `b` is `[O]`; the result is `[B, O, H', W']` with H' = (H
+/// - 1) · stride - 2 · padding + dilation · (KH - 1) + 1 and W' likewise. With groups, the channels of `x` fall into as many blocks as
+/// those of the result, and the second axis of `w` counts within a block. *Panics* if the sizes differ, if groups do not divide C, if
+/// `x` has no rows or columns, if the kernel is empty, if the padding leaves nothing, or if stride, dilation or groups are 0.
 ///
 /// *Source:* Dumoulin, Visin, arXiv:1603.07285, section 4.2 and relationship 13.
 ///
@@ -238,11 +238,14 @@ where
 {
     let (x, w, b) = (wide(x), wide(w), wide(b));
     let [height, width] = transposed_lengths(&x, &w, &b, window);
-    let mut out = Array4::zeros((x.dim().0, w.dim().1, height, width));
+    let (inputs, outputs) = (w.dim().0 / window.groups, w.dim().1);
+    let mut out = Array4::zeros((x.dim().0, outputs * window.groups, height, width));
     for ((n, c, i, j), &x) in x.indexed_iter() {
+        // the first output of the group of input c
+        let first = c / inputs * outputs;
         for ((o, p, q), &w) in w.index_axis(Axis(0), c).indexed_iter() {
             if let (Some(y), Some(z)) = (window.place(i, p, height), window.place(j, q, width)) {
-                out[[n, o, y, z]] += x * w;
+                out[[n, first + o, y, z]] += x * w;
             }
         }
     }
@@ -255,15 +258,19 @@ where
 fn transposed_lengths(x: &Array4<f64>, w: &Array4<f64>, b: &Array1<f64>, window: Window) -> [usize; 2] {
     const NAME: &str = "conv_transpose2d";
     window.assert_valid(NAME);
-    assert!(window.groups == 1, "{NAME}: `window` has {} groups, but only 1 is supported", window.groups);
-    let (x, w) = (x.shape(), w.shape());
+    let (x, w, groups) = (x.shape(), w.shape(), window.groups);
     assert!(
         x[1] == w[0],
         "{NAME}: `x` of shape {x:?} has {} channel(s), but `w` of shape {w:?} takes {}",
         x[1],
         w[0],
     );
-    assert_bias(NAME, b, w, w[1]);
+    assert!(
+        w[0] % groups == 0,
+        "{NAME}: `w` of shape {w:?} has {} input channel(s), which {groups} group(s) do not divide",
+        w[0],
+    );
+    assert_bias(NAME, b, w, w[1] * groups);
     [2, 3].map(|axis| {
         assert!(w[axis] > 0, "{NAME}: `w` of shape {w:?} has an empty kernel");
         assert!(x[axis] > 0, "{NAME}: axis {axis} of `x` of shape {x:?} is empty");

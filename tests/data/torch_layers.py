@@ -78,6 +78,11 @@ layer(
     lambda x, w, b: F.conv_transpose2d(x, w, b, stride=3, padding=1, dilation=2),
     x=x, w=of(3, 2, 3, 2), b=of(2),
 )
+layer(
+    "conv_transpose2d_groups",
+    lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1, groups=2),
+    x=of(2, 4, 2, 3), w=of(4, 3, 3, 2), b=of(6),
+)
 
 # pools
 

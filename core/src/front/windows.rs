@@ -237,16 +237,8 @@ impl Lower {
             "the bias has one number for each channel that comes out",
             at,
         )?;
-        let each = match (window.groups, self.graph.sizes.resolve(&outside).as_const()) {
-            (1, _) => outside.clone(),
-            (g, Some(n)) if n % g == 0 => self.int(n / g),
-            _ => {
-                let (a, b) = (self.graph.sizes.show(&outside), window.groups.to_string());
-                let help = "the channels that come out must be known, and a multiple of the groups";
-                self.errors.push(Kind::Shape, at, &[&format!("`{name}`"), &a, &b, help]);
-                return None;
-            }
-        };
+        let help = "the channels that come out must be known, and a multiple of the groups";
+        let each = self.group_of(name, &outside, window.groups, help, at)?;
         let mut dims = vec![x.dims[0].clone(), groups, each.clone()];
         for k in 2..x.rank() {
             dims.push(self.window_count(name, &x.dims[k].clone(), &w.dims[k].clone(), window, at)?);
@@ -278,6 +270,26 @@ impl Lower {
         self.with_bias(name, total, bias, at)
     }
 
+    /// How many of the channels each group has.
+    fn group_of(
+        &mut self,
+        name: &str,
+        channels: &Size,
+        groups: i64,
+        help: &str,
+        at: &dyn ToTokens,
+    ) -> Option<Size> {
+        match (groups, self.graph.sizes.resolve(channels).as_const()) {
+            (1, _) => Some(channels.clone()),
+            (g, Some(n)) if n % g == 0 => Some(self.int(n / g)),
+            _ => {
+                let (a, b) = (self.graph.sizes.show(channels), groups.to_string());
+                self.errors.push(Kind::Shape, at, &[&format!("`{name}`"), &a, &b, help]);
+                None
+            }
+        }
+    }
+
     /// One number for each channel, added to all of its elements.
     fn with_bias(&mut self, name: &str, x: Tensor, bias: &Tensor, at: &dyn ToTokens) -> Option<Tensor> {
         let bias = self.remap(bias, x.dims.clone(), |_, a| vec![along(&a[1])]);
@@ -285,7 +297,7 @@ impl Lower {
         Some(Tensor { nd: true, ..sum })
     }
 
-    /// `out[b, o, stride·y + dilation·k - padding] += Σ_c x[b, c, y] · w[c, o, k]`
+    /// `out[b, o, stride·y + dilation·k - padding] += Σ_c x[b, c, y] · w[c, o, k]`, in each group
     fn transposed_convolution(
         &mut self,
         name: &str,
@@ -294,29 +306,31 @@ impl Lower {
         at: &dyn ToTokens,
     ) -> Option<Tensor> {
         let [x, w, bias] = tensors else { return None };
-        if w.rank() != 4 || bias.rank() != 1 || window.groups != 1 {
+        if w.rank() != 4 || bias.rank() != 1 {
             let (a, b) = (self.shape_text(&w.dims), self.shape_text(&bias.dims));
-            let help = "the weights are [in, out, …], the bias is [out], and there is one group";
+            let help = "the weights are [in, out / groups, …] and the bias is [out]";
             self.errors.push(Kind::Shape, at, &[&format!("`{name}`"), &a, &b, help]);
             return None;
         }
         self.agrees(name, &x.dims[1], &w.dims[0], "the input must have the channels of the weights", at)?;
-        self.agrees(
-            name,
-            &bias.dims[0],
-            &w.dims[1],
-            "the bias has one number for each channel that comes out",
-            at,
-        )?;
-        let (b, o) = (x.dims[0].clone(), w.dims[1].clone());
-        let dims: Vec<Size> = [&b, &o, &x.dims[2], &x.dims[3], &w.dims[2], &w.dims[3], &x.dims[1]]
-            .into_iter()
-            .cloned()
-            .collect();
-        let from = self.remap(x, dims.clone(), |_, a| [0, 6, 2, 3].map(|k| along(&a[k])).to_vec());
-        let by = self.remap(w, dims, |_, a| [6, 1, 4, 5].map(|k| along(&a[k])).to_vec());
+        let (b, o) = (x.dims[0].clone(), w.dims[1].scale(window.groups));
+        let help = "the bias has one number for each channel that comes out";
+        self.agrees(name, &bias.dims[0], &o, help, at)?;
+        let help = "the channels that come in must be known, and a multiple of the groups";
+        let inside = self.group_of(name, &w.dims[0], window.groups, help, at)?;
+        let dims: Vec<Size> =
+            [&x.dims[2], &x.dims[3], &w.dims[2], &w.dims[3], &inside].map(Clone::clone).to_vec();
+        let dims = [vec![b.clone(), self.int(window.groups), w.dims[1].clone()], dims].concat();
+        let one = self.int(1);
+        let channel = |a: &[Option<AxisId>]| sum(&[(a[1], inside.clone()), (a[7], one.clone())]);
+        let from =
+            self.remap(x, dims.clone(), |_, a| vec![along(&a[0]), channel(a), along(&a[3]), along(&a[4])]);
+        let by = self.remap(w, dims, |_, a| vec![channel(a), along(&a[2]), along(&a[5]), along(&a[6])]);
         let product = self.elementwise(Op::Mul, &[from, by], name, at)?;
-        let total = self.reduce(RedOp::Sum, &product, &[6]);
+        let total = self.reduce(RedOp::Sum, &product, &[7]);
+        let mut shape = total.dims.clone();
+        shape.splice(1..3, [o.clone()]);
+        let Value::Tensor(total) = self.reshaped(&total, shape, at) else { return None };
         let (stride, dilation) = (self.int(window.stride), self.int(window.dilation));
         let mut index = vec![along(&total.axes[0]), along(&total.axes[1])];
         let (mut whole, mut shape) = (vec![b.clone(), o.clone()], vec![b, o]);
