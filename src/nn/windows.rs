@@ -215,8 +215,8 @@ where
 /// element x\[n, c, i, j\] adds its product with w\[c, o, p, q\] to y\[n, o, i · stride + p · dilation - padding, j ·
 /// stride + q · dilation - padding\].
 ///
-/// *Shapes:* `x` is `[B, C, H, W]`, `w` is `[C, O / groups, KH, KW]`, `b` is `[O]`; the result is `[B, O, H', W']` with H' = (H
-/// - 1) · stride - 2 · padding + dilation · (KH - 1) + 1 and W' likewise. With groups, the channels of `x` fall into as many blocks as
+/// *Shapes:* `x` is `[B, C, H, W]`, `w` is `[C, O / groups, KH, KW]`, `b` is `[O]`; the result is `[B, O, H', W']` with
+/// H' = (H - 1) · stride - 2 · padding + dilation · (KH - 1) + 1 and W' likewise. With groups, the channels of `x` fall into as many blocks as
 /// those of the result, and the second axis of `w` counts within a block. *Panics* if the sizes differ, if groups do not divide C, if
 /// `x` has no rows or columns, if the kernel is empty, if the padding leaves nothing, or if stride, dilation or groups are 0.
 ///
@@ -345,8 +345,8 @@ fn greatest(plane: ArrayView2<f64>) -> f64 {
 
 /// The greatest element of each square window, which slides as `window` says; a number is a stride.
 ///
-/// *Shapes:* `x` is `[B, C, H, W]`; the result is `[B, C, H', W']` with H' = (H + 2 · padding - dilation · (size - 1) - 1) / stride
-/// + 1, rounded down, and W' likewise. Places in the padding are left out. A NaN is ignored, as by [`f64::max`]; a window of only
+/// *Shapes:* `x` is `[B, C, H, W]`; the result is `[B, C, H', W']` with H' = 1 + (H + 2 · padding - dilation · (size - 1) - 1) /
+/// stride, rounded down, and W' likewise. Places in the padding are left out. A NaN is ignored, as by [`f64::max`]; a window of only
 /// NaN, or without an element, gives -inf. Where several elements are the greatest, they share the derivative equally. *Panics* if
 /// `size`, stride or dilation are 0, if the padding is more than half of what the window spans, if that is more than the padded `x`
 /// has, or if groups is not 1.
