@@ -46,7 +46,7 @@ pub fn derive_differentiable(input: TokenStream) -> TokenStream {
 /// owned or borrowed, all over `f32` or all over `f64`, of six axes at most. The result is an `ndarray` array, or a number where it has no axis.
 ///
 /// A letter has one size: nothing stretches. Arrays are multiplied from left to right, and a letter is summed as soon as no later array and not
-/// the result has it. In differentiable functions it is differentiated and fused like other products; elsewhere it is a few plain loops in `f64`.
+/// the result has it. In differentiable functions it is differentiated and fused like other products; elsewhere it is made of matrix products in `f64`.
 ///
 /// *Panics* if a letter has two sizes.
 #[proc_macro]

@@ -1,12 +1,13 @@
 //! What `einsum!` runs outside of differentiable functions: sums of products over named axes.
 //!
-//! Invariant: arrays are multiplied from left to right, and an axis is summed as soon as no later array and not the result has it; sums
-//! are in `f64`, in the order of the elements.
+//! Invariant: arrays are multiplied from left to right, and an axis is summed as soon as no later array and not the result has it; all is in
+//! `f64`.
 
 use std::marker::PhantomData;
 
-use ndarray::{Array, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
+use ndarray::{Array, Array3, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
 
+use super::matmul::products;
 use super::operand::{Operand, Tensor};
 use crate::Real;
 
@@ -87,21 +88,18 @@ pub fn einsum<T: Real, const N: usize, const K: usize>(
 where
     (): Rank<T, N>,
 {
-    let sizes = sizes(&factors);
+    assert_sizes(&factors);
     let mut factors = factors.into_iter();
-    let mut left = vec![factors.next().expect("the macro has one array at least")];
-    while let Some(next) = factors.next() {
-        left.push(next);
+    let mut left = factors.next().expect("the macro has one array at least");
+    while let Some(right) = factors.next() {
         let later: String = factors.as_slice().iter().map(|f| f.letters.as_str()).chain([result]).collect();
-        let kept = unique(left.iter().flat_map(|f| f.letters.chars()).filter(|c| later.contains(*c)));
-        left = vec![contracted(&left, &kept, &sizes)];
+        left = left.times(&right, &later);
     }
-    let sum = contracted(&left, result, &sizes);
+    let sum = left.summed(result);
     <() as Rank<T, N>>::array(&sum.shape, sum.elements)
 }
 
-/// The letters with the sizes of their axes.
-fn sizes<T>(factors: &[Factor<T>]) -> Vec<(char, usize)> {
+fn assert_sizes<T>(factors: &[Factor<T>]) {
     let mut sizes: Vec<(char, usize, usize)> = vec![];
     for (k, factor) in factors.iter().enumerate() {
         for (c, &size) in factor.letters.chars().zip(&factor.shape) {
@@ -118,51 +116,80 @@ fn sizes<T>(factors: &[Factor<T>]) -> Vec<(char, usize)> {
             }
         }
     }
-    sizes.into_iter().map(|(c, size, _)| (c, size)).collect()
 }
 
-fn unique(letters: impl Iterator<Item = char>) -> String {
-    let mut out = String::new();
-    letters.for_each(|c| {
-        if !out.contains(c) {
-            out.push(c)
-        }
-    });
-    out
-}
+impl<T> Factor<T> {
+    fn size(&self, letter: char) -> usize {
+        self.letters.find(letter).map_or(1, |k| self.shape[k])
+    }
 
-/// The product of one or two factors, summed over the letters that are not kept.
-fn contracted<T>(factors: &[Factor<T>], kept: &str, sizes: &[(char, usize)]) -> Factor<T> {
-    let summed = unique(factors.iter().flat_map(|f| f.letters.chars()).filter(|c| !kept.contains(*c)));
-    let levels = |letters: &str| -> Vec<(usize, [usize; 2])> {
-        let size = |c| sizes.iter().find(|s| s.0 == c).map_or(1, |s| s.1);
-        let strides = |c| [0, 1].map(|k| factors.get(k).map_or(0, |f| stride(f, c)));
-        letters.chars().map(|c| (size(c), strides(c))).collect()
-    };
-    let (outer, inner) = (levels(kept), levels(&summed));
-    let shape: Vec<usize> = outer.iter().map(|l| l.0).collect();
-    let mut elements = Vec::with_capacity(shape.iter().product());
-    walk(&outer, [0; 2], &mut |start| {
-        let mut total = 0.0;
-        walk(&inner, start, &mut |[a, b]| {
-            total += factors[0].elements[a] * factors.get(1).map_or(1.0, |f| f.elements[b]);
+    fn count(&self, letters: &str) -> usize {
+        letters.chars().map(|c| self.size(c)).product()
+    }
+
+    /// The array with these axes in this order; the others are summed, and those of one letter are its diagonal.
+    fn summed(&self, kept: &str) -> Factor<T> {
+        let level = |c| (self.size(c), self.stride(c));
+        let outer: Vec<(usize, usize)> = kept.chars().map(level).collect();
+        let mut rest = String::new();
+        self.letters.chars().filter(|c| !kept.contains(*c)).for_each(|c| {
+            if !rest.contains(c) {
+                rest.push(c);
+            }
         });
-        elements.push(total);
-    });
-    Factor { letters: kept.into(), shape, elements, scalar: PhantomData }
+        let inner: Vec<(usize, usize)> = rest.chars().map(level).collect();
+        let mut elements = Vec::with_capacity(self.count(kept));
+        walk(&outer, 0, &mut |start| {
+            let mut total = 0.0;
+            walk(&inner, start, &mut |at| total += self.elements[at]);
+            elements.push(total);
+        });
+        let shape = outer.iter().map(|l| l.0).collect();
+        Factor { letters: kept.into(), shape, elements, scalar: PhantomData }
+    }
+
+    /// How far apart the neighbours along a letter lie: along all axes of that letter at once.
+    fn stride(&self, letter: char) -> usize {
+        let strides = (0..self.shape.len()).map(|k| self.shape[k + 1..].iter().product::<usize>());
+        self.letters.chars().zip(strides).filter(|(c, _)| *c == letter).map(|(_, s)| s).sum()
+    }
+
+    /// The product, summed over the letters that do not come later: for each position along the letters of both that do, a product
+    /// of matrices.
+    fn times(&self, other: &Factor<T>, later: &str) -> Factor<T> {
+        let letters = |of: &Factor<T>, wanted: &dyn Fn(char) -> bool| -> String {
+            of.letters
+                .chars()
+                .enumerate()
+                .filter(|(k, c)| of.letters.find(*c) == Some(*k) && wanted(*c))
+                .map(|(_, c)| c)
+                .collect()
+        };
+        let (here, there) = (|c| self.letters.contains(c), |c| other.letters.contains(c));
+        let (batch, inner) = (
+            letters(self, &|c| there(c) && later.contains(c)),
+            letters(self, &|c| there(c) && !later.contains(c)),
+        );
+        let rows = letters(self, &|c| !there(c) && later.contains(c));
+        let columns = letters(other, &|c| !here(c) && later.contains(c));
+        let sizes = [self.count(&batch), self.count(&rows), self.count(&inner), other.count(&columns)];
+        let matrices = |of: &Factor<T>, letters: [&str; 3], shape| -> Array3<f64> {
+            let elements = of.summed(&letters.concat()).elements;
+            Array3::from_shape_vec(shape, elements).expect("as many elements as its axes have")
+        };
+        let a = matrices(self, [&batch, &rows, &inner], (sizes[0], sizes[1], sizes[2]));
+        let b = matrices(other, [&batch, &inner, &columns], (sizes[0], sizes[2], sizes[3]));
+        let letters = [batch, rows, columns].concat();
+        let shape = letters.chars().map(|c| if here(c) { self.size(c) } else { other.size(c) }).collect();
+        Factor { letters, shape, elements: products(&a, &b).into_raw_vec_and_offset().0, scalar: PhantomData }
+    }
 }
 
-/// How far apart the neighbours along a letter lie: along all axes of that letter at once.
-fn stride<T>(factor: &Factor<T>, letter: char) -> usize {
-    let strides = (0..factor.shape.len()).map(|k| factor.shape[k + 1..].iter().product::<usize>());
-    factor.letters.chars().zip(strides).filter(|(c, _)| *c == letter).map(|(_, s)| s).sum()
-}
-
-/// Visits all positions of nested loops, each given by its size and its strides in two arrays; the last one is the innermost.
-fn walk(levels: &[(usize, [usize; 2])], [a, b]: [usize; 2], visit: &mut impl FnMut([usize; 2])) {
+/// Visits all positions of nested loops, each given by its size and its stride; the last one is the innermost.
+fn walk(levels: &[(usize, usize)], at: usize, visit: &mut impl FnMut(usize)) {
     match levels {
-        [] => visit([a, b]),
-        [(size, [p, q])] => (0..*size).for_each(|i| visit([a + i * p, b + i * q])),
-        [(size, [p, q]), rest @ ..] => (0..*size).for_each(|i| walk(rest, [a + i * p, b + i * q], visit)),
+        [] => visit(at),
+        [(size, stride)] => (0..*size).for_each(|i| visit(at + i * stride)),
+        [(size, stride), rest @ ..] => (0..*size).for_each(|i| walk(rest, at + i * stride, visit)),
     }
 }

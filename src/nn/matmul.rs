@@ -1,6 +1,7 @@
 //! Products of matrices, one by one.
 
-use ndarray::{Array, Array2, Array3, ArrayD, Axis, Ix2, Ix3, Ix4};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array, Array3, ArrayD, Axis, Ix2, Ix3, Ix4};
 
 use super::arrays::{narrow, wide};
 use super::operand::{Operand, Tensor};
@@ -47,15 +48,25 @@ fn product(a: ArrayD<f64>, b: ArrayD<f64>) -> ArrayD<f64> {
     };
     let a = list(a, (count, rows, inner));
     let b = list(b, (if shared { 1 } else { count }, inner, columns));
-    let mut out = Array3::zeros((count, rows, columns));
-    for (k, mut place) in out.outer_iter_mut().enumerate() {
-        let product: Array2<f64> =
-            a.index_axis(Axis(0), k).dot(&b.index_axis(Axis(0), if shared { 0 } else { k }));
-        place.assign(&product);
-    }
+    let out = products(&a, &b);
     let mut shape = shape;
     shape[lists + 1] = columns;
     out.into_shape_with_order(shape).expect("as many elements")
+}
+
+/// Matrix by matrix; `b` may have one for all.
+pub(super) fn products(a: &Array3<f64>, b: &Array3<f64>) -> Array3<f64> {
+    let mut out = Array3::zeros((a.dim().0, a.dim().1, b.dim().2));
+    for (k, mut place) in out.outer_iter_mut().enumerate() {
+        general_mat_mul(
+            1.0,
+            &a.index_axis(Axis(0), k),
+            &b.index_axis(Axis(0), k.min(b.dim().0 - 1)),
+            0.0,
+            &mut place,
+        );
+    }
+    out
 }
 
 /// The product of each matrix of `a` with the matrix of `b` in the same place, or with the only one: out\[…, i, j\] = Σ over k of
