@@ -229,6 +229,14 @@ layer!(attention(q: Array4<f64>, k: Array4<f64>, v: Array4<f64>; mask: Array2<f6
 layer!(attention_bias(q: Array4<f64>, k: Array4<f64>, v: Array4<f64>, mask: Array2<f64>) -> Array4<f64> {
     scaled_dot_product_attention(q, k, v, mask)
 });
+layer!(attention_padding(q: Array4<f64>, k: Array4<f64>, v: Array4<f64>; mask: Array4<f64>, Array4<f64>) -> Array4<f64> {
+    scaled_dot_product_attention(q, k, v, mask)
+});
+layer!(attention_stretched(
+    q: Array4<f64>, k: Array4<f64>, v: Array4<f64>, #[dims(1, H, 1, S)] mask: Array4<f64>
+) -> Array4<f64> {
+    scaled_dot_product_attention(q, k, v, mask)
+});
 layer!(causal_attention(q: Array4<f64>, k: Array4<f64>, v: Array4<f64>) -> Array4<f64> { causal_attention(q, k, v) });
 layer!(rotary(#[dims(B, H, L, 6)] x: Array4<f64>) -> Array4<f64> { rotary(x, 100.0) });
 

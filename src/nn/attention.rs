@@ -1,12 +1,31 @@
 //! Attention and what goes with it: scaled dot products, rotary positions, and tables of embeddings.
 
-use ndarray::{s, Array2, Array4, ArrayView2, Axis};
+use ndarray::{s, Array2, Array4, ArrayD, ArrayViewD, Axis};
 
 use super::arrays::{narrow, wide};
-use super::operand::{Operand, Rows};
+use super::operand::{Operand, Rows, Tensor};
 use super::rows::softmax_row;
 use super::Labels;
 use crate::Real;
+
+/// What [`scaled_dot_product_attention`] takes for a mask: an array of two or four axes.
+#[diagnostic::on_unimplemented(
+    message = "a mask of attention is `[L, S]` or `[B, H, L, S]`, but not `{Self}`"
+)]
+pub trait Mask: Tensor {
+    #[doc(hidden)]
+    fn wide(self) -> ArrayD<f64>;
+}
+impl<T: Real> Mask for Array2<T> {
+    fn wide(self) -> ArrayD<f64> {
+        wide(self).into_dyn()
+    }
+}
+impl<T: Real> Mask for Array4<T> {
+    fn wide(self) -> ArrayD<f64> {
+        wide(self).into_dyn()
+    }
+}
 
 /// The attention of checked ranks, with the shapes checked here.
 fn attend(
@@ -14,7 +33,7 @@ fn attend(
     q: &Array4<f64>,
     k: &Array4<f64>,
     v: &Array4<f64>,
-    mask: ArrayView2<f64>,
+    mask: ArrayViewD<f64>,
 ) -> Array4<f64> {
     let ((batch, heads, queries, d), keys) = (q.dim(), k.dim().2);
     assert!(
@@ -29,15 +48,16 @@ fn attend(
         k.shape(),
         v.shape(),
     );
-    assert!(
-        mask.dim() == (queries, keys),
-        "{function}: `mask` has shape {:?}, but there are {queries} queries and {keys} keys",
-        mask.shape(),
-    );
+    let mask = mask.broadcast((batch, heads, queries, keys)).unwrap_or_else(|| {
+        panic!(
+            "{function}: `mask` has shape {:?}, but there are {queries} queries and {keys} keys, in {batch} element(s) with {heads} head(s)",
+            mask.shape(),
+        )
+    });
     let mut out = Array4::zeros((batch, heads, queries, v.dim().3));
     for (n, h) in ndarray::indices((batch, heads)) {
         let [q, k, v] = [q, k, v].map(|x| x.slice(s![n, h, .., ..]));
-        let mut weights = q.dot(&k.t()) / (d as f64).sqrt() + mask;
+        let mut weights = q.dot(&k.t()) / (d as f64).sqrt() + mask.slice(s![n, h, .., ..]);
         weights.each_row(&mut softmax_row);
         out.slice_mut(s![n, h, .., ..]).assign(&weights.dot(&v));
     }
@@ -46,12 +66,14 @@ fn attend(
 
 /// Scaled dot-product attention: softmax(q kᵀ / √D + mask) v, for each element of the batch and each head.
 ///
-/// The mask is added: 0 lets a query see a key, -inf hides it. A query that sees no key (a fully masked row) gives
+/// The mask is added: 0 lets a query see a key, -inf hides it. One of two axes is the same for all; one of four axes may differ, and stretches
+/// along axes of size 1, so that `[B, 1, 1, S]` hides other keys in each element of the batch. A query that sees no key (a fully masked row) gives
 /// zeros, as [`softmax`](super::softmax) does. The product with v is an ordinary one: 0 · ∞ and 0 · NaN are NaN, so a
 /// hidden key must have a finite value.
 ///
-/// *Shapes:* `q` is `[B, H, L, D]`, `k` is `[B, H, S, D]`, `v` is `[B, H, S, E]`, `mask` is `[L, S]`; the result is
-/// `[B, H, L, E]`. *Panics* if the sizes differ.
+/// *Shapes:* `q` is `[B, H, L, D]`, `k` is `[B, H, S, D]`, `v` is `[B, H, S, E]`, `mask` is `[L, S]` or
+/// `[B, H, L, S]`, where each size may be 1; the result is `[B, H, L, E]`. In a differentiable function, a size 1 of the mask is stated by
+/// `#[dims(B, 1, 1, S)]`. *Panics* if the sizes differ.
 ///
 /// *Source:* Vaswani et al., "Attention Is All You Need", arXiv:1706.03762, eq. 1.
 ///
@@ -68,10 +90,11 @@ where
     Q: Operand<Scalar = T, Owned = Array4<T>>,
     K: Operand<Scalar = T, Owned = Array4<T>>,
     V: Operand<Scalar = T, Owned = Array4<T>>,
-    M: Operand<Scalar = T, Owned = Array2<T>>,
+    M: Operand<Scalar = T>,
+    M::Owned: Mask,
 {
-    let (q, k, v, mask) = (wide(q), wide(k), wide(v), wide(mask));
-    narrow(attend("scaled_dot_product_attention", &q, &k, &v, mask.view()))
+    let (q, k, v) = (wide(q), wide(k), wide(v));
+    narrow(attend("scaled_dot_product_attention", &q, &k, &v, mask.into_owned().wide().view()))
 }
 
 /// Attention in which a query sees the keys up to its own position: [`scaled_dot_product_attention`] with a mask that
@@ -97,7 +120,7 @@ where
     let (queries, keys) = (q.dim().2, k.dim().2);
     assert!(queries == keys, "causal_attention: `q` has {queries} positions, but `k` has {keys}");
     let mask = Array2::from_shape_fn((queries, keys), |(i, j)| if j > i { f64::NEG_INFINITY } else { 0.0 });
-    narrow(attend("causal_attention", &q, &k, &v, mask.view()))
+    narrow(attend("causal_attention", &q, &k, &v, mask.view().into_dyn()))
 }
 
 /// Rotary position embedding: in each row, the pair (x\[2i\], x\[2i + 1\]) is rotated by the angle position · base^(-2i

@@ -63,7 +63,7 @@ pub use operand::{Fixed, Operand, Rows, Tensor};
 pub use rows::{log_softmax, logsumexp, softmax};
 
 #[cfg(feature = "ndarray")]
-pub use attention::{causal_attention, embedding, rotary, scaled_dot_product_attention};
+pub use attention::{causal_attention, embedding, rotary, scaled_dot_product_attention, Mask};
 #[cfg(feature = "ndarray")]
 pub use cells::{gru_cell, lstm_cell, rnn_cell};
 #[cfg(feature = "ndarray")]

@@ -152,6 +152,16 @@ q, k, v = of(2, 2, 3, 4), of(2, 2, 5, 4), of(2, 2, 5, 3)
 attention = F.scaled_dot_product_attention
 layer("attention", lambda q, k, v, mask: attention(q, k, v, mask), given={"mask": mask}, q=q, k=k, v=v)
 layer("attention_bias", lambda q, k, v, mask: attention(q, k, v, mask), q=q, k=k, v=v, mask=of(3, 5))
+
+def padding():
+    """Some keys are hidden from the queries of one element of the batch."""
+    mask = torch.zeros(2, 1, 1, 5)
+    mask[1, 0, 0, 3:] = -torch.inf
+    return mask.expand(2, 2, 3, 5).clone()
+
+
+layer("attention_padding", lambda q, k, v, mask: attention(q, k, v, mask), given={"mask": padding}, q=q, k=k, v=v)
+layer("attention_stretched", lambda q, k, v, mask: attention(q, k, v, mask), q=q, k=k, v=v, mask=of(1, 2, 1, 5))
 layer("causal_attention", lambda q, k, v: attention(q, k, v, is_causal=True), q=k, k=k, v=v)
 
 

@@ -277,10 +277,18 @@ impl Lower {
             let hidden = self.scalar(hidden, false);
             self.select(&sees, &scores, &hidden, f.at)?
         } else {
-            let mask = self.ranked(f, 3, 2)?;
-            let help = "the mask has a row for each query and a column for each key";
-            for n in 0..2 {
-                self.equal(f, &mask.dims[n].clone(), &scores.dims[2 + n].clone(), help)?;
+            let mask = self.argument(f, 3)?;
+            if !matches!(mask.rank(), 2 | 4) {
+                let (scores, mask) = (self.shape_text(&scores.dims), self.shape_text(&mask.dims));
+                let help = "the mask has two dimensions or four, of which those of size 1 stretch";
+                self.errors.push(Kind::Shape, f.at, &[&format!("`{}`", f.name), &scores, &mask, help]);
+                return None;
+            }
+            let help = "the mask has a row for each query and a column for each key; a size 1 stretches";
+            for (of_mask, of_scores) in mask.dims.iter().rev().zip(scores.dims.iter().rev()) {
+                if !self.graph.sizes.resolve(of_mask).is_one() {
+                    self.equal(f, of_mask, of_scores, help)?;
+                }
             }
             self.apply2(f, Op::Add, &scores, &mask)?
         };
