@@ -253,6 +253,7 @@ layer!(softmax(x: Array2<f64>) -> Array2<f64> { softmax(x) });
 layer!(log_softmax(x: Array2<f64>) -> Array2<f64> { log_softmax(x) });
 layer!(logsumexp(x: Array2<f64>) -> Array1<f64> { logsumexp(x) });
 layer!(xlogy(x: Array2<f64>, y: Array2<f64>) -> Array2<f64> { xlogy(x, y) });
+layer!(dropout(x: Array2<f64>; mask: Array2<f64>, Array2<f64>) -> Array2<f64> { dropout(x, mask) });
 
 // losses
 

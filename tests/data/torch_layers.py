@@ -190,6 +190,14 @@ layer("log_softmax", lambda x: F.log_softmax(x, -1), x=x)
 layer("logsumexp", lambda x: torch.logsumexp(x, -1), x=x)
 layer("xlogy", torch.special.xlogy, x=of(3, 5), y=of(3, 5, low=0.1))
 
+
+def dropped(x):
+    torch.manual_seed(1)
+    return F.dropout(x, 0.25)
+
+
+layer("dropout", lambda x, mask: dropped(x), given={"mask": lambda: dropped(torch.ones(3, 5))}, x=x)
+
 # losses
 
 y, positive = of(3, 5), of(3, 5, low=0.1)
