@@ -215,6 +215,8 @@ pub enum Form {
     },
     /// A struct with `#[derive(Differentiable)]`; the type as written without the reference.
     Struct(String),
+    /// The same part of each element of a list, one after the other: of `net.layers[..].w`, how numbers lie in `w`.
+    Each(Box<Form>),
     /// A function of positions in loops: the user's inactive code, called where its value is needed.
     Computed(Dtype),
     /// Whatever it is, nothing differentiates through it.
@@ -226,7 +228,7 @@ impl Form {
     pub fn rank(&self) -> usize {
         match self {
             Form::Scalar(_) | Form::Struct(_) | Form::Computed(_) | Form::Host => 0,
-            Form::Array(item, _) | Form::Slice(item) => 1 + item.rank(),
+            Form::Array(item, _) | Form::Slice(item) | Form::Each(item) => 1 + item.rank(),
             Form::Nd { rank, .. } => *rank,
         }
     }
@@ -236,7 +238,7 @@ impl Form {
         match self {
             Form::Scalar(_) | Form::Nd { .. } => true,
             Form::Array(item, _) | Form::Slice(item) => item.is_fixed(),
-            Form::Struct(_) | Form::Computed(_) | Form::Host => false,
+            Form::Struct(_) | Form::Each(_) | Form::Computed(_) | Form::Host => false,
         }
     }
 
@@ -277,7 +279,7 @@ impl Form {
         match self {
             Form::Struct(_) => true,
             Form::Array(item, _) | Form::Slice(item) => item.holds_structs(),
-            Form::Scalar(_) | Form::Computed(_) | Form::Nd { .. } | Form::Host => false,
+            Form::Scalar(_) | Form::Each(_) | Form::Computed(_) | Form::Nd { .. } | Form::Host => false,
         }
     }
 
@@ -285,7 +287,7 @@ impl Form {
     pub fn dtype(&self) -> Option<Dtype> {
         match self {
             Form::Scalar(dtype) | Form::Computed(dtype) | Form::Nd { dtype, .. } => Some(*dtype),
-            Form::Array(item, _) | Form::Slice(item) => item.dtype(),
+            Form::Array(item, _) | Form::Slice(item) | Form::Each(item) => item.dtype(),
             Form::Struct(_) | Form::Host => None,
         }
     }
@@ -301,7 +303,20 @@ pub struct Leaf {
     pub form: Form,
 }
 
-/// A list of structs, arrays or lists, of which a body reads elements by number.
+impl Leaf {
+    /// Of the part of each element, `net.layers[..].w`: the list and the way from an element to its part.
+    pub fn each(&self) -> Option<(TokenStream, TokenStream)> {
+        if !matches!(self.form, Form::Each(_)) {
+            return None;
+        }
+        let all = |t: &TokenTree| matches!(t, TokenTree::Group(g) if g.stream().to_string() == "..");
+        let mut tokens = self.place.clone().into_iter();
+        let list = tokens.by_ref().take_while(|t| !all(t)).collect();
+        Some((list, tokens.collect()))
+    }
+}
+
+/// A list of structs, arrays or lists, of which a body reads elements by number, or walks all of them.
 #[derive(Clone, Debug)]
 pub struct List {
     pub arg: Option<usize>,

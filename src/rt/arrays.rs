@@ -154,6 +154,23 @@ macro_rules! nests {
     };
 }
 
+macro_rules! scalars {
+    ($($t:ty),+) => {$(
+        impl Tensor<0> for $t {
+            type Elem = $t;
+            fn shape(&self) -> [usize; 0] { [] }
+            fn elements<'a>(&'a self, _: &'a mut Vec<$t>) -> &'a [$t] { std::slice::from_ref(self) }
+        }
+        impl Fit<0> for $t {
+            type Elem = $t;
+            fn make(_: [usize; 0]) -> Self { 0.0 }
+            fn take(&mut self) -> Self { *self }
+            fn fit(&mut self, _: [usize; 0]) -> &mut [$t] { std::slice::from_mut(self) }
+        }
+    )+};
+}
+scalars!(f32, f64);
+
 /// The zero of a nest of arrays.
 trait Zeroed: Copy {
     fn zeroed() -> Self;

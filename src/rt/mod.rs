@@ -20,7 +20,7 @@ pub use checkpoints::Halves;
 pub use checks::{bounded, check_dim, check_labels, check_length, check_size, nothing_below_zero};
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, store_strided, TURNS};
-pub use lists::{clear, like};
+pub use lists::{clear, into_each, like, of_each, shape_of_each};
 pub use nests::{nest, Nest};
 pub use simd::{block_len, dispatch, parts, Kernel, Points, Simd, Sums, Vector};
 

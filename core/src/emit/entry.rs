@@ -35,18 +35,44 @@ impl Entry<'_> {
         let function = &self.function;
         let mut out = TokenStream::new();
         let mut bound: BTreeMap<Sym, String> = BTreeMap::new();
-        let mut dims: Vec<(usize, usize, Size)> = vec![];
+        let mut lengths: Vec<(TokenStream, String, Size)> = vec![];
+        let (mut dims, mut of_each): (Vec<(usize, usize, Size)>, _) = (vec![], vec![]);
         for (k, leaf) in self.leaves.iter().enumerate() {
             let input = &self.graph.inputs[k];
             if input.dims.is_empty() || matches!(leaf.form, Form::Computed(_)) {
                 continue;
             }
-            let (shape, rank, place) = (self.shape_ident(k), usize_literal(leaf.form.rank()), &leaf.place);
-            out.extend(quote!(let #shape = ::chainrule::rt::shape::<#rank>(&#place);));
-            for (d, size) in input.dims.iter().enumerate() {
-                dims.push((k, d, self.graph.sizes.resolve(size)));
+            let (shape, rank, place) = (self.shape_ident(k), leaf.form.rank(), &leaf.place);
+            match leaf.each() {
+                // the list's length is its own
+                Some((list, part)) => {
+                    let (rank, argument) = (usize_literal(rank - 1), source(&list));
+                    let part_name = source(&part);
+                    out.extend(quote! {
+                        let #shape = ::chainrule::rt::shape_of_each::<#rank, _>(
+                            #function, #argument, #part_name, #list.iter().map(|item| &item #part));
+                    });
+                }
+                None => {
+                    let rank = usize_literal(rank);
+                    out.extend(quote!(let #shape = ::chainrule::rt::shape::<#rank>(&#place);));
+                }
+            }
+            let own = usize::from(matches!(leaf.form, Form::Each(_)));
+            if let (Some((list, _)), Some(length)) = (leaf.each(), input.dims.first()) {
+                let (at, length) = (format!("{}.len()", source(&list)), self.graph.sizes.resolve(length));
+                let wanted = self.graph.sizes.show(&length);
+                if at != wanted {
+                    lengths.push((list, format!("`{at}` must be {wanted}"), length));
+                }
+            }
+            let list = if own > 0 { &mut of_each } else { &mut dims };
+            for (d, size) in input.dims[own..].iter().enumerate() {
+                list.push((k, d, self.graph.sizes.resolve(size)));
             }
         }
+        // what another argument says comes first: a list without elements has no shapes
+        dims.append(&mut of_each);
         let rigid = |s: Sym| self.graph.sizes.syms.get(s.0 as usize).is_some_and(|i| i.rigid);
         // what the user's inactive integers give
         let mut all: BTreeSet<Sym> = wanted.clone();
@@ -125,9 +151,16 @@ impl Entry<'_> {
             let (shape, expected) = (self.shape_ident(*k), names.size(self.graph, size, self.generics));
             let argument = source(&self.leaves[*k].place);
             let at = usize_literal(*d);
-            out.extend(
-                quote!(::chainrule::rt::check_dim(#function, #argument, &#shape, #at, #expected, #reason);),
-            );
+            let check =
+                quote!(::chainrule::rt::check_dim(#function, #argument, &#shape, #at, #expected, #reason););
+            out.extend(match self.leaves[*k].each() {
+                Some((list, _)) => quote!(if !#list.is_empty() { #check }),
+                None => check,
+            });
+        }
+        for (list, what, length) in lengths {
+            let length = names.size(self.graph, &length, self.generics);
+            out.extend(quote!(::chainrule::rt::check_size(#function, #what, #list.len(), #length);));
         }
         for size in &self.graph.sizes.residual {
             let size = self.graph.sizes.resolve(size);
@@ -146,7 +179,10 @@ impl Entry<'_> {
 
     /// The type alone fixes the dimension.
     fn fixed(&self, leaf: &Leaf, d: usize) -> bool {
-        let mut form = &leaf.form;
+        let mut form = match &leaf.form {
+            Form::Each(item) => item,
+            form => form,
+        };
         for _ in 0..d {
             match form {
                 Form::Array(item, _) | Form::Slice(item) => form = item,

@@ -9,7 +9,7 @@ use super::lists;
 use super::module::{generate, target_name, Generated, Memory, Program};
 use super::{calls, matrices, products};
 use crate::ir::Dtype;
-use crate::signature::{accessor, Arg, Form, Primal};
+use crate::signature::{accessor, Arg, Form, Leaf, Primal};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote, ToTokens};
 
@@ -295,6 +295,12 @@ fn reverse(primal: &Primal, program: &Program, name: &str) -> Generated {
         let gradient = &program.gradients[k % program.gradients.len()];
         let leaf = &primal.leaves[gradient.input.0 as usize];
         let place = gradient_place(primal, root, leaf.arg, &leaf.place);
+        if let Some((_, part)) = leaf.each() {
+            let (list, _) = Leaf { place, ..leaf.clone() }.each().unwrap_or_default();
+            let field = format_ident!("{name}_of_each_{k}");
+            let dtype = program.graph.dtype(gradient.node);
+            return lists::into_each(primal, &list, &part, (field, dtype), dims);
+        }
         let indexed = leaf.place.clone().into_iter().any(|t| matches!(t, TokenTree::Group(_)));
         if indexed {
             // elements of one array cannot be borrowed side by side: each is taken out and put back

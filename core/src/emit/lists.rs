@@ -5,8 +5,10 @@
 //! there.
 
 use super::entry::usize_literal;
-use crate::signature::{Form, List};
-use proc_macro2::TokenStream;
+use super::module::Memory;
+use crate::ir::Dtype;
+use crate::signature::{Form, List, Primal};
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 /// Checks that each list has the elements that are read.
@@ -26,6 +28,28 @@ pub fn like(list: &List, gradient: &TokenStream) -> TokenStream {
     let (place, read) = (&list.place, list.read.iter().map(|k| usize_literal(*k)));
     let (make, clear) = (zeros(&list.item, &quote!(item)), cleared(&list.item));
     quote!(::chainrule::rt::like(&mut #gradient, &#place, &[#(#read),*], |item| #make, |zero, item| { #clear });)
+}
+
+/// Memory for the partial derivatives of a part of all elements, and their way to the elements.
+pub fn into_each(
+    primal: &Primal,
+    list: &TokenStream,
+    part: &TokenStream,
+    buffer: (Ident, Dtype),
+    dims: &[TokenStream],
+) -> Memory {
+    let (workspace, field) = (primal.signature.local("workspace"), &buffer.0);
+    let (inner, rank) = (&dims[1..], usize_literal(dims.len() - 1));
+    let room = quote!(::chainrule::rt::room(&mut #workspace.#field, [#(#dims),*].iter().product::<usize>()));
+    Memory {
+        before: TokenStream::new(),
+        slice: room.clone(),
+        after: quote! {
+            ::chainrule::rt::into_each::<#rank, _>(
+                #room, [#(#inner),*], #list.iter_mut().map(|item| &mut item #part));
+        },
+        buffers: vec![buffer],
+    }
 }
 
 /// A zero gradient of the shape of what a reference points to.

@@ -381,7 +381,8 @@ fn input_slices(
     for (slice, (ident, _)) in slices {
         let Slice::Input(i) = slice else { continue };
         let input = plan.graph.input(*i);
-        let Some(Leaf { place, form, arg }) = leaves.get(i.0 as usize) else { continue };
+        let Some(leaf) = leaves.get(i.0 as usize) else { continue };
+        let Leaf { place, form, arg } = leaf;
         if matches!(form, Form::Computed(_)) {
             out.extend(quote!(let #ident = #place;));
             continue;
@@ -395,6 +396,16 @@ fn input_slices(
                 Dtype::Int => out.extend(quote!(let #ident = (#place) as usize;)),
                 _ => out.extend(quote!(let #ident: #elem = #place;)),
             }
+            continue;
+        }
+        if let Some((list, part)) = leaf.each() {
+            let field = format_ident!("{name}_{ident}_of_each");
+            let rank = usize_literal(form.rank() - 1);
+            out.extend(quote! {
+                let #ident = ::chainrule::rt::of_each::<#rank, _>(
+                    #list.iter().map(|item| &item #part), &mut #workspace.#field);
+            });
+            buffers.push((field, input.dtype));
             continue;
         }
         let rank = usize_literal(form.rank());
@@ -483,7 +494,7 @@ pub fn owned(form: &Form, sizes: &crate::ir::Sizes) -> TokenStream {
             quote!(::chainrule::rt::nd::#array<#d>)
         }
         Form::Struct(name) => name.parse().unwrap_or_default(),
-        Form::Computed(_) | Form::Host => quote!(()),
+        Form::Each(_) | Form::Computed(_) | Form::Host => quote!(()),
     }
 }
 

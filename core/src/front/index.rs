@@ -68,7 +68,9 @@ impl Lower {
                     None => self.unsupported(e, "this index", "write a number below the length"),
                 }
             }
-            (Value::List(list), Value::Int(k)) => self.list_index(&list, &k, e),
+            (Value::List(list), k @ (Value::Int(_) | Value::Tensor(_) | Value::Host(_))) => {
+                self.list_index(&list, k, e)
+            }
             (Value::Growing(t, _), index) => self.index_value(Value::Tensor(t), vec![index], e),
             (base, Value::Tuple(list)) => self.index_value(base, list, e),
             // `x[[i, j]]` is an array of integers

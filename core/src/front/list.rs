@@ -1,9 +1,13 @@
 //! Lists of structs, arrays or lists whose length only the running program knows.
 //!
+//! A list whose elements are read by number alone may hold elements of different shapes: each that is read is a place of its
+//! own. A list that a loop walks, or that is read at a position of a loop, is one array for each part of its elements, with
+//! the list's length in front (ADR 0011).
+//!
 //! Invariant: every element that is read is noted in its list, so that the generated code checks the length before it
 //! reads, and clears the partial derivatives of all other elements.
 
-use super::env::{List, Value};
+use super::env::{Iter, List, Tensor, Value};
 use super::Lower;
 use crate::diag::source;
 use crate::ir::Size;
@@ -36,19 +40,77 @@ impl Lower {
     }
 
     /// `list[k]`
-    pub fn list_index(&mut self, list: &List, k: &Size, at: &dyn ToTokens) -> Value {
-        match self.graph.sizes.resolve(k).as_const().map(usize::try_from) {
-            Some(Ok(k)) if k < MAX_READ => self.element(list, k),
+    pub fn list_index(&mut self, list: &List, k: Value, at: &dyn ToTokens) -> Value {
+        let number = match &k {
+            Value::Int(k) => self.graph.sizes.resolve(k).as_const(),
+            _ => None,
+        };
+        match number.map(usize::try_from) {
+            Some(_) | None if self.walked_lists.contains(&source(&list.place)) => {}
+            Some(Ok(k)) if k < MAX_READ => return self.element(list, k),
             Some(_) => {
-                let what = format!("the element {} of a list", self.graph.sizes.show(k));
+                let what = format!("the element {} of a list", number.unwrap_or_default());
                 let help = format!("the elements 0 to {} can be read by number", MAX_READ - 1);
-                self.unsupported(at, &what, &help)
+                return self.unsupported(at, &what, &help);
             }
-            None => self.unsupported(
-                at,
-                &format!("an element of `{}` at a position that is not a number", source(&list.place)),
-                "write a number; loops over lists come with a later version",
-            ),
+            None => {}
+        }
+        let all = self.all_elements(list);
+        self.each_part(all, &mut |run, t| {
+            // a position chooses an element, of whatever dimensions that is
+            let nd = t.nd;
+            match run.index_value(Value::Tensor(Tensor { nd: false, ..t }), vec![k.clone()], at) {
+                Value::Tensor(t) => Value::Tensor(Tensor { nd, ..t }),
+                other => other,
+            }
+        })
+    }
+
+    /// The elements one after the other.
+    pub fn list_items(&mut self, list: &List) -> Value {
+        let all = self.all_elements(list);
+        let dims = vec![self.list_length(list)];
+        let axes = self.layout(&dims);
+        let item = self.each_part(all, &mut |run, t| {
+            let t = run.canonical(&t);
+            Value::Tensor(Tensor { dims: t.dims[1..].to_vec(), axes: t.axes[1..].to_vec(), ..t })
+        });
+        Value::Iter(Rc::new(Iter { item, dims, axes, mask: None }))
+    }
+
+    fn list_length(&mut self, list: &List) -> Size {
+        let place = &list.place;
+        self.rigid(&quote!(#place.len()))
+    }
+
+    /// Each part of the elements as one array over all of them.
+    fn all_elements(&mut self, list: &List) -> Value {
+        self.walked_lists.insert(source(&list.place));
+        if let Some(known) = self.stacks.get(&list.number) {
+            return known.clone();
+        }
+        let length = self.list_length(list);
+        let place = &list.place;
+        let within = self.each.replace(length);
+        let value = match within {
+            None => self.element_at(list, &quote!(#place[..])),
+            Some(_) => Value::Opaque("a list within the elements of a list that a loop goes through".into()),
+        };
+        self.each = within;
+        self.stacks.insert(list.number, value.clone());
+        value
+    }
+
+    /// The value with each of its arrays and numbers replaced.
+    fn each_part(&mut self, value: Value, change: &mut dyn FnMut(&mut Self, Tensor) -> Value) -> Value {
+        match value {
+            Value::Tensor(t) => change(self, t),
+            Value::Tuple(list) => Value::Tuple(list.into_iter().map(|v| self.each_part(v, change)).collect()),
+            Value::Struct(fields) => {
+                let part = |f: &(String, Value)| (f.0.clone(), self.each_part(f.1.clone(), change));
+                Value::Struct(Rc::new(fields.iter().map(part).collect()))
+            }
+            other => other,
         }
     }
 
@@ -61,26 +123,29 @@ impl Lower {
             list.read.insert(k);
         }
         let (at, place) = (Literal::usize_unsuffixed(k), &list.place);
+        let value = self.element_at(list, &quote!(#place[#at]));
+        self.elements.insert((list.number, k), value.clone());
+        value
+    }
+
+    /// The inputs of an element.
+    fn element_at(&mut self, list: &List, place: &TokenStream) -> Value {
         let outside = std::mem::replace(&mut self.env.defs, list.defs.clone());
         let enclosing = std::mem::take(&mut self.outer);
-        let value =
-            self.place_at(&list.item, &quote!(#place[#at]), list.arg, list.active, None, list.depth + 1);
+        let value = self.place_at(&list.item, place, list.arg, list.active, None, list.depth + 1);
         self.outer = enclosing;
         self.env.defs = outside;
-        self.elements.insert((list.number, k), value.clone());
         value
     }
 
     pub fn list_method(&mut self, list: &List, name: &str, m: &syn::ExprMethodCall) -> Value {
         match (name, m.args.is_empty()) {
-            ("len", true) => {
-                let place = &list.place;
-                Value::Int(self.rigid(&quote!(#place.len())))
-            }
+            ("len", true) => Value::Int(self.list_length(list)),
+            ("iter", true) => self.list_items(list),
             _ => self.unsupported(
                 m,
                 &format!("`{name}` of a list of structs, arrays or lists"),
-                "read its elements by number: `list[0]`; loops over lists come with a later version",
+                "loop over it, or over `list.iter()`, or read its elements by number: `list[0]`",
             ),
         }
     }

@@ -63,6 +63,10 @@ impl Lower {
             },
             _ => items,
         };
+        let items = match items {
+            Value::List(list) => self.list_items(&list),
+            items => items,
+        };
         let iter = match items {
             Value::Iter(i) => i,
             Value::Tensor(t) if t.rank() > 0 => {

@@ -111,22 +111,23 @@ pub fn lower(
     if item.sig.receiver().is_some() {
         return Err(Failure { errors, primal: None });
     }
-    let mut sizes = Sizes::default();
+    let (mut sizes, mut walked_lists) = (Sizes::default(), BTreeSet::new());
     for last in [false, true] {
         sizes.residual.clear();
         sizes.spans.clear();
         let mut run = Lower::new(asked.math, sizes, defs, errors.clone(), modes);
         run.own = Some(Rc::new(recursion::Own::new(&item, &asked)));
+        run.walked_lists = walked_lists;
         let signature = run.function(&tokens, &item, &asked);
         if !run.errors.is_empty() {
             let errors = std::mem::take(&mut run.errors);
             return Err(Failure { errors, primal: Some(Box::new(run.finish(signature, &asked))) });
         }
         // without unknown sizes the first run is final
-        if last || run.graph.sizes.syms.iter().all(|s| s.rigid) {
+        if last || (run.graph.sizes.syms.iter().all(|s| s.rigid) && run.stacks.is_empty()) {
             return Ok(run.finish(signature, &asked));
         }
-        sizes = run.graph.sizes;
+        (sizes, walked_lists) = (run.graph.sizes, run.walked_lists);
     }
     Err(Failure { errors, primal: None })
 }
@@ -163,6 +164,12 @@ struct Lower {
     lists: Vec<List>,
     /// Elements of lists that were read, by list and number.
     elements: BTreeMap<(usize, usize), env::Value>,
+    /// All elements of lists that loops go through, by list.
+    stacks: BTreeMap<usize, env::Value>,
+    /// The places of those lists; the second run knows them from the first one.
+    walked_lists: BTreeSet<String>,
+    /// While the elements of such a list are made inputs: its length.
+    each: Option<crate::ir::Size>,
     env: Env,
     /// Axes of the closures that enclose the expression: what is built inside keeps clear of them.
     outer: Vec<AxisId>,
@@ -206,6 +213,9 @@ impl Lower {
             leaves: vec![],
             lists: vec![],
             elements: BTreeMap::new(),
+            stacks: BTreeMap::new(),
+            walked_lists: BTreeSet::new(),
+            each: None,
             env: Env { defs: std::rc::Rc::new(defs.clone()), ..Env::default() },
             outer: vec![],
             calls: vec![],

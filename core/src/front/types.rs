@@ -244,7 +244,7 @@ impl Lower {
     /// The sizes of a form's dimensions, with a fresh symbol for each that the type does not tell.
     pub fn dims_of(&mut self, form: &Form, shown: &str) -> Vec<Size> {
         match form {
-            Form::Scalar(_) | Form::Struct(_) | Form::Computed(_) | Form::Host => vec![],
+            Form::Scalar(_) | Form::Struct(_) | Form::Each(_) | Form::Computed(_) | Form::Host => vec![],
             Form::Array(inner, n) => {
                 let mut dims = vec![n.clone()];
                 dims.extend(self.dims_of(inner, &format!("{shown}[0]")));
@@ -353,6 +353,17 @@ impl Lower {
             }
         }
         match known {
+            Known::Numbers(form, dtype) if self.each.is_some() && dtype.is_float() => {
+                let mut sizes = self.dims_of(&form, &shown);
+                if let Some(attr) = dims {
+                    self.apply_dims(&sizes, attr, &shown);
+                }
+                sizes.splice(0..0, self.each.clone());
+                Value::Tensor(self.input(place, Form::Each(Box::new(form)), dtype, sizes, arg, active))
+            }
+            Known::Numbers(..) | Known::List(_) | Known::Host if self.each.is_some() => Value::Opaque(
+                "a field that is no float or array of floats, of elements that a loop goes through".into(),
+            ),
             Known::Numbers(Form::Scalar(Dtype::Bool), _) => Value::Host(place.clone()),
             Known::Numbers(Form::Scalar(Dtype::Int), _) => Value::Int(Size::sym(self.symbol(&shown, true))),
             Known::Numbers(_, Dtype::Bool) => Value::Host(place.clone()),
@@ -363,7 +374,7 @@ impl Lower {
                 }
                 Value::Tensor(self.input(place, form, dtype, sizes, arg, active && dtype.is_float()))
             }
-            Known::Struct(s) if arg.is_none() && !active => Value::Unread(place.clone(), s),
+            Known::Struct(s) if arg.is_none() && !active && self.each.is_none() => Value::Unread(place.clone(), s),
             Known::Struct(s) => self.fields(&s, place, arg, active, depth),
             Known::Items(item, n) => match n.as_const() {
                 Some(n) if (0..=256).contains(&n) => {
@@ -463,7 +474,10 @@ impl Lower {
         };
         let place = guarded.as_ref().unwrap_or(place);
         let name = source(place);
-        let nd = matches!(form, Form::Nd { .. });
+        let nd = match &form {
+            Form::Each(item) => matches!(**item, Form::Nd { .. }),
+            form => matches!(form, Form::Nd { .. }),
+        };
         let found = self.graph.inputs.iter().position(|i| i.name == name && i.dtype == dtype);
         let id = match found {
             Some(k) => crate::ir::InputId(k as u32),

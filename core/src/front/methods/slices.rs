@@ -451,6 +451,7 @@ impl Lower {
                 let over = if t.nd { t.rank() } else { 1 };
                 self.walked(&t, over)
             }
+            Value::List(list) => self.list_items(&list),
             other => other,
         };
         let Value::Iter(j) = other else {
@@ -514,6 +515,7 @@ fn own_axes(value: &Value, out: &mut Vec<AxisId>) {
     match value {
         Value::Tensor(t) => out.extend(t.own_axes()),
         Value::Tuple(list) => list.iter().for_each(|v| own_axes(v, out)),
+        Value::Struct(fields) => fields.iter().for_each(|f| own_axes(&f.1, out)),
         _ => {}
     }
 }
