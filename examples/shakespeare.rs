@@ -60,7 +60,7 @@ pub struct Gpt {
     characters: Array2<f32>,
     /// the vector of each position
     positions: Array2<f32>,
-    blocks: [Block; 2],
+    blocks: Vec<Block>,
     norm: Norm,
     head: Linear,
 }
@@ -147,7 +147,7 @@ impl Gpt {
         Gpt {
             characters: vectors(alphabet),
             positions: vectors(CONTEXT),
-            blocks: [Block::new(random), Block::new(random)],
+            blocks: vec![Block::new(random), Block::new(random)],
             norm: Norm::new(),
             head: Linear::new(WIDTH, alphabet, random),
         }

@@ -117,3 +117,66 @@ fn mean_of_two(x: &[Array1<f64>]) -> f64 {
 fn the_length_of_a_list_can_be_computed_with() {
     assert_eq!(mean_of_two::gradient(&vec![array![1.0]; 4])[1], array![0.25]);
 }
+
+#[path = "fixtures/list_loop.rs"]
+mod list_loop;
+#[path = "fixtures/list_rows.rs"]
+mod list_rows;
+
+fn deep(layers: usize) -> list_loop::Deep {
+    let layer =
+        || list_loop::Dense { w: Array2::eye(2) * 0.5, b: array![0.1, 0.2], gain: 0.5, taps: [1.0, 2.0] };
+    list_loop::Deep { layers: vec![layer(); layers], out: array![1.0, -1.0] }
+}
+
+#[test]
+fn a_loop_goes_through_elements_of_one_shape() {
+    let x = array![[1.0, 2.0]];
+    let mut net = deep(3);
+    net.layers[2].w = Array2::zeros((2, 3));
+    let mut gradient = deep(1);
+    let kept = flat_of(&gradient);
+    let said = panic_of(|| {
+        let mut workspace = list_loop::list_loop::Workspace::default();
+        list_loop::list_loop::value_and_gradient_into(&net, x.view(), &mut gradient, &mut workspace);
+    });
+    assert_eq!(
+        said,
+        "list_loop: `net.layers[2].w` has shape [2, 3], but `net.layers[0].w` has [2, 2]: a loop goes through elements of one shape"
+    );
+    assert_eq!(flat_of(&gradient), kept);
+    let said = panic_of(|| {
+        list_loop::list_loop::gradient(&deep(2), array![[1.0, 2.0, 3.0]].view());
+    });
+    assert!(said.contains("`x` has shape [1, 3]") && said.contains("makes it 2"), "{said}");
+    let said = panic_of(|| {
+        list_loop::list_loop::jvp(&deep(2), x.view(), &deep(1));
+    });
+    assert!(said.contains("`net_dot.layers.len()` must be net.layers.len(): 1 is not 2"), "{said}");
+}
+
+#[test]
+fn a_list_that_a_loop_goes_through_may_be_empty() {
+    let x = array![[1.0, 2.0]];
+    let g = list_loop::list_loop::gradient(&deep(0), x.view());
+    assert_eq!((g.layers.len(), g.out), (0, array![1.0, 2.0]));
+    let g = list_rows::list_rows::gradient(&[], &[array![1.0], array![2.0]], &[]);
+    assert_eq!((g.rows.len(), g.arrays), (0, vec![array![2.0], array![1.0]]));
+}
+
+#[test]
+fn memory_of_other_lengths_becomes_the_gradient() {
+    let x = array![[1.0, 2.0]];
+    let wanted = list_loop::list_loop::gradient(&deep(3), x.view());
+    let mut workspace = list_loop::list_loop::Workspace::default();
+    for other in [0, 1, 5] {
+        let mut gradient = deep(other);
+        gradient.layers.iter_mut().for_each(|l| l.w = Array2::ones((1, 4)));
+        list_loop::list_loop::value_and_gradient_into(&deep(3), x.view(), &mut gradient, &mut workspace);
+        assert_eq!(flat_of(&gradient), flat_of(&wanted));
+    }
+}
+
+fn flat_of(net: &list_loop::Deep) -> Vec<f64> {
+    chainrule::Differentiable::flatten(net)
+}

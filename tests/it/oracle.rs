@@ -79,13 +79,27 @@ impl Oracle {
                 .position(|a| a.name == root)
                 .unwrap_or_else(|| panic!("no value for {}", input.name));
             let path = input.name[root.len()..].trim_start_matches('.');
-            let leaf = arguments[k].paths.iter().position(|p| p == path)?;
-            let counts: Vec<usize> = arguments[k].shapes.iter().map(|s| s.iter().product()).collect();
-            let (start, count, shape) =
-                (counts[..leaf].iter().sum::<usize>(), counts[leaf], &arguments[k].shapes[leaf]);
+            let shapes = &arguments[k].shapes;
+            let counts: Vec<usize> = shapes.iter().map(|s| s.iter().product()).collect();
+            // one array, or a part of each element of a list, one after the other
+            let (found, shape): (Vec<usize>, Vec<usize>) = match path.split_once("[..]") {
+                None => {
+                    let leaf = arguments[k].paths.iter().position(|p| p == path)?;
+                    (vec![leaf], shapes[leaf].clone())
+                }
+                Some((list, part)) => {
+                    let at = |j: usize| format!("{list}[{j}]{part}");
+                    let place = |j| arguments[k].paths.iter().position(|p| *p == at(j));
+                    let found: Vec<usize> = (0..).map_while(place).collect();
+                    let one = found.first().map(|f| shapes[*f].clone())?;
+                    let shape = [vec![found.len()], one].concat();
+                    (found, shape)
+                }
+            };
             equations.extend(input.dims.iter().cloned().zip(shape.iter().map(|d| *d as i64)));
-            let of = |p: &Point| p[k][start..start + count].to_vec();
-            let dots = tangent.map_or(vec![0.0; count], of);
+            let range = |f: &usize| counts[..*f].iter().sum::<usize>()..counts[..=*f].iter().sum::<usize>();
+            let of = |p: &Point| found.iter().flat_map(|f| p[k][range(f)].to_vec()).collect::<Vec<_>>();
+            let dots = tangent.map_or_else(|| vec![0.0; of(point).len()], of);
             inputs.push(of(point).iter().zip(dots).map(|(v, d)| Dual { value: *v, dot: d }).collect());
         }
         solve(&primal.graph, &mut known, &equations);

@@ -340,14 +340,12 @@ fn scattered(
     (bound, extra, along): (&[AxisId], &[AxisId], &[AxisId]),
     to: &mut Received,
 ) {
-    let mut index = index;
-    let free = || extra.iter().chain(along);
-    index.extend(free().map(|a| Index::axis(*a)));
-    let view = view.map(|mut view| {
-        view.extend(free().map(|a| graph.axis_size(*a).clone()));
-        view
-    });
-    let dims = bound.iter().chain(free()).copied().collect();
+    let around = || extra.iter().map(|a| Index::axis(*a));
+    let index = around().chain(index).chain(along.iter().map(|a| Index::axis(*a))).collect();
+    let size = |a: &AxisId| graph.axis_size(*a).clone();
+    let view = view.map(|view| extra.iter().map(size).chain(view).chain(along.iter().map(size)).collect());
+    // rows of a loop's positions: what an iteration adds to lies together
+    let dims = extra.iter().chain(bound).chain(along).copied().collect();
     let over = without(axes, along).into_iter().chain(along.iter().copied()).collect();
     to.parts.push((Frame { dims, view }, Part { index, over, value: g }));
 }

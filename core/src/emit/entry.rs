@@ -50,7 +50,7 @@ impl Entry<'_> {
                     let part_name = source(&part);
                     out.extend(quote! {
                         let #shape = ::chainrule::rt::shape_of_each::<#rank, _>(
-                            #function, #argument, #part_name, #list.iter().map(|item| &item #part));
+                            #function, #argument, #part_name, #list.iter().map(|item| &(*item) #part));
                     });
                 }
                 None => {

@@ -46,7 +46,7 @@ pub fn into_each(
         slice: room.clone(),
         after: quote! {
             ::chainrule::rt::into_each::<#rank, _>(
-                #room, [#(#inner),*], #list.iter_mut().map(|item| &mut item #part));
+                #room, [#(#inner),*], #list.iter_mut().map(|item| &mut (*item) #part));
         },
         buffers: vec![buffer],
     }

@@ -403,7 +403,7 @@ fn input_slices(
             let rank = usize_literal(form.rank() - 1);
             out.extend(quote! {
                 let #ident = ::chainrule::rt::of_each::<#rank, _>(
-                    #list.iter().map(|item| &item #part), &mut #workspace.#field);
+                    #list.iter().map(|item| &(*item) #part), &mut #workspace.#field);
             });
             buffers.push((field, input.dtype));
             continue;

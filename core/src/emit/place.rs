@@ -153,7 +153,12 @@ pub fn of_part(plan: &Plan, node: NodeId, k: usize) -> Option<(Slice, Linear)> {
     let (slice, _) = of_stored(plan, node)?;
     let layout = &plan.storage.get(&node)?.layout;
     match view {
-        Some(view) => Some((slice, row_major(view, &part.index))),
+        Some(view) => {
+            // leading axes may be gone, where the array lives inside their loops
+            let gone = dims.iter().take_while(|a| !layout.contains(a)).count();
+            let (view, index) = (view.get(gone..)?, part.index.get(gone..)?);
+            Some((slice, row_major(view, index)))
+        }
         None => {
             let at = |a: &AxisId| match dims.iter().position(|d| d == a).and_then(|k| part.index.get(k)) {
                 Some(index) => index.clone(),

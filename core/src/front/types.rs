@@ -361,9 +361,9 @@ impl Lower {
                 sizes.splice(0..0, self.each.clone());
                 Value::Tensor(self.input(place, Form::Each(Box::new(form)), dtype, sizes, arg, active))
             }
-            Known::Numbers(..) | Known::List(_) | Known::Host if self.each.is_some() => Value::Opaque(
-                "a field that is no float or array of floats, of elements that a loop goes through".into(),
-            ),
+            Known::Numbers(..) | Known::List(_) | Known::Host if self.each.is_some() => {
+                Value::Opaque("what is no float or array of floats in a list that a loop goes through".into())
+            }
             Known::Numbers(Form::Scalar(Dtype::Bool), _) => Value::Host(place.clone()),
             Known::Numbers(Form::Scalar(Dtype::Int), _) => Value::Int(Size::sym(self.symbol(&shown, true))),
             Known::Numbers(_, Dtype::Bool) => Value::Host(place.clone()),
@@ -374,7 +374,9 @@ impl Lower {
                 }
                 Value::Tensor(self.input(place, form, dtype, sizes, arg, active && dtype.is_float()))
             }
-            Known::Struct(s) if arg.is_none() && !active && self.each.is_none() => Value::Unread(place.clone(), s),
+            Known::Struct(s) if arg.is_none() && !active && self.each.is_none() => {
+                Value::Unread(place.clone(), s)
+            }
             Known::Struct(s) => self.fields(&s, place, arg, active, depth),
             Known::Items(item, n) => match n.as_const() {
                 Some(n) if (0..=256).contains(&n) => {
