@@ -333,7 +333,7 @@ fn arrays() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [arrays_dot: arrays, rows_dot: rows, lines_dot: lines] (&arrays_dot, &rows_dot, lines_dot.clone())),
         fixture!(list_loop |n| { net = { use self::set::list_loop::{Deep, Dense}; let layer = Dense { w: Array2::zeros((3, 3)), b: Array1::zeros(3), gain: 0.0, taps: [0.0; 2] }; Deep { layers: vec![layer; n], out: Array1::zeros(3) } } => -1.0..1.0; x = Array2::<F>::zeros((2, 3)) => -1.0..1.0; } (&net, x.view()) wrt [net] sizes [0, 1, 4],
             gradient (), vjp (w => w), jvp [net_dot: net] (&net_dot)),
-        fixture!(list_rows |n| { rows = vec![vec![0.0 as F; 3]; n] => -1.0..1.0; arrays = vec![Array1::<F>::zeros(3); n + 2] => -1.0..1.0; w = vec![0.0 as F; n] => -1.0..1.0; } (&rows, &arrays, &w) wrt [rows arrays] sizes [0, 1, 3, 17],
+        fixture!(list_rows |n| { rows = vec![vec![0.0 as F; 3]; n] => -1.0..1.0; arrays = vec![Array1::<F>::zeros(3); n + 2] => -1.0..1.0; scales = vec![0.0 as F; n] => -1.0..1.0; } (&rows, &arrays, &scales) wrt [rows arrays] sizes [0, 1, 3, 17],
             gradient (), vjp (w => w), jvp [rows_dot: rows, arrays_dot: arrays] (&rows_dot, &arrays_dot)),
         fixture!(array_index |n| { x = [0.0 as F; 3] => -2.0..2.0; } (x) wrt [x] sizes [1, 2],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
