@@ -247,10 +247,7 @@ impl Lower {
             }
             ("rev" | "skip" | "take" | "step_by" | "nth", _) => self.moved(i, name, &args, m),
             ("collect", []) => self.collected(&again(i.item.clone()), false).unwrap_or(Value::Poison),
-            _ => {
-                let what = "iterators";
-                self.unknown_method(name, what, m)
-            }
+            _ => self.unknown_method(name, "iterators", m),
         }
     }
 
