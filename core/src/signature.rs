@@ -60,6 +60,8 @@ pub struct Options {
     /// The arguments that the Jacobian is for, where those are not all.
     pub columns: Option<Vec<String>>,
     pub hessian: bool,
+    /// A step of training, which moves the only differentiated argument.
+    pub step: bool,
     /// Which states of recurrences are kept, and where that was asked for.
     pub checkpoint: Option<(Checkpoint, TokenStream)>,
 }

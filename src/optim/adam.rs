@@ -2,9 +2,9 @@
 //!
 //! Invariant: the two differ only in how the weight decay enters; both are one rule with two faces.
 
-use super::state::{optimiser, Moment, State};
+use super::state::{optimiser, Moment, Pieces, State};
 use super::{assert_fraction, assert_not_negative};
-use crate::{Differentiable, Real};
+use crate::Real;
 
 /// Hyperparameters of both optimisers.
 #[derive(Clone, Debug)]
@@ -16,22 +16,22 @@ struct Hyper {
 }
 
 impl Hyper {
-    fn step<P: Differentiable>(&self, state: &mut State<P::Scalar, 2>, params: &mut P, gradient: &P) {
+    fn step<T: Real>(&self, state: &mut State<T, 2>, pieces: impl Pieces<T>) {
         let (beta1, beta2) = self.betas;
         let exponent = state.steps as f64 + 1.0;
         let correction1 = 1.0 - beta1.powf(exponent);
         let correction2 = 1.0 - beta2.powf(exponent);
 
-        let real = P::Scalar::from_f64;
+        let real = T::from_f64;
         let learning_rate = state.learning_rate;
         let rate = real(learning_rate / correction1);
         let root = real(correction2.sqrt());
         let (keep1, take1, keep2, take2) = (real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2));
         let (epsilon, decoupled) = (real(self.epsilon), self.decoupled);
-        state.step(params, gradient, |params, gradient, [first, second], decay| {
+        state.step(pieces, |params, gradient, [first, second], decay| {
             let (shrink, decay) = match decoupled {
-                true => (real(1.0 - learning_rate * decay), P::Scalar::ZERO),
-                false => (P::Scalar::ONE, real(decay)),
+                true => (real(1.0 - learning_rate * decay), T::ZERO),
+                false => (T::ONE, real(decay)),
             };
             let moments = first.iter_mut().zip(second);
             for ((p, &g), (m, v)) in params.iter_mut().zip(gradient).zip(moments) {
@@ -108,8 +108,8 @@ macro_rules! adam {
                 self
             }
 
-            fn rule<P: Differentiable<Scalar = T>>(&mut self, params: &mut P, gradient: &P) {
-                self.hyper.step(&mut self.state, params, gradient);
+            fn rule(&mut self, pieces: impl Pieces<T>) {
+                self.hyper.step(&mut self.state, pieces);
             }
         }
 

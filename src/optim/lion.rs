@@ -3,8 +3,8 @@
 //! Invariant: every parameter whose direction is not zero moves by the learning rate exactly, up to weight decay.
 
 use super::assert_fraction;
-use super::state::{optimiser, Moment, State};
-use crate::{Differentiable, Real};
+use super::state::{optimiser, Moment, Pieces, State};
+use crate::Real;
 
 /// Lion: the sign of a momentum as the direction.
 ///
@@ -42,13 +42,13 @@ impl<T: Real> Lion<T> {
         self
     }
 
-    fn rule<P: Differentiable<Scalar = T>>(&mut self, params: &mut P, gradient: &P) {
+    fn rule(&mut self, pieces: impl Pieces<T>) {
         let (beta1, beta2) = self.betas;
         let real = T::from_f64;
         let (keep1, take1, keep2, take2) = (real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2));
         let learning_rate = self.state.learning_rate;
         let rate = real(learning_rate);
-        self.state.step(params, gradient, |params, gradient, [moment], decay| {
+        self.state.step(pieces, |params, gradient, [moment], decay| {
             let shrink = real(1.0 - learning_rate * decay);
             for ((p, &g), m) in params.iter_mut().zip(gradient).zip(moment) {
                 let direction = keep1 * *m + take1 * g;

@@ -45,6 +45,8 @@ pub use rmsprop::RmsProp;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 pub use state::Optimiser;
+#[doc(hidden)]
+pub use state::Stateful;
 
 /// Panics unless the hyperparameter is a number ≥ 0.
 fn assert_not_negative(optimiser: &str, name: &str, value: f64) {

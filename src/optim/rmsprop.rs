@@ -2,9 +2,9 @@
 //!
 //! Invariant: the moments of momentum and of centring are held only where they are used.
 
-use super::state::{optimiser, Moment, State};
+use super::state::{optimiser, Moment, Pieces, State};
 use super::{assert_fraction, assert_not_negative};
-use crate::{Differentiable, Real};
+use crate::Real;
 
 /// RMSprop, as `torch.optim.RMSprop`.
 ///
@@ -67,12 +67,12 @@ impl<T: Real> RmsProp<T> {
         self
     }
 
-    fn rule<P: Differentiable<Scalar = T>>(&mut self, params: &mut P, gradient: &P) {
+    fn rule(&mut self, pieces: impl Pieces<T>) {
         let real = T::from_f64;
         let (keep, take, epsilon) = (real(self.alpha), real(1.0 - self.alpha), real(self.epsilon));
         let (rate, mu) = (real(self.state.learning_rate), real(self.momentum));
         let (momentum, centered) = (self.momentum != 0.0, self.centered);
-        self.state.step(params, gradient, |params, gradient, [square, velocity, average], decay| {
+        self.state.step(pieces, |params, gradient, [square, velocity, average], decay| {
             let decay = real(decay);
             for (i, ((p, &g), v)) in params.iter_mut().zip(gradient).zip(square).enumerate() {
                 let g = g + decay * *p;

@@ -3,8 +3,8 @@
 //! Invariant: without momentum it holds no moment.
 
 use super::assert_not_negative;
-use super::state::{optimiser, Moment, State};
-use crate::{Differentiable, Real};
+use super::state::{optimiser, Moment, Pieces, State};
+use crate::Real;
 
 /// Stochastic gradient descent, optionally with momentum and weight decay, as `torch.optim.SGD` without dampening.
 ///
@@ -52,10 +52,10 @@ impl<T: Real> Sgd<T> {
         self
     }
 
-    fn rule<P: Differentiable<Scalar = T>>(&mut self, params: &mut P, gradient: &P) {
+    fn rule(&mut self, pieces: impl Pieces<T>) {
         let (rate, mu) = (T::from_f64(self.state.learning_rate), T::from_f64(self.momentum));
         let (momentum, nesterov) = (self.momentum != 0.0, self.nesterov);
-        self.state.step(params, gradient, |params, gradient, [velocity], decay| {
+        self.state.step(pieces, |params, gradient, [velocity], decay| {
             let decay = T::from_f64(decay);
             let gradient = gradient.iter().copied();
             if !momentum {

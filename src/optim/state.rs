@@ -73,47 +73,103 @@ impl<T: Real, const K: usize> State<T, K> {
         self.moments.iter_mut().for_each(|m| m.values.clear());
     }
 
-    /// Calls `rule(params, gradient, moments, weight_decay)` for each piece of the parameters, and counts the step. A moment
-    /// that is not used has no elements.
-    pub fn step<P: Differentiable<Scalar = T>>(
+    /// Calls `rule(params, gradient, moments, weight_decay)` for each of the pieces. A moment that is not used has no
+    /// elements.
+    pub fn step(
         &mut self,
-        params: &mut P,
-        gradient: &P,
+        pieces: impl Pieces<T>,
         mut rule: impl FnMut(&mut [T], &[T], [&mut [T]; K], f64),
     ) {
-        let State { name, weight_decay, moments, steps, spared, path, .. } = self;
-        let name = *name;
-        if let Err(ShapeMismatch { parameter, left, right }) = params.same_shape(gradient) {
-            panic!("{name}::step: parameter `{parameter}` has shape {left:?}, but its gradient has shape {right:?}");
+        if let Some(count) = pieces.whole(self.name) {
+            self.begin(count);
         }
-        let count = params.count();
-        for moment in moments.iter_mut().filter(|m| m.used) {
-            if moment.values.is_empty() {
-                moment.values.resize(count, T::ZERO);
-            }
-            moment.assert_fits(format_args!("{name}::step"), count);
-        }
-        let (mut start, mut decay) = (0, *weight_decay);
-        let mut visit = |part: &Part, [params]: [&mut [T]; 1], [gradient]: [&[T]; 1]| {
-            if let (Some(Spared(spared)), 0) = (&*spared, part.start()) {
+        let State { weight_decay, moments, spared, path, .. } = self;
+        let mut decay = *weight_decay;
+        let whole = pieces.each(|from, place, params, gradient| {
+            if let (Some(Spared(spared)), Some(place)) = (&*spared, place) {
                 use fmt::Write;
                 path.clear();
-                write!(path, "{}", part.path()).expect("a String takes any text");
+                write!(path, "{place}").expect("a String takes any text");
                 decay = if spared(path) { 0.0 } else { *weight_decay };
             }
-            let range = start..start + params.len();
-            start = range.end;
             let moments = moments.each_mut().map(|m| {
                 if m.used {
-                    &mut m.values[range.clone()]
+                    &mut m.values[from..][..params.len()]
                 } else {
                     Default::default()
                 }
             });
             rule(params, gradient, moments, decay);
+        });
+        if whole {
+            self.finish();
+        }
+    }
+
+    /// Moments for `count` parameters. *Panics* if the steps before had another number of them.
+    pub fn begin(&mut self, count: usize) {
+        for moment in self.moments.iter_mut().filter(|m| m.used) {
+            if moment.values.is_empty() {
+                moment.values.resize(count, T::ZERO);
+            }
+            moment.assert_fits(format_args!("{}::step", self.name), count);
+        }
+    }
+
+    /// Counts a step.
+    pub fn finish(&mut self) {
+        self.steps = self.steps.saturating_add(1);
+    }
+}
+
+/// Parameters with their gradient, as a rule takes them: all of them, or one piece of a step.
+pub(super) trait Pieces<T> {
+    /// How many parameters there are, where these are all. *Panics* if a gradient has another shape than its parameter.
+    fn whole(&self, name: &str) -> Option<usize>;
+    /// Calls `visit(start, path where a parameter begins, params, gradient)`. Gives whether these are all.
+    fn each(self, visit: impl FnMut(usize, Option<&dyn fmt::Display>, &mut [T], &[T])) -> bool;
+}
+
+/// All parameters.
+impl<P: Differentiable> Pieces<P::Scalar> for (&mut P, &P) {
+    fn whole(&self, name: &str) -> Option<usize> {
+        if let Err(ShapeMismatch { parameter, left, right }) = self.0.same_shape(self.1) {
+            panic!("{name}::step: parameter `{parameter}` has shape {left:?}, but its gradient has shape {right:?}");
+        }
+        Some(self.0.count())
+    }
+
+    fn each(
+        self,
+        mut visit: impl FnMut(usize, Option<&dyn fmt::Display>, &mut [P::Scalar], &[P::Scalar]),
+    ) -> bool {
+        let mut start = 0;
+        let mut piece = |part: &Part, [params]: [&mut [P::Scalar]; 1], [gradient]: [&[P::Scalar]; 1]| {
+            let path = part.path();
+            visit(start, (part.start() == 0).then_some(&path as &dyn fmt::Display), params, gradient);
+            start += params.len();
         };
-        P::walk([params], [gradient], &Path::Root, &mut visit).expect("the shapes are equal");
-        *steps = steps.saturating_add(1);
+        P::walk([self.0], [self.1], &Path::Root, &mut piece).expect("the shapes are equal");
+        true
+    }
+}
+
+/// One parameter of a step that another hand began.
+pub(super) struct Piece<'a, T> {
+    pub start: usize,
+    pub path: &'a str,
+    pub params: &'a mut [T],
+    pub gradient: &'a [T],
+}
+
+impl<T> Pieces<T> for Piece<'_, T> {
+    fn whole(&self, _: &str) -> Option<usize> {
+        None
+    }
+
+    fn each(self, mut visit: impl FnMut(usize, Option<&dyn fmt::Display>, &mut [T], &[T])) -> bool {
+        visit(self.start, Some(&self.path), self.params, self.gradient);
+        false
     }
 }
 
@@ -128,12 +184,22 @@ impl<T: Real> Moment<T> {
     }
 }
 
-/// What a checkpoint holds of an optimiser: its name, how many steps it made, and its moments, used or not.
+/// What a checkpoint holds of an optimiser: its name, how many steps it made, and its moments, used or not; and a step in
+/// pieces, as generated code makes it.
 pub trait Stateful<T> {
     #[doc(hidden)]
     fn saved(&self) -> (&'static str, u64, &[Moment<T>]);
     #[doc(hidden)]
     fn saved_mut(&mut self) -> (&'static str, &mut u64, &mut [Moment<T>]);
+    /// Begins a step over `count` parameters, which come one after the other.
+    #[doc(hidden)]
+    fn begin(&mut self, count: usize);
+    /// Moves one parameter, whose first number is the one at `start` of all.
+    #[doc(hidden)]
+    fn update(&mut self, start: usize, path: &str, params: &mut [T], gradient: &[T]);
+    /// Ends the step.
+    #[doc(hidden)]
+    fn finish(&mut self);
 }
 
 /// An optimiser of parameters of type `T`, for training loops that leave the choice open.
@@ -211,8 +277,8 @@ macro_rules! optimiser {
             ///
             /// *Shapes:* those of `gradient` are those of `params`. *Panics* if they differ, naming the parameter and
             /// both shapes, or if the number of parameters changed since the first step; nothing is written then.
-            pub fn step<P: Differentiable<Scalar = T>>(&mut self, params: &mut P, gradient: &P) {
-                self.rule(params, gradient);
+            pub fn step<P: $crate::Differentiable<Scalar = T>>(&mut self, params: &mut P, gradient: &P) {
+                self.rule((params, gradient));
             }
         }
 
@@ -222,6 +288,15 @@ macro_rules! optimiser {
             }
             fn saved_mut(&mut self) -> (&'static str, &mut u64, &mut [$crate::optim::state::Moment<T>]) {
                 (self.state.name, &mut self.state.steps, &mut self.state.moments)
+            }
+            fn begin(&mut self, count: usize) {
+                self.state.begin(count);
+            }
+            fn update(&mut self, start: usize, path: &str, params: &mut [T], gradient: &[T]) {
+                self.rule($crate::optim::state::Piece { start, path, params, gradient });
+            }
+            fn finish(&mut self) {
+                self.state.finish();
             }
         }
 
@@ -238,7 +313,7 @@ macro_rules! optimiser {
             fn reset(&mut self) {
                 self.reset();
             }
-            fn step<P: Differentiable<Scalar = T>>(&mut self, params: &mut P, gradient: &P) {
+            fn step<P: $crate::Differentiable<Scalar = T>>(&mut self, params: &mut P, gradient: &P) {
                 self.step(params, gradient);
             }
         }

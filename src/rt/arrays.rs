@@ -72,6 +72,27 @@ pub trait Fit<const R: usize> {
     fn take(&mut self) -> Self;
     /// The elements, after a change of shape where it differs.
     fn fit(&mut self, shape: [usize; R]) -> &mut [Self::Elem];
+    /// Whether the elements lie one after the other, in row-major order.
+    fn in_order(&self) -> bool {
+        true
+    }
+}
+
+/// Whether the elements lie one after the other, in row-major order.
+#[inline]
+pub fn in_order<const R: usize, F: Fit<R>>(memory: &F) -> bool {
+    memory.in_order()
+}
+
+/// Where each of several runs of elements begins, if they lie behind each other, and how many there are in all.
+#[inline]
+pub fn starts<const N: usize>(counts: [usize; N]) -> ([usize; N], usize) {
+    let mut total = 0;
+    let starts = counts.map(|count| {
+        total += count;
+        total - count
+    });
+    (starts, total)
 }
 
 /// The shape of a tensor.
@@ -265,6 +286,9 @@ mod nd {
                         *self = Fit::<$R>::make(shape);
                     }
                     self.as_slice_mut().expect("a standard layout is one slice")
+                }
+                fn in_order(&self) -> bool {
+                    self.is_standard_layout()
                 }
             }
         )+};

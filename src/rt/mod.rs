@@ -14,7 +14,8 @@ mod nests;
 pub mod simd;
 
 pub use crate::__each as each;
-pub use arrays::{elements, fit, make, positions, shape, take, Fit, Tensor};
+pub use crate::optim::{Optimiser, Stateful};
+pub use arrays::{elements, fit, in_order, make, positions, shape, starts, take, Fit, Tensor};
 pub use calls::{items, put, put_number, whole};
 pub use checkpoints::Halves;
 pub use checks::{bounded, check_dim, check_labels, check_length, check_size, nothing_below_zero};

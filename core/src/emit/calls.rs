@@ -6,8 +6,9 @@
 use super::entry::usize_literal;
 use super::face::scalar_results;
 use super::heads::{documentation, Heads};
-use super::module::{element, owned, Generated, Program};
+use super::module::{Generated, Program};
 use super::products::group;
+use super::types::{element, owned};
 use crate::ir::{Dtype, Sizes};
 use crate::signature::{Arg, Called, Form, Passed, Primal, Returned, RuleKind};
 use proc_macro2::{Ident, TokenStream};

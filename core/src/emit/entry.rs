@@ -26,7 +26,7 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    fn shape_ident(&self, leaf: usize) -> Ident {
+    pub fn shape_ident(&self, leaf: usize) -> Ident {
         self.signature.local(&format!("shape_{leaf}"))
     }
 

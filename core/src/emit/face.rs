@@ -6,7 +6,8 @@ use super::entry::usize_literal;
 use super::header::{self, Planned};
 use super::heads::{documentation, Heads};
 use super::lists;
-use super::module::{generate, target_name, Generated, Memory, Program};
+use super::module::{generate, generate_with, target_name, Generated, Memory, Program};
+use super::step::{self, Updates};
 use super::{calls, matrices, products};
 use crate::ir::Dtype;
 use crate::signature::{accessor, Arg, Form, Leaf, Primal};
@@ -63,6 +64,11 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
         let generated = reverse(primal, program, "value_and_gradient");
         functions.extend(gradient_functions(primal, &heads, &generated, program));
         take(generated);
+        if primal.options.step {
+            let generated = step::generated(primal, program);
+            functions.extend(step::function(primal, &heads, program, generated.as_ref()));
+            generated.into_iter().for_each(&mut take);
+        }
     }
     if let Some(program) = &programs.vjp {
         let generated = reverse(primal, program, "vjp");
@@ -102,7 +108,7 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
         }
     }
     let fields = buffers.iter().map(|(name, dtype)| {
-        let ty = super::module::element(*dtype);
+        let ty = super::types::element(*dtype);
         quote!(#name: ::std::vec::Vec<#ty>)
     });
     let mut body = assemble(&heads, fields.collect(), functions, kernels);
@@ -128,6 +134,8 @@ pub fn stub(primal: &Primal) -> Module {
     if options.value {
         all.extend([heads.value_alone(), heads.value_into()]);
     }
+    let moved = signature.args.iter().find(|a| a.differentiated);
+    all.extend(moved.filter(|_| options.step && gradient).map(|a| heads.step(a)));
     all.extend(options.vjp.then(|| heads.vjp()));
     all.extend(options.jvp.then(|| heads.jvp()));
     if options.hvp {
@@ -279,13 +287,18 @@ pub fn value_slice(primal: &Primal, k: usize, dims: &[TokenStream]) -> TokenStre
 
 /// A reverse program whose gradients go to `gradient`, and what comes behind them to `product`.
 fn reverse(primal: &Primal, program: &Program, name: &str) -> Generated {
+    reverse_with(primal, program, name, None)
+}
+
+/// The same, with parameters that are moved on the way.
+pub fn reverse_with(primal: &Primal, program: &Program, name: &str, updates: Option<&Updates>) -> Generated {
     let roots: &[&str] = if program.more.is_empty() { &["gradient"] } else { &["gradient", "product"] };
     let lists = || primal.lists.iter().filter(|list| list.active);
     let prepare = roots
         .iter()
         .flat_map(|root| lists().map(|l| lists::like(l, &gradient_place(primal, root, l.arg, &l.place))))
         .collect();
-    generate(primal, program, name, prepare, &|k, dims| {
+    generate_with(primal, program, name, prepare, updates, &|k, dims| {
         let rank = usize_literal(dims.len());
         if k < program.outputs.len() {
             return value_slice(primal, k, dims).into();

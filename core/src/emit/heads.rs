@@ -3,7 +3,7 @@
 //! Invariant: nothing here depends on the body, so that the stub of a function with mistakes has the same face.
 
 use super::lists;
-use super::module::{const_generics, owned};
+use super::types::{const_generics, owned};
 use crate::signature::{Arg, Form, Primal};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -194,6 +194,42 @@ impl<'a> Heads<'a> {
         let [name, workspace] = ["gradient", "workspace"].map(|name| self.primal.signature.local(name));
         let memory = [quote!(#name: &mut #gradient), quote!(#workspace: &mut Workspace)];
         self.function(docs, "value_and_gradient_into", &memory, self.primal.signature.output.clone())
+    }
+
+    /// The training step: the differentiated argument behind `&mut`.
+    pub fn step(&self, moved: &Arg) -> TokenStream {
+        let signature = &self.primal.signature;
+        let docs = documentation(&format!(
+            "One step of training: the value of [`{0}`](fn@super::{0}), after which `optimiser` has moved `{1}` against the\n\
+             gradient. It is what [`value_and_gradient_into`] and then `optimiser.step` do, but each parameter is moved while\n\
+             its gradient is still in the cache. `gradient` is overwritten.\n\n*Panics* where shapes do not fit, before anything is written.",
+            self.ident(),
+            moved.ident
+        ));
+        let parameter = |a: &Arg| {
+            let (name, ty) = (&a.ident, &a.ty);
+            match a.ident == moved.ident {
+                true => {
+                    let owned = owned(&a.form, &self.primal.graph.sizes);
+                    quote!(#name: &mut #owned)
+                }
+                false => quote!(#name: #ty),
+            }
+        };
+        let parameters = signature.args.iter().map(parameter);
+        let (generics, bounds, gradient) = (&signature.generics, &signature.where_clause, &self.gradient);
+        let [name, workspace, optimiser] =
+            ["gradient", "workspace", "optimiser"].map(|name| signature.local(name));
+        let number =
+            format_ident!("{}", signature.results.first().and_then(Form::dtype).map_or("f64", |d| d.name()));
+        let output = &signature.output;
+        quote! {
+            #docs
+            pub fn step #generics(
+                #(#parameters,)* #optimiser: &mut impl ::chainrule::rt::Optimiser<#number>,
+                #name: &mut #gradient, #workspace: &mut Workspace
+            ) -> #output #bounds
+        }
     }
 
     /// What the documentation says of arguments that the function changes.

@@ -6,8 +6,9 @@
 use super::entry::usize_literal;
 use super::face::{names, scalar_results, value_slice};
 use super::heads::{documentation, mentioned, Heads};
-use super::module::{const_generics, generate, owned, Generated, Memory, Program};
+use super::module::{generate, Generated, Memory, Program};
 use super::products::{group, value_memory, values};
+use super::types::{const_generics, owned};
 use crate::signature::{Arg, Form, Primal};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -79,7 +80,7 @@ pub fn hessian(primal: &Primal) -> Matrix {
             let place = if active.len() > 1 { quote!(.#name.#inner) } else { quote!() };
             blocks.push(Block { place, form: arg.form.of_each(&other.form) });
         }
-        let mut row = format!("Hessian{}", super::module::camel(name.to_string().trim_start_matches("r#")));
+        let mut row = format!("Hessian{}", super::types::camel(name.to_string().trim_start_matches("r#")));
         while !taken.insert(row.clone()) {
             row.push('_');
         }

@@ -17,7 +17,9 @@ pub mod module;
 mod names;
 mod place;
 mod products;
+mod step;
 mod tidy;
+mod types;
 
 use proc_macro2::TokenStream;
 

@@ -9,6 +9,8 @@ use super::header::{Notes, Planned};
 use super::lists;
 use super::names::Names;
 use super::place::Slice;
+use super::step::Updates;
+use super::types::{camel, const_generics, element};
 use crate::derive::Gradient;
 use crate::ir::{AxisId, Dtype, Graph, NodeId, Size, Sym};
 use crate::schedule::{schedule, Plan, Target};
@@ -79,6 +81,18 @@ pub fn generate(
     prepare: TokenStream,
     target_memory: &dyn Fn(usize, &[TokenStream]) -> Memory,
 ) -> Generated {
+    generate_with(primal, program, name, prepare, None, target_memory)
+}
+
+/// The same, for a kernel that gives parameters to an optimiser.
+pub fn generate_with(
+    primal: &Primal,
+    program: &Program,
+    name: &str,
+    prepare: TokenStream,
+    updates: Option<&Updates>,
+    target_memory: &dyn Fn(usize, &[TokenStream]) -> Memory,
+) -> Generated {
     let mut targets: Vec<Target> = program.outputs.iter().map(|o| target(o.node, &o.dims)).collect();
     let adds = |g: &Gradient| Target { adds: program.adds && !g.dims.is_empty(), ..target(g.node, &g.dims) };
     targets.extend(program.gradients.iter().map(adds));
@@ -90,7 +104,10 @@ pub fn generate(
     generics.iter().for_each(|g| {
         names.fresh(g);
     });
+    let moved = updates.map(|u| u.arrays(primal)).unwrap_or_default();
+    let update = (!moved.is_empty()).then(|| names.fresh("update"));
     let mut body = Body::new(&plan, &mut names, &generics);
+    body.updates = update.iter().flat_map(|name| moved.iter().map(|m| (name.clone(), *m))).collect();
     let values = (0..program.outputs.len()).map(|k| target_name(k, primal.outputs.len()).to_string());
     let gradients = program.gradients.iter().map(|g| format!("{}_bar", program.graph.input(g.input).name));
     let more = program.more.iter().map(|m| m.name.clone());
@@ -124,8 +141,23 @@ pub fn generate(
     let mut buffers = vec![];
     let mut stored = vec![];
     let (mut setup, mut restore) = (TokenStream::new(), TokenStream::new());
+    if let (Some(name), Some(updates)) = (&update, updates) {
+        let elem = ty(primal.signature.results.first().and_then(Form::dtype).unwrap_or(Dtype::F64));
+        let bound = quote!(::core::ops::FnMut(usize, &mut [#elem], &[#elem]));
+        function_types.push((format_ident!("Update"), bound));
+        fields.push(quote!(pub #name: Update));
+        open.extend(quote!(mut #name,));
+        values.push(quote!(#name));
+        setup.extend(updates.closure(primal, name, &quote!(#elem)));
+    }
     for (slice, (ident, _)) in &slices {
         match slice {
+            Slice::Input(_) if moved.iter().any(|m| m.0 == *slice) => {
+                let elem = moved_type(&plan, slice);
+                fields.push(quote!(pub #ident: &'k mut [#elem]));
+                open.extend(quote!(#ident,));
+                values.push(quote!(#ident));
+            }
             Slice::Input(i) => {
                 let input = plan.graph.input(*i);
                 let elem = element(input.dtype);
@@ -275,7 +307,24 @@ pub fn generate(
             values.push(quote!(#var));
         }
     }
-    let inputs = input_slices(primal, &leaves, &plan, &slices, name, &mut buffers);
+    let (mut begin, mut inputs) = (TokenStream::new(), TokenStream::new());
+    if let Some(updates) = updates {
+        begin = updates.before(primal, &entry);
+        restore.extend(updates.after(primal, program));
+        for (slice, (ident, _)) in slices.iter().filter(|s| moved.iter().any(|m| m.0 == *s.0)) {
+            let Slice::Input(i) = slice else { continue };
+            let Some(leaf) = leaves.get(i.0 as usize) else { continue };
+            let place = match &leaf.place {
+                place if place.clone().into_iter().count() == 1 => quote!(*#place),
+                place => place.clone(),
+            };
+            let (shape, rank) = (entry.shape_ident(i.0 as usize), usize_literal(leaf.form.rank()));
+            inputs.extend(quote!(let #ident = ::chainrule::rt::fit::<#rank, _>(&mut #place, #shape);));
+        }
+    }
+    let unmoved = slices.iter().filter(|s| !moved.iter().any(|m| m.0 == *s.0));
+    let unmoved = unmoved.map(|(s, name)| (*s, name.clone())).collect();
+    inputs.extend(input_slices(primal, &leaves, &plan, &unmoved, name, &mut buffers));
     // one result stands alone, several are a tuple
     let group = |parts: &[TokenStream]| match parts {
         [one] => one.clone(),
@@ -322,6 +371,7 @@ pub fn generate(
         #bounds
         #inputs
         #labels
+        #begin
         #prepare
         #setup
         let results = ::chainrule::rt::dispatch(kernel::#kernel_name #turbofish { #(#values,)* lifetime: ::core::marker::PhantomData });
@@ -352,19 +402,17 @@ pub fn target_name(k: usize, n: usize) -> Ident {
     }
 }
 
+/// The element type of an input that is moved.
+fn moved_type(plan: &Plan, slice: &Slice) -> TokenStream {
+    match slice {
+        Slice::Input(i) => element(plan.graph.input(*i).dtype),
+        _ => TokenStream::new(),
+    }
+}
+
 /// The input is a function rather than memory.
 pub fn is_computed(leaves: &[&Leaf], input: crate::ir::InputId) -> bool {
     leaves.get(input.0 as usize).is_some_and(|l| matches!(l.form, Form::Computed(_)))
-}
-
-/// The element type of an input.
-pub fn element(dtype: Dtype) -> TokenStream {
-    match dtype {
-        Dtype::F32 => quote!(f32),
-        Dtype::F64 => quote!(f64),
-        Dtype::Int => quote!(usize),
-        Dtype::Bool => quote!(bool),
-    }
 }
 
 /// Slices of the inputs that the kernel reads.
@@ -434,11 +482,6 @@ fn input_slices(
     out
 }
 
-/// `const N: usize` for each const generic.
-pub fn const_generics(args: &[TokenStream]) -> Vec<TokenStream> {
-    args.iter().map(|g| quote!(const #g: usize)).collect()
-}
-
 /// The kernel with another name for the level `S`, which is a const generic of the user's.
 fn level_renamed(kernel: TokenStream) -> TokenStream {
     let mut out: Vec<TokenTree> = Vec::new();
@@ -456,49 +499,10 @@ fn level_renamed(kernel: TokenStream) -> TokenStream {
     out.into_iter().collect()
 }
 
-fn uses(code: &TokenStream, name: &str) -> bool {
+pub fn uses(code: &TokenStream, name: &str) -> bool {
     code.clone().into_iter().any(|t| match t {
         TokenTree::Ident(i) => i == name,
         TokenTree::Group(g) => uses(&g.stream(), name),
         _ => false,
     })
-}
-
-/// `value_and_gradient` is `ValueAndGradient`.
-pub fn camel(name: &str) -> String {
-    name.split('_')
-        .map(|p| {
-            let mut c = p.chars();
-            c.next().map_or(String::new(), |f| f.to_ascii_uppercase().to_string() + c.as_str())
-        })
-        .collect()
-}
-
-/// The owned type of a form: what its gradient is.
-pub fn owned(form: &Form, sizes: &crate::ir::Sizes) -> TokenStream {
-    match form {
-        Form::Scalar(d) => {
-            let d = format_ident!("{}", d.name());
-            quote!(#d)
-        }
-        Form::Array(item, size) => {
-            let (item, n) = (owned(item, sizes), array_len(size, sizes));
-            quote!([#item; #n])
-        }
-        Form::Slice(item) => {
-            let item = owned(item, sizes);
-            quote!(::std::vec::Vec<#item>)
-        }
-        Form::Nd { dtype, rank, .. } => {
-            let (d, array) = (format_ident!("{}", dtype.name()), format_ident!("Array{rank}"));
-            quote!(::chainrule::rt::nd::#array<#d>)
-        }
-        Form::Struct(name) => name.parse().unwrap_or_default(),
-        Form::Each(_) | Form::Computed(_) | Form::Host => quote!(()),
-    }
-}
-
-/// The length of an array in a type: a number or a const generic.
-fn array_len(size: &Size, sizes: &crate::ir::Sizes) -> TokenStream {
-    sizes.show(size).parse().unwrap_or_default()
 }

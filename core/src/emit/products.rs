@@ -5,7 +5,8 @@
 use super::entry::usize_literal;
 use super::face::{make_gradient, memory_name, names, scalar_gradients, scalar_results};
 use super::heads::Heads;
-use super::module::{owned, Generated, Program};
+use super::module::{Generated, Program};
+use super::types::owned;
 use crate::signature::Primal;
 use proc_macro2::TokenStream;
 use quote::{quote, ToTokens};

@@ -4,7 +4,10 @@
 
 use super::env::Value;
 use super::function::arg_ident;
+use super::options::Asked;
 use super::Lower;
+use crate::diag::Kind;
+use crate::signature::{Arg, Form};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, ToTokens};
 use std::collections::BTreeSet;
@@ -171,6 +174,27 @@ impl Lower {
             binding.mutable = true;
             if !matches!(binding.value, Value::Host(_)) {
                 binding.host = None;
+            }
+        }
+    }
+
+    /// A step of training moves the one differentiated argument, which its caller lends.
+    pub fn can_step(&mut self, sig: &syn::Signature, args: &[Arg], asked: &Asked) {
+        if !asked.more.step {
+            return;
+        }
+        let moved: Vec<&Arg> = args.iter().filter(|a| a.differentiated).collect();
+        let owned = |form: &Form| match form {
+            Form::Nd { view, .. } => !view,
+            Form::Struct(_) | Form::Array(..) | Form::Scalar(_) => true,
+            _ => false,
+        };
+        match moved[..] {
+            [one] if one.by_ref && owned(&one.form) && !one.changed => {}
+            _ => {
+                let what = "`step` of a function without exactly one differentiated argument behind `&`";
+                let help = "put the parameters into a struct, `net: &Net`, and name it in `wrt(net)`";
+                self.errors.push(Kind::Unsupported, &sig.ident, &[what, help]);
             }
         }
     }

@@ -335,6 +335,7 @@ impl Lower {
                 None => self.bind(pat, value, &[]),
             }
         }
+        self.can_step(sig, &args, asked);
         if !args.iter().any(|a| a.differentiated) && asked.wrt.is_none() && self.errors.is_empty() {
             self.errors.push(Kind::NoDifferentiable, &sig.ident, &[&name]);
         }

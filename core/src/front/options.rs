@@ -59,6 +59,7 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
             ("hvp", Meta::Path(_)) => asked.more.hvp = true,
             ("jacobian", Meta::Path(_)) => asked.more.jacobian = true,
             ("hessian", Meta::Path(_)) => asked.more.hessian = true,
+            ("step", Meta::Path(_)) => asked.more.step = true,
             ("wrt", Meta::List(names)) => {
                 match names.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated) {
                     Ok(names) if names.is_empty() => {

@@ -20,6 +20,7 @@ mod statements;
 mod sweeps;
 mod turns;
 
+use super::module::uses;
 use super::names::{product, Names};
 use super::place::{Linear, Slice};
 use crate::ir::{AxisId, Dtype, NodeId, Size};
@@ -125,6 +126,8 @@ pub struct Body<'a> {
     pub computed: BTreeSet<crate::ir::InputId>,
     /// Names of the targets' memory.
     pub target_names: Vec<String>,
+    /// What is moved: the function that does it, the parameter, its gradient, and its number.
+    pub updates: Vec<(Ident, (Slice, Slice, usize))>,
     frames: Vec<Frame>,
     uses: Vec<u32>,
     /// The numbers that scans around carry: each carry with its variable.
@@ -161,6 +164,7 @@ impl<'a> Body<'a> {
             bugs: vec![],
             computed: BTreeSet::new(),
             target_names: vec![],
+            updates: vec![],
             frames: vec![Frame::new(None, None, Lanes::One)],
             uses,
             states: BTreeMap::new(),
@@ -176,8 +180,39 @@ impl<'a> Body<'a> {
     /// The statements of the whole plan.
     pub fn emit(&mut self) -> TokenStream {
         self.count_rows();
+        if !self.updates.is_empty() {
+            return self.with_updates();
+        }
         self.steps(&self.plan.steps);
         self.frames.pop().map(|f| f.out).unwrap_or_default()
+    }
+
+    /// The statements, and behind the last one that names a parameter or its gradient the parameter's update.
+    fn with_updates(&mut self) -> TokenStream {
+        let mut parts: Vec<TokenStream> = vec![];
+        let mut rest = &self.plan.steps[..];
+        while !rest.is_empty() {
+            let guarded = self.guarded(rest);
+            let (first, others) = rest.split_at(guarded.max(1));
+            if guarded == 0 {
+                first.iter().for_each(|s| self.step(s));
+            }
+            parts.push(std::mem::take(&mut self.top().out));
+            rest = others;
+        }
+        for (update, (params, gradient, k)) in std::mem::take(&mut self.updates) {
+            let [params, gradient] = [params, gradient].map(|slice| self.name_of(slice, true));
+            let names =
+                |part: &TokenStream| uses(part, &params.to_string()) || uses(part, &gradient.to_string());
+            let k = proc_macro2::Literal::usize_unsuffixed(k);
+            let update = quote!(#update(#k, &mut *#params, &*#gradient););
+            match parts.iter_mut().rev().find(|part| names(part)) {
+                Some(last) => last.extend(update),
+                None => parts.push(update),
+            }
+        }
+        self.frames.pop();
+        parts.into_iter().collect()
     }
 
     fn top(&mut self) -> &mut Frame {
