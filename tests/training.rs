@@ -11,6 +11,8 @@ mod initial;
 mod optimisers;
 #[path = "training/pieces.rs"]
 mod pieces;
+#[path = "training/steps.rs"]
+mod steps;
 
 use chainrule::{Differentiable, Real};
 use ndarray::{Array1, Array2};

@@ -12,6 +12,7 @@ use proc_macro::TokenStream;
 /// - `wrt(…)` names the differentiated arguments; by default they are all arguments of a differentiable type.
 /// - `math = "real"`, the default, allows rewrites that hold over the real numbers, on a domain that is proven at compile time;
 ///   `math = "strict"` only those that keep every bit.
+/// - `step` generates a training step, which moves the only differentiated argument, `&Net`, by an optimiser.
 /// - `value` generates the value alone, `jacobian`, `hessian` and `hvp` what they say.
 /// - `jvp` and `vjp` generate the products of the Jacobian with a tangent and with a cotangent.
 /// - `custom = path` names a function that returns the gradient; the body is not read then.

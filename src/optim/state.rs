@@ -75,11 +75,7 @@ impl<T: Real, const K: usize> State<T, K> {
 
     /// Calls `rule(params, gradient, moments, weight_decay)` for each of the pieces. A moment that is not used has no
     /// elements.
-    pub fn step(
-        &mut self,
-        pieces: impl Pieces<T>,
-        mut rule: impl FnMut(&mut [T], &[T], [&mut [T]; K], f64),
-    ) {
+    pub fn step(&mut self, pieces: impl Pieces<T>, mut rule: impl FnMut(&mut [T], &[T], [&mut [T]; K], f64)) {
         if let Some(count) = pieces.whole(self.name) {
             self.begin(count);
         }

@@ -314,11 +314,8 @@ pub fn generate_with(
         for (slice, (ident, _)) in slices.iter().filter(|s| moved.iter().any(|m| m.0 == *s.0)) {
             let Slice::Input(i) = slice else { continue };
             let Some(leaf) = leaves.get(i.0 as usize) else { continue };
-            let place = match &leaf.place {
-                place if place.clone().into_iter().count() == 1 => quote!(*#place),
-                place => place.clone(),
-            };
-            let (shape, rank) = (entry.shape_ident(i.0 as usize), usize_literal(leaf.form.rank()));
+            let (shape, rank, place) =
+                (entry.shape_ident(i.0 as usize), usize_literal(leaf.form.rank()), &leaf.place);
             inputs.extend(quote!(let #ident = ::chainrule::rt::fit::<#rank, _>(&mut #place, #shape);));
         }
     }

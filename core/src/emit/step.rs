@@ -29,13 +29,14 @@ fn moved(primal: &Primal) -> Option<&Arg> {
     primal.signature.args.iter().find(|a| a.differentiated)
 }
 
-/// The parameters, where each is a place of its own that can be borrowed beside the others.
+/// The parameters, where each is a field, which can be borrowed beside the others.
 fn updates(primal: &Primal, program: &Program) -> Option<Updates> {
     let parameters = program.gradients.iter().enumerate().map(|(k, g)| {
         let leaf = g.input.0 as usize;
         let plain = |leaf: &Leaf| {
-            let indexed = leaf.place.clone().into_iter().any(|t| matches!(t, TokenTree::Group(_)));
-            !indexed && !matches!(leaf.form, Form::Each(_) | Form::Struct(_))
+            let place = || leaf.place.clone().into_iter();
+            let field = place().count() > 1 && !place().any(|t| matches!(t, TokenTree::Group(_)));
+            field && !matches!(leaf.form, Form::Each(_) | Form::Struct(_))
         };
         let plain = primal.leaves.get(leaf).is_some_and(plain);
         plain.then_some(Parameter { leaf, target: program.outputs.len() + k })
@@ -98,11 +99,9 @@ impl Updates {
                 continue;
             };
             let (place, path, at) = (&leaf.place, self.path(primal, k), usize_literal(k));
-            let alone = place.clone().into_iter().count() == 1;
-            let place = if alone { quote!(#place) } else { quote!(&mut #place) };
             out.extend(quote! {
                 ::chainrule::rt::Stateful::update(
-                    #optimiser, #starts[#at], #path, ::core::slice::from_mut(#place), &[#result]);
+                    #optimiser, #starts[#at], #path, ::core::slice::from_mut(&mut #place), &[#result]);
             });
         }
         out.extend(quote!(::chainrule::rt::Stateful::finish(#optimiser);));
