@@ -15,13 +15,9 @@ use std::time::Instant;
 use chainrule::nn::{cross_entropy, relu};
 use chainrule::optim::{AdamW, Schedule};
 use chainrule::random::Random;
-use chainrule::train::Batches;
+use chainrule::train::{Batches, Curves, Progress};
 use chainrule::{differentiable, init, safetensors, Differentiable};
-use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-
-mod curve;
-use curve::{by_epoch, draw};
 
 // ---- The model: a struct of parameters and a function of it ---------------------------------------------------------
 
@@ -103,10 +99,11 @@ impl Digits {
 /// What a run found.
 #[derive(Debug)]
 pub struct Report {
-    /// the mean loss of each epoch
-    pub losses: Vec<f32>,
-    /// the accuracy on the test pictures after each epoch
-    pub accuracies: Vec<f64>,
+    /// the mean loss of each epoch, and the accuracy on the test pictures after it
+    pub curves: Curves,
+    /// the loss and the accuracy of the last epoch
+    pub loss: f32,
+    pub accuracy: f64,
     /// the accuracy of a network into which the saved parameters were loaded
     pub reloaded: f64,
     /// how long training took, without the tests between
@@ -114,7 +111,7 @@ pub struct Report {
 }
 
 /// Trains for `epochs` rounds over the first `pictures` pictures but a fifth, which it is tested on; writes to `folder`.
-pub fn run(pictures: usize, epochs: usize, folder: &Path) -> Result<Report, Box<dyn Error>> {
+pub fn run(pictures: usize, epochs: u32, folder: &Path) -> Result<Report, Box<dyn Error>> {
     let mut random = Random::new(1);
     let all = Digits::load();
     let mut order: Vec<usize> = (0..pictures).collect();
@@ -125,19 +122,20 @@ pub fn run(pictures: usize, epochs: usize, folder: &Path) -> Result<Report, Box<
     let mut net = Mlp::new(&mut random);
     let batches = Batches::new(train.labels.len(), 32).shuffled(1);
     // Steps that grow in the first epoch, then large ones, to learn fast, and small ones at the end, to settle.
-    let schedule = Schedule::cosine(0.01, (epochs * batches.len()) as u64).warm_up(batches.len() as u64);
+    let schedule =
+        Schedule::cosine(0.01, u64::from(epochs) * batches.len() as u64).warm_up(batches.len() as u64);
     let mut adam = AdamW::new(0.0).weight_decay(0.3).no_decay(|path| path.starts_with('b'));
     // The gradient and the intermediate values lie in memory that every step uses again.
     let mut gradient = net.zeros_like();
     let mut workspace = loss::Workspace::default();
 
-    let bar = ProgressBar::new(epochs as u64)
-        .with_style(ProgressStyle::with_template("{bar:40} epoch {pos}/{len}  {elapsed}  {msg}")?);
-    let (mut losses, mut accuracies, mut seconds) = (vec![], vec![], 0.0);
+    let mut progress = Progress::new("epoch", u64::from(epochs));
+    let mut curves = Curves::new("Learning to read digits", "epoch");
+    let (mut loss, mut accuracy, mut seconds) = (0.0, 0.0, 0.0);
     for epoch in 0..epochs {
         let start = Instant::now();
         let mut sum = 0.0;
-        for batch in &batches.epoch(epoch as u64) {
+        for batch in &batches.epoch(u64::from(epoch)) {
             let Digits { x, labels } = train.select(batch);
             let value = loss::value_and_gradient_into(&net, x.view(), &labels, &mut gradient, &mut workspace);
             adam.set_learning_rate(schedule.rate(adam.steps()));
@@ -146,34 +144,28 @@ pub fn run(pictures: usize, epochs: usize, folder: &Path) -> Result<Report, Box<
         }
         seconds += start.elapsed().as_secs_f64();
 
-        losses.push(sum / train.labels.len() as f32);
-        accuracies.push(net.accuracy(&test));
-        bar.set_message(format!(
-            "loss {:.4}  accuracy {:.4}",
-            losses.last().unwrap(),
-            accuracies.last().unwrap()
-        ));
-        bar.inc(1);
+        (loss, accuracy) = (sum / train.labels.len() as f32, net.accuracy(&test));
+        progress.note(format!("accuracy {:.2} %", 100.0 * accuracy));
+        progress.step(loss);
+        curves.push("loss in training", epoch + 1, loss);
+        curves.push("accuracy in the test", epoch + 1, accuracy);
     }
-    bar.finish();
-
-    let curves = [by_epoch("loss in training", &losses), by_epoch("accuracy in the test", &accuracies)];
-    draw(&folder.join("digits.svg"), "Learning to read digits", "epoch", &curves)?;
+    curves.save(folder.join("digits.svg"))?;
 
     // Save the parameters, load them into another network, and test that one.
     let file = folder.join("digits.safetensors");
     safetensors::save(&file, &net)?;
     let mut other = Mlp::new(&mut random);
     safetensors::load_into(&file, &mut other)?;
-    Ok(Report { losses, accuracies, reloaded: other.accuracy(&test), seconds })
+    Ok(Report { curves, loss, accuracy, reloaded: other.accuracy(&test), seconds })
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new("target");
     std::fs::create_dir_all(folder)?;
     let report = run(1797, 30, folder)?;
-    let (loss, accuracy) = (report.losses.last().unwrap(), report.accuracies.last().unwrap());
-    println!("loss {loss:.4}, accuracy {:.2} % after {:.2} s of training", 100.0 * accuracy, report.seconds);
+    let Report { loss, accuracy, seconds, .. } = report;
+    println!("loss {loss:.4}, accuracy {:.2} % after {seconds:.2} s of training", 100.0 * accuracy);
     println!("accuracy {:.2} % with the parameters loaded from the file", 100.0 * report.reloaded);
     println!("see target/digits.svg and target/digits.safetensors");
     Ok(())

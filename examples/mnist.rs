@@ -15,12 +15,9 @@ use std::time::Instant;
 use chainrule::nn::{conv2d, cross_entropy, max_pool2d, relu, Window};
 use chainrule::optim::{Adam, Schedule};
 use chainrule::random::Random;
-use chainrule::train::Batches;
+use chainrule::train::{Batches, Curves, Progress};
 use chainrule::{differentiable, init, Differentiable};
 use ndarray::{Array1, Array2, Array4, ArrayView4, Axis};
-
-mod curve;
-use curve::{by_epoch, draw};
 
 // ---- The model ------------------------------------------------------------------------------------------------------
 
@@ -171,16 +168,16 @@ fn read_idx<const AXES: usize>(path: &Path) -> Result<([usize; AXES], Vec<u8>), 
 /// What a run found.
 #[derive(Debug)]
 pub struct Report {
-    /// the mean loss of each epoch
-    pub losses: Vec<f32>,
-    /// the accuracy on the test pictures after each epoch
-    pub accuracies: Vec<f64>,
+    /// the mean loss of each epoch, and the accuracy on the test pictures after it
+    pub curves: Curves,
+    /// the accuracy at the end
+    pub accuracy: f64,
     /// how long training took, without the tests between
     pub seconds: f64,
 }
 
 /// Trains on all pictures but `test` of them, for `epochs` rounds.
-pub fn run(all: &Pictures, test: usize, epochs: u64) -> Report {
+pub fn run(all: &Pictures, test: usize, epochs: u32) -> Report {
     let mut random = Random::new(1);
     let mut order: Vec<usize> = (0..all.labels.len()).collect();
     random.shuffle(&mut order);
@@ -189,27 +186,30 @@ pub fn run(all: &Pictures, test: usize, epochs: u64) -> Report {
 
     let mut net = LeNet::new(&mut random);
     let batches = Batches::new(train.labels.len(), 50).shuffled(1);
-    let schedule = Schedule::cosine(0.002, epochs * batches.len() as u64);
+    let schedule = Schedule::cosine(0.002, u64::from(epochs) * batches.len() as u64);
     let mut adam = Adam::new(0.0);
     let (mut gradient, mut workspace) = (net.zeros_like(), loss::Workspace::default());
 
-    let mut report = Report { losses: vec![], accuracies: vec![], seconds: 0.0 };
+    let mut progress = Progress::new("step", u64::from(epochs) * batches.len() as u64);
+    let curves = Curves::new("Learning to read the digits of MNIST", "epoch");
+    let mut report = Report { curves, accuracy: 0.0, seconds: 0.0 };
     for epoch in 0..epochs {
         let start = Instant::now();
         let mut sum = 0.0;
-        for batch in &batches.epoch(epoch) {
+        for batch in &batches.epoch(u64::from(epoch)) {
             let Pictures { x, labels } = train.select(batch);
             let value = loss::value_and_gradient_into(&net, x.view(), &labels, &mut gradient, &mut workspace);
             adam.set_learning_rate(schedule.rate(adam.steps()));
             adam.step(&mut net, &gradient);
             sum += value * batch.len() as f32;
+            progress.step(value);
         }
         report.seconds += start.elapsed().as_secs_f64();
 
-        let (loss, accuracy) = (sum / train.labels.len() as f32, net.accuracy(&test));
-        println!("epoch {:2}  loss {loss:.4}  accuracy {:.2} %", epoch + 1, 100.0 * accuracy);
-        report.losses.push(loss);
-        report.accuracies.push(accuracy);
+        report.accuracy = net.accuracy(&test);
+        progress.note(format!("accuracy {:.2} %", 100.0 * report.accuracy));
+        report.curves.push("loss in training", epoch + 1, sum / train.labels.len() as f32);
+        report.curves.push("accuracy in the test", epoch + 1, report.accuracy);
     }
     report
 }
@@ -220,12 +220,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("give the paths of two files: the pictures and their digits".into());
     };
     let pictures = Pictures::load(images.as_ref(), labels.as_ref())?;
-    let Report { losses, accuracies, seconds } = run(&pictures, 1500, 6);
-    println!("accuracy {:.2} % after {seconds:.1} s of training", 100.0 * accuracies.last().unwrap());
+    let Report { curves, accuracy, seconds } = run(&pictures, 1500, 6);
+    println!("accuracy {:.2} % after {seconds:.1} s of training", 100.0 * accuracy);
 
     std::fs::create_dir_all("target")?;
-    let curves = [by_epoch("loss in training", &losses), by_epoch("accuracy in the test", &accuracies)];
-    draw(Path::new("target/mnist.svg"), "Learning to read the digits of MNIST", "epoch", &curves)?;
+    curves.save("target/mnist.svg")?;
     println!("see target/mnist.svg");
     Ok(())
 }

@@ -10,18 +10,14 @@
 //! curve is written to `target/`.
 
 use std::error::Error;
-use std::path::Path;
 use std::time::Instant;
 
 use chainrule::nn::{cross_entropy, embedding, softmax};
 use chainrule::optim::{AdamW, Schedule};
 use chainrule::random::Random;
-use chainrule::train::Batches;
+use chainrule::train::{Batches, Curves, Progress};
 use chainrule::{differentiable, init, Differentiable};
 use ndarray::{Array1, Array2};
-
-mod curve;
-use curve::{by_epoch, draw};
 
 /// How many letters the model sees.
 const SEEN: usize = 3;
@@ -130,10 +126,10 @@ impl Text {
 /// What a run found.
 #[derive(Debug)]
 pub struct Report {
-    /// the mean loss of each epoch
-    pub losses: Vec<f32>,
-    /// the loss after each epoch on the names that it is tested on
-    pub tests: Vec<f32>,
+    /// the mean loss of each epoch, and the loss after it on the names that it is tested on
+    pub curves: Curves,
+    /// the latter at the end
+    pub test: f32,
     /// names that the model made up
     pub invented: Vec<String>,
     /// how long training took
@@ -141,7 +137,7 @@ pub struct Report {
 }
 
 /// Learns from the first `count` names, in a random order, but a tenth, which it is tested on.
-pub fn run(count: usize, epochs: u64) -> Report {
+pub fn run(count: usize, epochs: u32) -> Report {
     let mut random = Random::new(1);
     let mut names: Vec<&str> = include_str!("data/names.txt").lines().take(count).collect();
     random.shuffle(&mut names);
@@ -150,40 +146,42 @@ pub fn run(count: usize, epochs: u64) -> Report {
 
     let mut model = Model::new(&mut random);
     let batches = Batches::new(train.next.len(), 128).shuffled(1);
-    let schedule = Schedule::cosine(0.005, epochs * batches.len() as u64);
+    let schedule = Schedule::cosine(0.005, u64::from(epochs) * batches.len() as u64);
     let mut adam = AdamW::new(0.0).weight_decay(0.01);
     let (mut gradient, mut workspace) = (model.zeros_like(), loss::Workspace::default());
 
-    let mut report = Report { losses: vec![], tests: vec![], invented: vec![], seconds: 0.0 };
+    let mut progress = Progress::new("step", u64::from(epochs) * batches.len() as u64);
+    let curves = Curves::new("Learning what follows what: the loss", "epoch");
+    let mut report = Report { curves, test: 0.0, invented: vec![], seconds: 0.0 };
     for epoch in 0..epochs {
         let start = Instant::now();
         let mut sum = 0.0;
-        for batch in &batches.epoch(epoch) {
+        for batch in &batches.epoch(u64::from(epoch)) {
             let Text { seen, next } = train.select(batch);
             let value = loss::value_and_gradient_into(&model, &seen, &next, &mut gradient, &mut workspace);
             adam.set_learning_rate(schedule.rate(adam.steps()));
             adam.step(&mut model, &gradient);
             sum += value * batch.len() as f32;
+            progress.step(value);
         }
         report.seconds += start.elapsed().as_secs_f64();
 
-        let (loss, test) = (sum / train.next.len() as f32, loss::value(&model, &test.seen, &test.next));
-        println!("epoch {:2}  loss {loss:.3}  {test:.3} in the test", epoch + 1);
-        report.losses.push(loss);
-        report.tests.push(test);
+        report.test = loss::value(&model, &test.seen, &test.next);
+        progress.note(format!("{:.3} in the test", report.test));
+        report.curves.push("in training", epoch + 1, sum / train.next.len() as f32);
+        report.curves.push("in the test", epoch + 1, report.test);
     }
     report.invented = (0..20).map(|_| model.invent(&mut random)).collect();
     report
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Report { losses, tests, invented, seconds } = run(usize::MAX, 10);
-    println!("after {seconds:.1} s of training it invents");
+    let Report { curves, test, invented, seconds } = run(usize::MAX, 10);
+    println!("loss {test:.3} on names that it never saw, after {seconds:.1} s of training");
     println!("{}", invented.join(" "));
 
     std::fs::create_dir_all("target")?;
-    let curves = [by_epoch("in training", &losses), by_epoch("in the test", &tests)];
-    draw(Path::new("target/names.svg"), "Learning what follows what: the loss", "epoch", &curves)?;
+    curves.save("target/names.svg")?;
     println!("see target/names.svg");
     Ok(())
 }

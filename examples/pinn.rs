@@ -10,16 +10,13 @@
 
 use std::error::Error;
 use std::f64::consts::PI;
-use std::path::Path;
 use std::time::Instant;
 
 use chainrule::optim::{Adam, Schedule};
 use chainrule::random::Random;
+use chainrule::train::{Curves, Progress};
 use chainrule::{differentiable, init, Differentiable};
 use ndarray::{Array, Array1, Array2, ArrayView2, Axis};
-
-mod curve;
-use curve::{draw, Curve};
 
 /// The parameters of a network 1 → 32 → 32 → 1.
 #[derive(Clone, Differentiable)]
@@ -85,7 +82,7 @@ pub struct Report {
     pub first: f64,
     pub last: f64,
     /// the distance between the network and the solution, over x
-    pub errors: Curve,
+    pub errors: Curves,
     /// the greatest one
     pub error: f64,
     /// how long training took
@@ -101,18 +98,21 @@ pub fn run(steps: u64) -> Report {
     let mut adam = Adam::new(0.0);
     let (mut gradient, mut workspace) = (net.zeros_like(), loss::Workspace::default());
     let first = loss(&net, x.view(), ends.view());
+    let mut progress = Progress::new("step", steps);
     let start = Instant::now();
     for _ in 0..steps {
-        loss::value_and_gradient_into(&net, x.view(), ends.view(), &mut gradient, &mut workspace);
+        let value = loss::value_and_gradient_into(&net, x.view(), ends.view(), &mut gradient, &mut workspace);
         adam.set_learning_rate(schedule.rate(adam.steps()));
         adam.step(&mut net, &gradient);
+        progress.step(value);
     }
     let (last, seconds) = (loss(&net, x.view(), ends.view()), start.elapsed().as_secs_f64());
 
     let x = points(1001);
-    let errors = u(&net, x.view()) - x.mapv(|x| (PI * x).sin());
-    let error = errors.fold(0.0, |max: f64, e| max.max(e.abs()));
-    let errors = ("u(x) - sin(πx)", x.into_iter().zip(errors).collect());
+    let distances = u(&net, x.view()) - x.mapv(|x| (PI * x).sin());
+    let error = distances.fold(0.0, |max: f64, e| max.max(e.abs()));
+    let mut errors = Curves::new("How far the network is from the solution", "x");
+    x.iter().zip(&distances).for_each(|(x, distance)| errors.push("u(x) - sin(πx)", *x, *distance));
     Report { first, last, errors, error, seconds }
 }
 
@@ -122,7 +122,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("greatest error  {:.2e}", report.error);
 
     std::fs::create_dir_all("target")?;
-    draw(Path::new("target/pinn.svg"), "How far the network is from the solution", "x", &[report.errors])?;
+    report.errors.save("target/pinn.svg")?;
     println!("see target/pinn.svg");
     Ok(())
 }

@@ -6,7 +6,8 @@
 //!
 //! The file is <https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt>, a million
 //! characters of the plays; any other text will do. The model is a GPT (Radford et al., 2018) of two blocks that sees the
-//! last 64 characters. It learns from the first nine tenths of the text and is tested on the rest.
+//! last 64 characters. It learns from the first nine tenths of the text and is tested on the rest. The learning curve is
+//! written to `target/`.
 
 use std::error::Error;
 use std::path::Path;
@@ -15,7 +16,7 @@ use std::time::Instant;
 use chainrule::nn::{causal_attention, cross_entropy, embedding, gelu_tanh, layer_norm, softmax};
 use chainrule::optim::{AdamW, Schedule};
 use chainrule::random::Random;
-use chainrule::train::clip_norm;
+use chainrule::train::{clip_norm, Curves, Progress};
 use chainrule::{differentiable, init, Differentiable};
 use ndarray::{s, Array1, Array2, Array4, ArrayView2};
 
@@ -225,8 +226,8 @@ fn pieces(tokens: &[usize], starts: &[usize]) -> (Vec<usize>, Vec<usize>) {
 /// What a run found.
 #[derive(Debug)]
 pub struct Report {
-    /// the mean loss of each tenth of the steps
-    pub losses: Vec<f32>,
+    /// the mean loss of each fiftieth of the steps
+    pub curves: Curves,
     /// the loss on the text that it was tested on
     pub test: f32,
     /// what the model wrote
@@ -237,37 +238,39 @@ pub struct Report {
     pub speed: f64,
 }
 
-/// Learns from nine tenths of a text, in steps of `size` pieces that start anywhere, and then writes `count` characters.
-pub fn run(text: &Text, steps: usize, size: usize, count: usize) -> Report {
+/// Learns from nine tenths of a text, in steps of `size` pieces that start anywhere, and then writes so many letters.
+pub fn run(text: &Text, steps: u32, size: usize, letters: usize) -> Report {
     let mut random = Random::new(1);
     let (train, test) = text.tokens.split_at(text.tokens.len() / 10 * 9);
     let mut model = Gpt::new(text.alphabet.len(), &mut random);
-    let schedule = Schedule::cosine(0.003, steps as u64).warm_up(steps as u64 / 20);
+    let schedule = Schedule::cosine(0.003, u64::from(steps)).warm_up(u64::from(steps) / 20);
     // matrices decay; vectors of characters and positions, gains and biases do not
     let mut adam = AdamW::new(0.0).betas(0.9, 0.99).weight_decay(0.1).no_decay(|path| !path.ends_with(".w"));
     let (mut gradient, mut workspace) = (model.zeros_like(), loss::Workspace::default());
 
-    let (mut losses, mut sum, start) = (vec![], 0.0, Instant::now());
-    let tenth = steps.div_ceil(10);
+    let mut progress = Progress::new("step", u64::from(steps));
+    let mut curves = Curves::new("Learning to write like a text", "step");
+    let (mut sum, fiftieth, start) = (0.0, steps.div_ceil(50), Instant::now());
     for step in 1..=steps {
         let starts = random_starts(train, size, &mut random);
         let (seen, next) = pieces(train, &starts);
-        sum += loss::value_and_gradient_into(&model, &seen, &next, CONTEXT, &mut gradient, &mut workspace);
+        let value =
+            loss::value_and_gradient_into(&model, &seen, &next, CONTEXT, &mut gradient, &mut workspace);
         clip_norm(&mut gradient, 1.0);
         adam.set_learning_rate(schedule.rate(adam.steps()));
         adam.step(&mut model, &gradient);
-        if step % tenth == 0 {
-            let loss = sum / tenth as f32;
-            println!("step {step:5}  loss {loss:.3}");
-            losses.push(loss);
+        progress.step(value);
+        sum += value;
+        if step % fiftieth == 0 {
+            curves.push("loss in training", step, sum / fiftieth as f32);
             sum = 0.0;
         }
     }
     let seconds = start.elapsed().as_secs_f64();
 
-    let written = model.write(count, &mut random).iter().map(|&token| text.alphabet[token]).collect();
-    let speed = (steps * size * CONTEXT) as f64 / seconds;
-    Report { losses, test: model.test(test), written, seconds, speed }
+    let written = model.write(letters, &mut random).iter().map(|&token| text.alphabet[token]).collect();
+    let speed = f64::from(steps) * (size * CONTEXT) as f64 / seconds;
+    Report { curves, test: model.test(test), written, seconds, speed }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -281,5 +284,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         report.test, report.seconds, report.speed
     );
     println!("{}", report.written);
+
+    std::fs::create_dir_all("target")?;
+    report.curves.save("target/shakespeare.svg")?;
+    println!("see target/shakespeare.svg");
     Ok(())
 }

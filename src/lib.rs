@@ -215,6 +215,8 @@
 //! - `ndarray` (default): arrays and views of `ndarray` in signatures and as parameters.
 //! - `safetensors`: parameters to and from files, and checkpoints of a training, in the module `safetensors`.
 //! - `parallel`: gradients of the parts of a batch at the same time, [`train`]`::in_chunks`.
+//! - `progress`: a bar with the steps that are done, the loss and the time left, [`train`]`::Progress`.
+//! - `plot`: learning curves as SVG, [`train`]`::Curves`.
 //!
 //! Rust 1.95 or newer. The instruction set is chosen when the program runs; no compiler flag is needed.
 

@@ -2,6 +2,8 @@
 
 #[path = "training/checkpoints.rs"]
 mod checkpoints;
+#[path = "training/curves.rs"]
+mod curves;
 #[rustfmt::skip]
 #[path = "data/training.rs"]
 mod expected;

@@ -1,4 +1,5 @@
-//! What stands between a gradient and an optimiser in a training: mini-batches, clipping, accumulation, checks, and when to stop.
+//! What stands around a gradient and an optimiser in a training: mini-batches, clipping, accumulation, checks, when to stop, and with the
+//! features `progress` and `plot`, a bar of progress and learning curves.
 //!
 //! ```
 //! use chainrule::optim::{AdamW, Schedule};
@@ -39,16 +40,24 @@
 //! Everything takes any [`Differentiable`](trait@crate::Differentiable) value. To go on with a training after a break, see the
 //! checkpoints of the module `safetensors`.
 //!
-//! Invariant: every result depends on the arguments alone, not on the platform, the number of processors, or the run.
+//! Invariant: every result, but for what a bar shows of time, depends on the arguments alone, not on the platform, the number of processors, or the run.
 
 mod batches;
+#[cfg(feature = "plot")]
+mod curves;
 mod gradients;
 #[cfg(feature = "parallel")]
 mod parallel;
+#[cfg(feature = "progress")]
+mod progress;
 mod stopping;
 
 pub use batches::{Batches, Epoch};
+#[cfg(feature = "plot")]
+pub use curves::Curves;
 pub use gradients::{accumulate, check_finite, clip_norm, norm, NotFinite};
 #[cfg(feature = "parallel")]
 pub use parallel::in_chunks;
+#[cfg(feature = "progress")]
+pub use progress::Progress;
 pub use stopping::{EarlyStopping, Verdict};
