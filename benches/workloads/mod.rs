@@ -8,4 +8,5 @@ pub mod data;
 pub mod functions;
 pub mod inputs;
 pub mod measure;
+pub mod memory;
 pub mod networks;

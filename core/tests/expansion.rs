@@ -9,7 +9,24 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::time::Instant;
 
-const WORKLOADS: &str = include_str!("../../benches/workloads/functions.rs");
+const WORKLOADS: [&str; 2] = [
+    include_str!("../../benches/workloads/functions.rs"),
+    include_str!("../../benches/workloads/networks.rs"),
+];
+/// The functions of `chainrule::nn` that they call.
+const BUILTINS: [&str; 11] = [
+    "relu",
+    "cross_entropy",
+    "mse",
+    "logsumexp",
+    "causal_attention",
+    "conv2d",
+    "gelu_tanh",
+    "layer_norm",
+    "max_pool2d",
+    "sigmoid",
+    "Window",
+];
 /// The functions of GradBench whose gradients are generated.
 const GRADBENCH: [&str; 6] = [
     include_str!("../../gradbench/src/lse.rs"),
@@ -49,7 +66,7 @@ impl Function {
 /// The differentiable functions of a file; each knows the structs, and the functions that it may call.
 fn functions(source: &str) -> Vec<Function> {
     let mut definitions = Definitions::default();
-    for name in ["relu", "cross_entropy", "mse", "logsumexp"] {
+    for name in BUILTINS {
         let path = name.parse().expect("a name");
         definitions.insert(path, Definition::Builtin(name.into()));
     }
@@ -105,8 +122,7 @@ fn chain(lines: usize) -> Function {
 
 #[test]
 fn everything_expands() {
-    let gradbench = GRADBENCH.iter().flat_map(|source| functions(source));
-    for f in functions(WORKLOADS).into_iter().chain(gradbench).chain([chain(8)]) {
+    for f in WORKLOADS.iter().chain(&GRADBENCH).flat_map(|source| functions(source)).chain([chain(8)]) {
         let text = f.compile().tokens.to_string();
         assert!(!text.contains("compile_error"), "{}: {text}", f.name);
     }
@@ -115,7 +131,7 @@ fn everything_expands() {
 #[test]
 #[ignore = "prints times"]
 fn milliseconds() {
-    for f in [WORKLOADS].iter().chain(&GRADBENCH).flat_map(|source| functions(source)) {
+    for f in WORKLOADS.iter().chain(&GRADBENCH).flat_map(|source| functions(source)) {
         println!("| {} | {:.1} ms |", f.name, f.time(5));
     }
     for lines in [8, 16, 32, 64, 128] {
@@ -128,7 +144,9 @@ fn milliseconds() {
 #[ignore = "prints code"]
 fn stages() {
     let asked = std::env::var("EXPAND").unwrap_or_default();
-    for f in functions(WORKLOADS).iter().filter(|f| asked.is_empty() || f.name == asked) {
+    for f in
+        WORKLOADS.iter().flat_map(|source| functions(source)).filter(|f| asked.is_empty() || f.name == asked)
+    {
         let Compiled { stages, tokens, .. } = f.compile();
         println!(
             "{}\n--\n{}\n--\n{}\n--\n{}\n--\n{}\n",
