@@ -156,11 +156,46 @@ fn pinn_has_the_right_derivatives() {
 #[test]
 fn names_learns_what_follows() {
     let report = names::run(300, 3);
-    let [(_, first), .., (_, last)] = report.curves.points("in training") else { panic!("{report:?}") };
-    // ln 27 is what one knows who knows nothing
-    assert!(last < first && *last < 2.5 && report.test < 2.6, "{report:?}");
-    assert_eq!(report.invented.len(), 20);
-    assert_eq!(report.invented, names::run(300, 3).invented);
+    for (model, (most, test)) in ["MLP", "GRU"].iter().zip([(2.5, 2.6), (2.8, 2.9)]) {
+        let points = |name: &str| report.curves.points(&format!("{model} in {name}"));
+        let [(_, first), _, (_, last)] = points("training") else { panic!("{report:?}") };
+        // ln 27 is what one knows who knows nothing
+        assert!(last < first && *last < most && points("the test")[2].1 < test, "{model}: {report:?}");
+    }
+    assert!(report.invented.iter().all(|names| names.len() == 20), "{report:?}");
+    let again = names::run(300, 3);
+    assert_eq!((report.invented, report.tests), (again.invented, again.tests));
+}
+
+/// Of each parameter of the network that remembers, along its own gradient.
+#[test]
+fn names_has_the_right_gradient() {
+    let gru = names::Gru::new(&mut Random::new(3));
+    let (seen, next) = ([0, 0, 3, 1, 20, 2], [3, 1, 20, 2, 0, 0]);
+    let loss = |gru: &names::Gru| f64::from(names::gru_loss(gru, &seen, &next, 2));
+    let (value, gradient) = names::gru_loss::value_and_gradient(&gru, &seen, &next, 2);
+    assert!((f64::from(value) - loss(&gru)).abs() < 1e-5, "{value}");
+    let (at, gradient) = (gru.flatten(), gradient.flatten());
+    let (mut places, mut from) = (vec![], 0);
+    gru.visit(|part, numbers| {
+        places.push((part.path().to_string(), from..from + numbers.len()));
+        from += numbers.len();
+    });
+    assert_eq!(places.len(), 5);
+    for (name, place) in places {
+        let norm = place.clone().map(|k| f64::from(gradient[k]).powi(2)).sum::<f64>().sqrt();
+        let moved = |step: f64| {
+            let (mut numbers, mut moved) = (at.clone(), gru.clone());
+            place.clone().for_each(|k| numbers[k] += (step * f64::from(gradient[k]) / norm) as f32);
+            moved.unflatten_from(&numbers);
+            loss(&moved)
+        };
+        let numeric = (moved(0.02) - moved(-0.02)) / 0.04;
+        assert!(
+            norm > 1e-3 && (norm - numeric).abs() < 2e-5 + 0.01 * norm,
+            "{name}: {norm} against {numeric}"
+        );
+    }
 }
 
 #[test]
