@@ -1,6 +1,6 @@
 // What the fixtures of recurrent networks and tensor products are called with: a part of `list.rs`.
 
-/// Cells over time, products of several arrays, windows with padding.
+/// Cells over time, products of several arrays, windows with padding, lists in loops.
 fn networks() -> Vec<Fixture> {
     vec![
         fixture!(nn_rnn_cell |n| { x = Array3::<F>::zeros((n, 2, 3)) => -1.0..1.0; first = Array2::<F>::zeros((2, 4)) => -1.0..1.0; w_ih = Array2::<F>::zeros((4, 3)) => -1.0..1.0; w_hh = Array2::<F>::zeros((4, 4)) => -1.0..1.0; b_ih = Array1::<F>::zeros(4) => -1.0..1.0; b_hh = Array1::<F>::zeros(4) => -1.0..1.0; } (x.view(), first.view(), w_ih.view(), w_hh.view(), &b_ih, &b_hh) wrt [x first w_ih w_hh b_ih b_hh] sizes [0, 1, 5],
@@ -17,5 +17,9 @@ fn networks() -> Vec<Fixture> {
             vjp (c => &c), jvp [a_dot: a, b_dot: b, w_dot: w] (a_dot.view(), b_dot.view(), w_dot.view())),
         fixture!(nn_pools_padded |n| { x = Array4::<F>::zeros((n, 2, 7, 4)) => -1.0..1.0; } (x.view()) wrt [x] sizes [1, 3], vjp (c => &c), jvp [x_dot: x] (x_dot.view())),
         fixture!(reshaped_units |n| { x = Array4::<F>::zeros((n, 4, 3, 1)) => -1.0..1.0; } (&x) wrt [x] sizes [0, 1, 3], vjp (c => &c), jvp [x_dot: x] (&x_dot)),
+        fixture!(list_loop |n| { net = { use self::set::list_loop::{Deep, Dense}; let layer = Dense { w: Array2::zeros((3, 3)), b: Array1::zeros(3), gain: 0.0, taps: [0.0; 2] }; Deep { layers: vec![layer; n], out: Array1::zeros(3) } } => -1.0..1.0; x = Array2::<F>::zeros((2, 3)) => -1.0..1.0; } (&net, x.view()) wrt [net] sizes [0, 1, 4],
+            gradient (), vjp (w => w), jvp [net_dot: net] (&net_dot)),
+        fixture!(list_rows |n| { rows = vec![vec![0.0 as F; 3]; n] => -1.0..1.0; arrays = vec![Array1::<F>::zeros(3); n + 2] => -1.0..1.0; scales = vec![0.0 as F; n] => -1.0..1.0; } (&rows, &arrays, &scales) wrt [rows arrays] sizes [0, 1, 3, 17],
+            gradient (), vjp (w => w), jvp [rows_dot: rows, arrays_dot: arrays] (&rows_dot, &arrays_dot)),
     ]
 }
