@@ -92,6 +92,8 @@ pub trait Points: Vector {
     fn part(self, p: usize) -> Self::One;
     /// The same with another `p`-th one.
     fn with(self, p: usize, part: Self::One) -> Self;
+    /// The same vector everywhere.
+    fn repeat(part: Self::One) -> Self;
     /// The vectors joined into an accumulator.
     fn join<F: Fold>(self, to: Self::One) -> Self::One;
     /// `to + Σ self · other` over the vectors.
@@ -113,6 +115,10 @@ impl<V: Vector, const P: usize> Points for Wide<V, P> {
     fn with(mut self, p: usize, part: V) -> Self {
         self.0[p] = part;
         self
+    }
+    #[inline(always)]
+    fn repeat(part: V) -> Self {
+        Wide([part; P])
     }
     #[inline(always)]
     fn join<F: Fold>(self, mut to: V) -> V {

@@ -143,8 +143,10 @@ impl<'a> Body<'a> {
         self.push(quote!(#sums.add(#at, #joined);));
     }
 
-    /// The position of an element that is as many numbers as `v` has lanes.
-    fn in_blocks(&mut self, slice: Slice, at: &Linear, v: &TokenStream) -> TokenStream {
+    /// The position of an element that is as many numbers as there are points.
+    fn in_blocks(&mut self, slice: Slice, at: &Linear, dtype: Dtype, lanes: Lanes) -> TokenStream {
+        let points = if lanes == Lanes::Row { Lanes::Tail } else { lanes };
+        let v = self.vector_type(dtype, points);
         let start = self.block_start(slice);
         let at = match (self.position(at), at.axes.len()) {
             (None, _) => None,
@@ -165,7 +167,7 @@ impl<'a> Body<'a> {
     }
 
     /// Whether each element of a slice is a block.
-    fn is_block(&self, slice: Slice) -> bool {
+    pub(super) fn is_block(&self, slice: Slice) -> bool {
         matches!(slice, Slice::Buffer(n) if self.plan.storage.get(&n).is_some_and(|s| s.block))
     }
 
@@ -180,7 +182,12 @@ impl<'a> Body<'a> {
         let v = self.vector_type(dtype, lanes);
         let name = self.name_of(slice, false);
         if self.is_block(slice) {
-            let at = self.in_blocks(slice, at, &v);
+            let moves = self.row().is_none_or(|axis| at.coefficient(axis).is_one());
+            let at = self.in_blocks(slice, at, dtype, lanes);
+            if lanes == Lanes::Row && !moves {
+                let one = self.vector_type(dtype, Lanes::Full);
+                return quote!(#v::repeat(#one::load(&#name[#at..])));
+            }
             return quote!(#v::load(&#name[#at..]));
         }
         let Some(axis) = self.plan.lanes else { return quote!(()) };
@@ -217,7 +224,7 @@ impl<'a> Body<'a> {
         let v = self.vector_type(dtype, lanes);
         let name = self.name_of(slice, true);
         if self.is_block(slice) {
-            let at = self.in_blocks(slice, at, &v);
+            let at = self.in_blocks(slice, at, dtype, lanes);
             self.push(quote!(#value.store(&mut #name[#at..]);));
             return;
         }
@@ -293,7 +300,7 @@ pub(super) enum Joined {
 }
 
 /// The way of joining lanes.
-fn fold(op: RedOp) -> TokenStream {
+pub(super) fn fold(op: RedOp) -> TokenStream {
     match op {
         RedOp::Sum => quote!(rt::simd::Sum),
         RedOp::Prod => quote!(rt::simd::Prod),

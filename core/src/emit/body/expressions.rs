@@ -58,7 +58,9 @@ impl<'a> Body<'a> {
             return quote!(());
         };
         let tokens = self.frames[from].memo[&id].clone();
-        if lanes == Lanes::One || self.lanes_of(id, from) != Lanes::One {
+        let known = self.lanes_of(id, from);
+        let repeats = lanes == Lanes::Row && known == Lanes::Tail;
+        if lanes == Lanes::One || (known != Lanes::One && !repeats) {
             return tokens;
         }
         let dtype = self.plan.graph.dtype(id);
@@ -81,7 +83,10 @@ impl<'a> Body<'a> {
             return t.clone();
         }
         let name = self.names.fresh("each");
-        let one = if dtype == Dtype::Bool {
+        let one = if repeats {
+            let v = self.vector_type(dtype, lanes);
+            quote!(let #name = #v::repeat(#tokens.part(0));)
+        } else if dtype == Dtype::Bool {
             // all lanes of a mask, or none
             let v = self.vector_type(self.frame_float(), lanes);
             quote!(let #name = #v::first(if rt::simd::Mask::any(#tokens) { #v::LEN } else { 0 });)

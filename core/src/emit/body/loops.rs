@@ -77,11 +77,16 @@ impl<'a> Body<'a> {
             if counts {
                 self.start_rows(axis);
             }
-            let bounds = if variables.is_empty() { self.bounds(axis, &inside, depth) } else { None };
+            let row = self.top().lanes == Lanes::Tail && self.runs_in_rows(axis, body);
+            let bounds =
+                if variables.is_empty() && !row { self.bounds(axis, &inside, depth) } else { None };
             let mut frame = Frame::new(Some(axis), Some(var.clone()), Lanes::One);
             frame.truth = bounds.as_ref().map(|b| b.truth);
             if let Some(top) = self.frames.last().filter(|f| f.lanes.blocks()) {
                 (frame.lanes, frame.rest) = (top.lanes, top.rest.clone());
+            }
+            if row {
+                frame.lanes = Lanes::Row;
             }
             let segment = back.map(|sweep| (sweep, self.names.fresh("row")));
             frame.rows = match &segment {
@@ -103,7 +108,13 @@ impl<'a> Body<'a> {
                 None => end_of.unwrap_or_else(|| self.extent(axis)),
                 Some(bound) => end_of.map_or(bound.clone(), |end| quote!((#bound).min(#end))),
             };
+            if row {
+                let block = self.vector_type(self.loop_float(body), Lanes::Row);
+                self.push(quote!(for #var in (#start..#end).step_by(#block::PARTS) { #out }));
+                out = TokenStream::new();
+            }
             match (segment, counts, reversed) {
+                _ if row => {}
                 (Some((sweep, row)), ..) => self.back_by_segments(sweep, &var, &row, out),
                 (None, true, _) => self.counted_loop(axis, &var, out),
                 (None, false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),

@@ -15,6 +15,7 @@ mod loops;
 mod memory;
 mod neighbours;
 mod reductions;
+mod rows;
 mod scans;
 mod statements;
 mod sweeps;
@@ -44,11 +45,13 @@ enum Lanes {
     Block,
     /// The points behind the last block that one vector holds, in the same loops.
     Tail,
+    /// Neighbours along a loop in those, each such a vector.
+    Row,
 }
 
 impl Lanes {
     fn blocks(self) -> bool {
-        matches!(self, Lanes::Block | Lanes::Tail)
+        matches!(self, Lanes::Block | Lanes::Tail | Lanes::Row)
     }
 }
 
@@ -266,11 +269,11 @@ impl<'a> Body<'a> {
     fn vector_type(&self, dtype: Dtype, lanes: Lanes) -> TokenStream {
         match (dtype, lanes) {
             (Dtype::F32, Lanes::One) => quote!(S::S32),
-            (Dtype::F32, Lanes::Block) => quote!(S::B32),
+            (Dtype::F32, Lanes::Block | Lanes::Row) => quote!(S::B32),
             (Dtype::F32, Lanes::Tail) => quote!(S::T32),
             (Dtype::F32, _) => quote!(S::F32),
             (_, Lanes::One) => quote!(S::S64),
-            (_, Lanes::Block) => quote!(S::B64),
+            (_, Lanes::Block | Lanes::Row) => quote!(S::B64),
             (_, Lanes::Tail) => quote!(S::T64),
             (_, _) => quote!(S::F64),
         }

@@ -35,7 +35,7 @@ impl<'a> Body<'a> {
         // the innermost loop of the statement is this one, or lies further in and decides for itself
         let lanes = if last == Some(axis) { vector } else { self.innermost_is_vector(s) };
         let dtype = self.plan.graph.dtype(node);
-        let lanes_here = self.top().lanes;
+        let lanes_here = self.accumulates_in(s);
         let v = match (lanes_here.blocks(), lanes) {
             (true, _) => self.vector_type(dtype, lanes_here),
             (false, true) => self.vector_type(dtype, Lanes::Full),
@@ -132,6 +132,8 @@ impl<'a> Body<'a> {
                 quote!(#name)
             };
             quote!(#one::splat(#whole.#reduce()))
+        } else if self.top().lanes == Lanes::Tail && self.accumulates_in(s) == Lanes::Row {
+            self.row_joined(&quote!(#name), op, dtype)
         } else {
             quote!(#name)
         };
@@ -187,7 +189,7 @@ impl<'a> Body<'a> {
             None => quote!(#acc),
         };
         // Σ a·b in one multiply-add
-        if let (RedOp::Sum, Lanes::Full | Lanes::One | Lanes::Block | Lanes::Tail, Some(f)) =
+        if let (RedOp::Sum, Lanes::Full | Lanes::One | Lanes::Block | Lanes::Tail | Lanes::Row, Some(f)) =
             (op, lanes, self.square_or_product(x, frame))
         {
             let (a, b) = (self.operand(f.0, frame), self.operand(f.1, frame));
