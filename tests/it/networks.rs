@@ -21,5 +21,7 @@ fn networks() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [net_dot: net] (&net_dot)),
         fixture!(list_rows |n| { rows = vec![vec![0.0 as F; 3]; n] => -1.0..1.0; arrays = vec![Array1::<F>::zeros(3); n + 2] => -1.0..1.0; scales = vec![0.0 as F; n] => -1.0..1.0; } (&rows, &arrays, &scales) wrt [rows arrays] sizes [0, 1, 3, 17],
             gradient (), vjp (w => w), jvp [rows_dot: rows, arrays_dot: arrays] (&rows_dot, &arrays_dot)),
+        fixture!(nn_conv_rows |n| { x = Array4::<F>::zeros((n, 1, 10, 10)) => -1.0..1.0; v = Array4::<F>::zeros((2, 1, 3, 3)) => -1.0..1.0; w = Array4::<F>::zeros((3, 2, 2, 2)) => -1.0..1.0; b = Array1::<F>::zeros(2) => -1.0..1.0; } (x.view(), v.view(), w.view(), &b) wrt [x v w b] sizes [1, 3, 33],
+            gradient (), vjp (c => c), jvp [x_dot: x, v_dot: v, w_dot: w, b_dot: b] (x_dot.view(), v_dot.view(), w_dot.view(), &b_dot)),
     ]
 }

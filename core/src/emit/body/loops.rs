@@ -78,8 +78,7 @@ impl<'a> Body<'a> {
                 self.start_rows(axis);
             }
             let row = self.top().lanes == Lanes::Tail && self.runs_in_rows(axis, body);
-            let bounds =
-                if variables.is_empty() && !row { self.bounds(axis, &inside, depth) } else { None };
+            let bounds = if variables.is_empty() && !row { self.bounds(axis, &inside, depth) } else { None };
             let mut frame = Frame::new(Some(axis), Some(var.clone()), Lanes::One);
             frame.truth = bounds.as_ref().map(|b| b.truth);
             if let Some(top) = self.frames.last().filter(|f| f.lanes.blocks()) {

@@ -26,7 +26,9 @@ impl<'a> Body<'a> {
     pub(super) fn runs_in_rows(&self, axis: AxisId, body: &[Step]) -> bool {
         let graph = &self.plan.graph;
         let whole = graph.axis_size(axis).as_const().is_some_and(|n| n > 0 && n % ROW == 0);
-        let (Some(points), true) = (self.plan.lanes, whole && graph.math != Math::Strict) else { return false };
+        let (Some(points), true) = (self.plan.lanes, whole && graph.math != Math::Strict) else {
+            return false;
+        };
         self.statements(body).iter().all(|s| self.fits_rows(*s, axis, points))
     }
 
@@ -53,11 +55,8 @@ impl<'a> Body<'a> {
                 let Node::Reduce(op, over, _) = graph.node(n) else { return false };
                 let Some((_, start, outer)) = self.reduction(statement) else { return false };
                 let ends_outside = start <= depth && start > 0;
-                let place = if over.contains(&axis) || !kept(n) {
-                    None
-                } else {
-                    place::of_stored(self.plan, n)
-                };
+                let place =
+                    if over.contains(&axis) || !kept(n) { None } else { place::of_stored(self.plan, n) };
                 *op != RedOp::LogSumExp
                     && (ends_outside || !self.joins_points(n))
                     && (ends_outside || !over.contains(&axis))
@@ -133,8 +132,7 @@ impl<'a> Body<'a> {
     /// A row's accumulator as the vector of its points.
     pub(super) fn row_joined(&self, acc: &TokenStream, op: RedOp, dtype: Dtype) -> TokenStream {
         let [vector, tail] = [Lanes::Full, Lanes::Tail].map(|lanes| self.vector_type(dtype, lanes));
-        let (fold, initial) =
-            (super::blocks::fold(op), expr::number(expr::initial(op), dtype == Dtype::F32));
+        let (fold, initial) = (super::blocks::fold(op), expr::number(expr::initial(op), dtype == Dtype::F32));
         quote!(#tail::repeat(#acc.join::<#fold>(#vector::splat(#initial))))
     }
 }
