@@ -439,6 +439,7 @@ fn wrong_arguments_panic_with_what_is_wrong() {
         panic_of(|| rms_norm([[0.0; 3]; 2], [[1.0; 3]; 2], 1e-5)),
         panic_of(|| group_norm(zeros(x), 3, Array1::ones(4), Array1::zeros(4), 1e-5)),
         panic_of(|| batch_norm(zeros(x), Array1::ones(5), Array1::zeros(4), 1e-5)),
+        panic_of(|| batch_norm(Array1::ones(4), Array1::ones(4), Array1::zeros(4), 1e-5)),
         panic_of(|| rotary(zeros(x), 1e4)),
         panic_of(|| embedding(Array2::<f64>::zeros((3, 2)), &[0, 3])),
         panic_of(|| causal_attention(zeros((1, 2, 3, 4)), zeros((1, 2, 5, 4)), zeros((1, 2, 5, 4)))),

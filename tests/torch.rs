@@ -176,6 +176,17 @@ layer!(batch_norm(x: Array4<f64>, gain: Array1<f64>, bias: Array1<f64>) -> Array
     let (out, _, _) = batch_norm(x, gain, bias, 1e-3);
     out
 });
+layer!(group_norm_rows(#[dims(B, 6)] x: Array2<f64>, gain: Array1<f64>, bias: Array1<f64>) -> Array2<f64> {
+    group_norm(x, 2, gain, bias, 1e-3)
+});
+layer!(batch_norm_rows(x: Array2<f64>, gain: Array1<f64>, bias: Array1<f64>) -> Array2<f64> {
+    let (out, _, _) = batch_norm(x, gain, bias, 1e-3);
+    out
+});
+layer!(batch_norm_lines(x: Array3<f64>, gain: Array1<f64>, bias: Array1<f64>) -> Array3<f64> {
+    let (out, _, _) = batch_norm(x, gain, bias, 1e-3);
+    out
+});
 layer!(batch_norm_with(x: Array4<f64>, gain: Array1<f64>, bias: Array1<f64>; running: Array2<f64>, Array2<f64>) -> Array4<f64> {
     batch_norm_with(x, running.row(0), running.row(1), gain, bias, 1e-3)
 });

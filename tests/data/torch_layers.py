@@ -104,6 +104,17 @@ layer("layer_norm", lambda x, gain, bias: F.layer_norm(x, (5,), gain, bias, 1e-5
 layer("rms_norm", lambda x, gain: F.rms_norm(x, (5,), gain, 1e-5), x=x, gain=gain)
 x, gain, bias = of(2, 6, 3, 1), of(6), of(6)
 layer("group_norm", lambda x, gain, bias: F.group_norm(x, 3, gain, bias, 1e-3), x=x, gain=gain, bias=bias)
+layer("group_norm_rows", lambda x, gain, bias: F.group_norm(x, 2, gain, bias, 1e-3), x=of(3, 6), gain=gain, bias=bias)
+layer(
+    "batch_norm_rows",
+    lambda x, gain, bias: F.batch_norm(x, None, None, gain, bias, True, 0.1, 1e-3),
+    x=of(5, 6), gain=gain, bias=bias,
+)
+layer(
+    "batch_norm_lines",
+    lambda x, gain, bias: F.batch_norm(x, None, None, gain, bias, True, 0.1, 1e-3),
+    x=of(2, 6, 3), gain=gain, bias=bias,
+)
 mean, var = torch.zeros(6), torch.ones(6)
 layer(
     "batch_norm",

@@ -164,6 +164,21 @@ impl Lower {
         Some(x)
     }
 
+    /// The first argument, whose dimension 1 has the channels.
+    fn channels(&mut self, f: &Named) -> Option<Tensor> {
+        let x = self.argument(f, 0)?;
+        if x.rank() < 2 {
+            let help = "its dimension 1 has the channels";
+            self.errors.push(
+                Kind::Argument,
+                f.at,
+                &[&format!("`{}`", f.name), "an array of two dimensions or more", help],
+            );
+            return None;
+        }
+        Some(x)
+    }
+
     fn rms_norm(&mut self, f: &Named) -> Option<Tensor> {
         let (x, gain, eps) = (self.rows(f)?, self.ranked(f, 1, 1)?, self.ranked(f, 2, 0)?);
         let last = x.rank() - 1;
@@ -175,7 +190,7 @@ impl Lower {
     }
 
     fn group_norm(&mut self, f: &Named) -> Option<Tensor> {
-        let (x, eps) = (self.ranked(f, 0, 4)?, self.ranked(f, 4, 0)?);
+        let (x, eps) = (self.channels(f)?, self.ranked(f, 4, 0)?);
         let groups = match &f.args[1] {
             Value::Int(n) => self.graph.sizes.resolve(n).as_const(),
             _ => None,
@@ -191,15 +206,17 @@ impl Lower {
         let (before, mut dims) = (x.dims.clone(), x.dims.clone());
         dims.splice(1..2, each);
         let Value::Tensor(x) = self.reshaped(&x, dims, f.at) else { return None };
-        let (rest, _, variance) = self.centred(f, &x, &[2, 3, 4])?;
+        let over: Vec<usize> = (2..x.rank()).collect();
+        let (rest, _, variance) = self.centred(f, &x, &over)?;
         let scaled = self.scaled(f, &rest, &variance, &eps)?;
         let Value::Tensor(scaled) = self.reshaped(&scaled, before, f.at) else { return None };
         self.gained(f, &scaled, [2, 3], 1)
     }
 
     fn batch_norm(&mut self, f: &Named) -> Option<Value> {
-        let (x, eps) = (self.ranked(f, 0, 4)?, self.ranked(f, 3, 0)?);
-        let (rest, mean, variance) = self.centred(f, &x, &[0, 2, 3])?;
+        let (x, eps) = (self.channels(f)?, self.ranked(f, 3, 0)?);
+        let over: Vec<usize> = (0..x.rank()).filter(|k| *k != 1).collect();
+        let (rest, mean, variance) = self.centred(f, &x, &over)?;
         let scaled = self.scaled(f, &rest, &variance, &eps)?;
         let y = self.gained(f, &scaled, [1, 2], 1)?;
         let mut flat = |t: Tensor| {
@@ -211,7 +228,7 @@ impl Lower {
     }
 
     fn batch_norm_with(&mut self, f: &Named) -> Option<Tensor> {
-        let (x, eps) = (self.ranked(f, 0, 4)?, self.ranked(f, 5, 0)?);
+        let (x, eps) = (self.channels(f)?, self.ranked(f, 5, 0)?);
         let (mean, variance) = (self.ranked(f, 1, 1)?, self.ranked(f, 2, 1)?);
         let (mean, variance) = (self.spread_along(f, &mean, &x, 1)?, self.spread_along(f, &variance, &x, 1)?);
         let rest = self.apply2(f, Op::Sub, &x, &mean)?;
