@@ -123,6 +123,12 @@ impl<T> Factor<T> {
         self.letters.find(letter).map_or(1, |k| self.shape[k])
     }
 
+    /// The letters that are wanted, once each.
+    fn letters(&self, wanted: impl Fn(char) -> bool) -> String {
+        let first = |&(k, c): &(usize, char)| self.letters.find(c) == Some(k);
+        self.letters.char_indices().filter(first).map(|(_, c)| c).filter(|c| wanted(*c)).collect()
+    }
+
     fn count(&self, letters: &str) -> usize {
         letters.chars().map(|c| self.size(c)).product()
     }
@@ -131,13 +137,7 @@ impl<T> Factor<T> {
     fn summed(&self, kept: &str) -> Factor<T> {
         let level = |c| (self.size(c), self.stride(c));
         let outer: Vec<(usize, usize)> = kept.chars().map(level).collect();
-        let mut rest = String::new();
-        self.letters.chars().filter(|c| !kept.contains(*c)).for_each(|c| {
-            if !rest.contains(c) {
-                rest.push(c);
-            }
-        });
-        let inner: Vec<(usize, usize)> = rest.chars().map(level).collect();
+        let inner: Vec<(usize, usize)> = self.letters(|c| !kept.contains(c)).chars().map(level).collect();
         let mut elements = Vec::with_capacity(self.count(kept));
         walk(&outer, 0, &mut |start| {
             let mut total = 0.0;
@@ -157,21 +157,11 @@ impl<T> Factor<T> {
     /// The product, summed over the letters that do not come later: for each position along the letters of both that do, a product
     /// of matrices.
     fn times(&self, other: &Factor<T>, later: &str) -> Factor<T> {
-        let letters = |of: &Factor<T>, wanted: &dyn Fn(char) -> bool| -> String {
-            of.letters
-                .chars()
-                .enumerate()
-                .filter(|(k, c)| of.letters.find(*c) == Some(*k) && wanted(*c))
-                .map(|(_, c)| c)
-                .collect()
-        };
         let (here, there) = (|c| self.letters.contains(c), |c| other.letters.contains(c));
-        let (batch, inner) = (
-            letters(self, &|c| there(c) && later.contains(c)),
-            letters(self, &|c| there(c) && !later.contains(c)),
-        );
-        let rows = letters(self, &|c| !there(c) && later.contains(c));
-        let columns = letters(other, &|c| !here(c) && later.contains(c));
+        let batch = self.letters(|c| there(c) && later.contains(c));
+        let inner = self.letters(|c| there(c) && !later.contains(c));
+        let rows = self.letters(|c| !there(c) && later.contains(c));
+        let columns = other.letters(|c| !here(c) && later.contains(c));
         let sizes = [self.count(&batch), self.count(&rows), self.count(&inner), other.count(&columns)];
         let matrices = |of: &Factor<T>, letters: [&str; 3], shape| -> Array3<f64> {
             let elements = of.summed(&letters.concat()).elements;
