@@ -80,3 +80,14 @@ fn the_benchmark_runs() {
         assert!(row.generated.least > 0.0 && row.by_hand.is_none_or(|t| t.least > 0.0));
     }
 }
+
+/// Only that it runs: other tests allocate at the same time.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_measured() {
+    let said = workloads::memory::memory(case("w2b1"));
+    let numbers: Vec<usize> =
+        said.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+    let [2, 1, _, resident, process] = numbers[..] else { panic!("{said}") };
+    assert!(process > resident && process > 1000, "{said}");
+}

@@ -144,6 +144,7 @@ fn unsafe_code_is_named() {
         "tests/checkpoints.rs",
         "tests/ui/",
         "src/rt/math",
+        "benches/workloads/memory.rs",
     ];
     let mut found = vec![];
     for (name, text) in all() {
