@@ -23,7 +23,7 @@ pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, store_strided, TURNS};
 pub use lists::{clear, into_each, like, of_each, shape_of_each};
 pub use nests::{nest, Nest};
-pub use simd::{block_len, dispatch, parts, Kernel, Points, Simd, Sums, Vector};
+pub use simd::{dispatch, lanes_at_once, lanes_of, parts, Kernel, Points, Simd, Sums, Vector};
 
 #[cfg(feature = "ndarray")]
 pub use crate::nn::einsum;

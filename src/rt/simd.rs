@@ -29,7 +29,7 @@ pub(crate) mod tests;
 
 pub use dispatch::{available, best, dispatch, dispatch_at, Kernel, Level};
 pub use sums::Sums;
-pub use wide::{block_len, parts, Points, Wide};
+pub use wide::{lanes_at_once, lanes_of, parts, Points, Wide};
 use wide::{Block, Tail};
 
 mod sealed {

@@ -193,9 +193,8 @@ pub fn generate_with(
                 let sizes: Vec<Size> =
                     storage.layout.iter().map(|a| plan.graph.axis_size(*a).clone()).collect();
                 // numbers in an element
-                let wide = storage.block.then(|| quote!(::chainrule::rt::block_len::<#elem>()));
                 match Size::product(&sizes).as_const() {
-                    Some(c) if c <= STACK && wide.is_none() => {
+                    Some(c) if c <= STACK && !storage.block => {
                         let c = usize_literal(c as usize);
                         stack.extend(quote!(let #ident = &mut [#elem::default(); #c][..];));
                     }
@@ -220,12 +219,13 @@ pub fn generate_with(
                                 }
                                 _ => count(&mut names, &plan, &sizes, &generics),
                             };
-                        if let (Some(points), true) = (plan.lanes, storage.lasting) {
+                        if let (Some(points), true) = (plan.lanes, storage.block) {
                             let points = plan.graph.axis_size(points).clone();
                             let points = names.size(&plan.graph, &points, &generics);
-                            len = quote!((#len) * (#points + #wide));
-                        } else {
-                            len.extend(wide.map(|w| quote!(* #w)));
+                            len = match storage.lasting {
+                                true => quote!((#len) * ::chainrule::rt::lanes_of::<#elem>(#points)),
+                                false => quote!((#len) * ::chainrule::rt::lanes_at_once::<#elem>(#points)),
+                            };
                         }
                         let field = format_ident!("{name}_{ident}");
                         fields.push(quote!(pub #ident: &'k mut [#elem]));

@@ -14,8 +14,28 @@ pub(super) type Block<V> = Wide<V, BLOCK>;
 pub(super) type Tail<V> = Wide<V, 1>;
 
 /// Lanes of a `Block` at the widest level.
-pub const fn block_len<T>() -> usize {
-    BLOCK * MAX_LEN * size_of::<f32>() / size_of::<T>()
+const fn block_len<T>() -> usize {
+    BLOCK * vector_len::<T>()
+}
+
+/// Lanes of a vector at the widest level.
+const fn vector_len<T>() -> usize {
+    MAX_LEN * size_of::<f32>() / size_of::<T>()
+}
+
+/// How many lanes all points take, at any level.
+pub const fn lanes_of<T>(points: usize) -> usize {
+    points + vector_len::<T>()
+}
+
+/// How many lanes a loop over the points has at a time, at any level: those of a block, where the points fill one.
+pub const fn lanes_at_once<T>(points: usize) -> usize {
+    let all = lanes_of::<T>(points);
+    if all < block_len::<T>() {
+        all
+    } else {
+        block_len::<T>()
+    }
 }
 
 /// `P` vectors.
