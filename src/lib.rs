@@ -222,6 +222,7 @@ mod check;
 mod constant;
 #[cfg(feature = "ndarray")]
 pub mod init;
+pub mod math;
 pub mod nn;
 pub mod optim;
 pub mod params;

@@ -116,8 +116,8 @@ fn line(
     let jacobian = options.jacobian.then(|| programs::jacobian(&primal)).map(&mut simplify_program);
     let hessian = options.hessian.then(|| programs::hessian(&primal)).flatten().map(&mut simplify_program);
     let all = emit::face::Programs { value, gradient, vjp, adjoint, jvp, hvp, jacobian, hessian };
-    let module = emit::face::module(&primal, all);
-    let mut errors = diag::Errors::default();
+    let mut module = emit::face::module(&primal, all);
+    let mut errors = std::mem::take(&mut module.errors);
     if let Some((_, option)) = &primal.options.checkpoint {
         if module.plans.iter().all(|p| p.plan.sweeps.is_empty()) {
             let name = primal.signature.ident.to_string();

@@ -62,6 +62,8 @@ pub struct Options {
     pub hessian: bool,
     /// Which states of recurrences are kept, and where that was asked for.
     pub checkpoint: Option<(Checkpoint, TokenStream)>,
+    /// Derivatives are `const fn`; where that was asked for.
+    pub constant: Option<TokenStream>,
 }
 
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ pub use crate::__each as each;
 pub use arrays::{elements, fit, make, positions, shape, take, Fit, Tensor};
 pub use calls::{items, put, put_number, whole};
 pub use checkpoints::Halves;
-pub use checks::{bounded, check_dim, check_labels, check_length, check_size, nothing_below_zero};
+pub use checks::{bounded, chosen, check_dim, check_labels, check_length, check_size, larger, nothing_below_zero, smaller};
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, store_strided, TURNS};
 pub use lists::{clear, like};
@@ -29,6 +29,15 @@ pub use simd::{block_len, dispatch, parts, Kernel, Points, Simd, Sums, Vector};
 pub mod nd {
     pub use ndarray::{Array1, Array2, Array3, Array4, Array5, Array6};
     pub use ndarray::{ArrayView1, ArrayView2, ArrayView3, ArrayView4, ArrayView5, ArrayView6};
+}
+
+/// The operations of the op table in a `const fn`.
+pub mod math32 {
+    pub use crate::math::single::*;
+}
+/// The same for `f64`.
+pub mod math64 {
+    pub use crate::math::*;
 }
 
 /// Bytes of a cache line, and of the widest vector.

@@ -23,6 +23,8 @@ pub struct Entry<'a> {
     pub leaves: &'a [&'a Leaf],
     pub graph: &'a Graph,
     pub generics: &'a [String],
+    /// The checks run at compile time, where types tell all shapes.
+    pub constant: bool,
 }
 
 impl Entry<'_> {
@@ -42,7 +44,9 @@ impl Entry<'_> {
                 continue;
             }
             let (shape, rank, place) = (self.shape_ident(k), usize_literal(leaf.form.rank()), &leaf.place);
-            out.extend(quote!(let #shape = ::chainrule::rt::shape::<#rank>(&#place);));
+            if !self.constant {
+                out.extend(quote!(let #shape = ::chainrule::rt::shape::<#rank>(&#place);));
+            }
             for (d, size) in input.dims.iter().enumerate() {
                 dims.push((k, d, self.graph.sizes.resolve(size)));
             }
@@ -139,9 +143,19 @@ impl Entry<'_> {
                 format!("{} must equal {}", self.graph.sizes.show(&plus), self.graph.sizes.show(&minus));
             let (plus, minus) =
                 (names.size(self.graph, &plus, self.generics), names.size(self.graph, &minus, self.generics));
-            out.extend(quote!(::chainrule::rt::check_size(#function, #what, #plus, #minus);));
+            out.extend(match self.constant {
+                true => self.literal_check(quote!(#plus == #minus), &what),
+                false => quote!(::chainrule::rt::check_size(#function, #what, #plus, #minus);),
+            });
         }
         out
+    }
+
+    /// A check whose message is text alone: nothing is formatted at compile time.
+    fn literal_check(&self, holds: TokenStream, what: &str) -> TokenStream {
+        let message = format!("{}: {what} does not hold", self.function);
+        let message = message.replace('{', "{{").replace('}', "}}");
+        quote!(::core::assert!(#holds, #message);)
     }
 
     /// The type alone fixes the dimension.
@@ -175,7 +189,10 @@ impl Entry<'_> {
             }
             let (plus, minus) =
                 (names.size(graph, &plus, self.generics), names.size(graph, &minus, self.generics));
-            out.extend(quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus);));
+            out.extend(match self.constant {
+                true => self.literal_check(quote!(#plus >= #minus), &what),
+                false => quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus);),
+            });
         };
         for span in &graph.sizes.spans {
             let what = format!("a range of {} positions", graph.sizes.show(span));

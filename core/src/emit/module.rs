@@ -113,6 +113,7 @@ pub fn generate(
         leaves: &leaves,
         graph: &plan.graph,
         generics: &generics,
+        constant: false,
     };
     let workspace = primal.signature.local("workspace");
     let ty = |d: Dtype| format_ident!("{}", d.name());
@@ -339,7 +340,7 @@ fn may_be_short(plan: &Plan, axis: AxisId) -> bool {
     size.as_const().is_none() && !plan.graph.sizes.counted(size)
 }
 
-fn target(node: NodeId, dims: &[AxisId]) -> Target {
+pub fn target(node: NodeId, dims: &[AxisId]) -> Target {
     Target { node, dims: dims.to_vec(), scalar: dims.is_empty(), adds: false }
 }
 
@@ -445,7 +446,7 @@ fn level_renamed(kernel: TokenStream) -> TokenStream {
     out.into_iter().collect()
 }
 
-fn uses(code: &TokenStream, name: &str) -> bool {
+pub fn uses(code: &TokenStream, name: &str) -> bool {
     code.clone().into_iter().any(|t| match t {
         TokenTree::Ident(i) => i == name,
         TokenTree::Group(g) => uses(&g.stream(), name),

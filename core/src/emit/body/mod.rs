@@ -14,11 +14,14 @@ mod integers;
 mod loops;
 mod memory;
 mod neighbours;
+mod numbers;
 mod reductions;
 mod scans;
 mod statements;
 mod sweeps;
 mod turns;
+
+pub use numbers::Style;
 
 use super::names::{product, Names};
 use super::place::{Linear, Slice};
@@ -125,6 +128,11 @@ pub struct Body<'a> {
     pub computed: BTreeSet<crate::ir::InputId>,
     /// Names of the targets' memory.
     pub target_names: Vec<String>,
+    pub style: Style,
+    /// The function's name, for messages.
+    pub function: String,
+    /// Inputs that are functions of positions, where those are written out: their arguments and their values.
+    pub functions: BTreeMap<crate::ir::InputId, (Vec<TokenStream>, TokenStream)>,
     frames: Vec<Frame>,
     uses: Vec<u32>,
     /// The numbers that scans around carry: each carry with its variable.
@@ -161,6 +169,9 @@ impl<'a> Body<'a> {
             bugs: vec![],
             computed: BTreeSet::new(),
             target_names: vec![],
+            style: Style::default(),
+            function: String::new(),
+            functions: BTreeMap::new(),
             frames: vec![Frame::new(None, None, Lanes::One)],
             uses,
             states: BTreeMap::new(),
