@@ -10,29 +10,33 @@ use super::log::ln_1p_unit;
 use super::{fast_two_sum, horner, scaled, MAGIC};
 
 /// `n` nearest to `x / ln 2` for |x| < 2000, and `x - n ln 2` as a sum of two (Cody and Waite: the first part of ln 2 is short, so its
-/// product is exact).
-const fn reduce(x: f64) -> (f64, f64, f64) {
-    let n = (x * std::f64::consts::LOG2_E + MAGIC) - MAGIC;
-    (n, x - n * 0.6931471803691238, n * -1.908_214_929_270_587_7e-10)
+/// product is exact). A macro, as [`near_zero`]: at compile time a call costs as much as three operations.
+macro_rules! reduce {
+    ($x:expr) => {{
+        let n = ($x * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+        (n, $x - n * 0.6931471803691238, n * -1.908_214_929_270_587_7e-10)
+    }};
 }
 
 /// `exp(high + low)` for |high + low| <= ln 2 / 2.
-const fn near_zero(high: f64, low: f64) -> f64 {
-    let r = high + low;
-    let q = horner!(
-        r;
-        5.000_000_000_000_006e-1,
-        1.6666666666666687e-1,
-        4.166_666_666_657_151e-2,
-        8.333_333_333_313_769e-3,
-        1.388_888_893_313_908e-3,
-        1.984126990474173e-4,
-        2.4801503476226687e-5,
-        2.7557226460798837e-6,
-        2.762_672_958_053_35e-7,
-        2.5114939720145594e-8
-    );
-    (high + (r * r * q + low)) + 1.0
+macro_rules! near_zero {
+    ($high:expr, $low:expr) => {{
+        let r = $high + $low;
+        let q = horner!(
+            r;
+            5.000_000_000_000_006e-1,
+            1.6666666666666687e-1,
+            4.166_666_666_657_151e-2,
+            8.333_333_333_313_769e-3,
+            1.388_888_893_313_908e-3,
+            1.984126990474173e-4,
+            2.4801503476226687e-5,
+            2.7557226460798837e-6,
+            2.762_672_958_053_35e-7,
+            2.5114939720145594e-8
+        );
+        ($high + (r * r * q + $low)) + 1.0
+    }};
 }
 
 /// `e^x`.
@@ -46,8 +50,13 @@ pub const fn exp(x: f64) -> f64 {
     if x < -745.2 {
         return 0.0;
     }
-    let (n, high, low) = reduce(x);
-    scaled(near_zero(high, low), n as i64)
+    let (n, high, low) = reduce!(x);
+    let y = near_zero!(high, low);
+    // what the result is nearly always
+    if n > -1021.0 && n < 1023.0 {
+        return y * f64::from_bits(((n as i64 + 1023) as u64) << 52);
+    }
+    scaled(y, n as i64)
 }
 
 /// `e^x` for `x <= 0`, 0 below `e^-700`: the weight of a term of a sum beside the largest one, which is 1.
@@ -73,7 +82,7 @@ pub const fn exp_m1(x: f64) -> f64 {
     if x < 1e-17 && x > -1e-17 {
         return x;
     }
-    let (n, high, low) = reduce(x);
+    let (n, high, low) = reduce!(x);
     let r = high + low;
     let q = horner!(
         r;
@@ -179,8 +188,8 @@ const fn half_exp(a: f64) -> f64 {
     if a > 711.0 {
         return f64::INFINITY;
     }
-    let (n, high, low) = reduce(a);
-    scaled(near_zero(high, low), n as i64 - 1)
+    let (n, high, low) = reduce!(a);
+    scaled(near_zero!(high, low), n as i64 - 1)
 }
 
 /// `sinh x`. *Source*: `h - 1/(4h)` with `h = e^|x| / 2`, below 1 an odd polynomial.
@@ -232,5 +241,6 @@ pub(super) const fn exp2_pair(high: f64, low: f64) -> f64 {
     let ln2 = std::f64::consts::LN_2;
     // what the number ln 2 lacks
     let lack = 2.319_046_813_846_3e-17;
-    scaled(near_zero(r * ln2, r * lack + rest * ln2), n as i64)
+    let (high, low) = (r * ln2, r * lack + rest * ln2);
+    scaled(near_zero!(high, low), n as i64)
 }

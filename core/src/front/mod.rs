@@ -11,6 +11,7 @@ mod changes;
 mod choices;
 mod close;
 mod control;
+mod counters;
 mod definitions;
 mod effects;
 mod env;
