@@ -99,7 +99,10 @@ fn line(
 
     let mut simplify_program = |program: emit::module::Program| {
         let joint = stages.is_some().then(|| show_program(&program));
-        let program = programs::simplified(program);
+        let mut program = programs::simplified(program);
+        if primal.options.constant.is_some() {
+            program = programs::written_out(program);
+        }
         if let (Some(stages), Some(joint)) = (&mut stages, joint) {
             stages.joint.push_str(&joint);
             stages.simplified.push_str(&show_program(&program));
