@@ -14,8 +14,8 @@
 //! All is plain arithmetic on `f64` and on its bits, without fused multiply-adds: the same bits at compile time, at run time, and
 //! on every platform. (NaN is NaN; which one is open, as everywhere in Rust.)
 //!
-//! The errors that the functions state are the largest found, in units in the last place (ulp), against 80-digit arithmetic:
-//! 20,000 random arguments over each function's range, and the edges. They are found, not proven; `tests/data/math.py` repeats
+//! The errors that the functions state are the largest found, in units in the last place (ulp), against 80-digit arithmetic, at
+//! 20,000 random arguments over each function's range, at as many over all of `f64`, and at the edges. They are found, not proven; `tests/data/math.py` repeats
 //! them. When the program runs, the methods of std are faster.
 //!
 //! Invariant: no function here depends on the machine.

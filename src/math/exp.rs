@@ -77,8 +77,8 @@ static POWERS: [f64; 2047] = {
 /// *Error*: at most 1.1 ulp.
 pub const fn exp(x: f64) -> f64 {
     // NaN goes on
-    if x > 709.8 {
-        return f64::INFINITY;
+    if x > 709.0 {
+        return if x > 709.8 { f64::INFINITY } else { exp(x - 64.0) * 6.235149080811617e27 };
     }
     if x < -708.0 {
         return if x < -745.2 { 0.0 } else { exp(x + 64.0) * 1.603810890548638e-28 };
@@ -144,7 +144,7 @@ const fn rest(x: f64) -> f64 {
 
 /// `tanh x`.
 ///
-/// *Error*: at most 1.5 ulp.
+/// *Error*: at most 1.3 ulp.
 pub const fn tanh(x: f64) -> f64 {
     if x < 0.625 && x > -0.625 {
         let z = x * x;
@@ -179,7 +179,7 @@ pub const fn tanh(x: f64) -> f64 {
 
 /// The derivative of tanh, down to subnormal results. *Source*: `p (2 - p)` with `p = 1 - tanh |x|`.
 ///
-/// *Error*: at most 3.5 ulp.
+/// *Error*: at most 3 ulp.
 pub const fn tanh_slope(x: f64) -> f64 {
     let p = 2.0 * rest(x);
     p * (2.0 - p)
@@ -187,7 +187,7 @@ pub const fn tanh_slope(x: f64) -> f64 {
 
 /// `1 / (1 + e^-x)`, without overflow and down to subnormal results.
 ///
-/// *Error*: at most 2.3 ulp.
+/// *Error*: at most 2.6 ulp.
 pub const fn sigmoid(x: f64) -> f64 {
     if x < 0.0 {
         let e = exp(x);
@@ -199,7 +199,7 @@ pub const fn sigmoid(x: f64) -> f64 {
 
 /// The derivative of the sigmoid, down to subnormal results. *Source*: `p (1 - p)` with `p = sigmoid(-|x|)`.
 ///
-/// *Error*: at most 3 ulp.
+/// *Error*: at most 2.6 ulp.
 pub const fn sigmoid_slope(x: f64) -> f64 {
     let p = rest(0.5 * x);
     p * (1.0 - p)
@@ -207,7 +207,7 @@ pub const fn sigmoid_slope(x: f64) -> f64 {
 
 /// `ln(1 + e^x)`, without overflow and down to subnormal results.
 ///
-/// *Error*: at most 1.6 ulp.
+/// *Error*: at most 1.9 ulp.
 pub const fn softplus(x: f64) -> f64 {
     if x != x {
         return x;
@@ -231,7 +231,7 @@ const fn half_exp(a: f64) -> f64 {
 
 /// `sinh x`. *Source*: `h - 1/(4h)` with `h = e^|x| / 2`, below 1 an odd polynomial.
 ///
-/// *Error*: at most 1.6 ulp.
+/// *Error*: at most 1.4 ulp.
 pub const fn sinh(x: f64) -> f64 {
     let a = x.abs();
     if a < 1.0 {
@@ -259,7 +259,7 @@ pub const fn sinh(x: f64) -> f64 {
 
 /// `cosh x`. *Source*: `h + 1/(4h)` with `h = e^|x| / 2`.
 ///
-/// *Error*: at most 1.4 ulp.
+/// *Error*: at most 1.3 ulp.
 pub const fn cosh(x: f64) -> f64 {
     let half = half_exp(x.abs());
     half + 0.25 / half

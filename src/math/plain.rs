@@ -42,7 +42,7 @@ pub const fn sqrt(x: f64) -> f64 {
 
 /// Euclidean length of (a, b), without overflow on the way.
 ///
-/// *Error*: at most 1 ulp.
+/// *Error*: at most 2 ulp, against std.
 pub const fn hypot(a: f64, b: f64) -> f64 {
     let (a, b) = (a.abs(), b.abs());
     if a == f64::INFINITY || b == f64::INFINITY {

@@ -33,7 +33,7 @@ kinds! {
     Rule "rule" "`{0}` has no rule for {1}" help "{2}";
     Checkpoint "checkpoint" "`{0}` saves nothing in `{1}`"
         help "it is for recurrences, whose adjoint reads what their iterations computed, in functions with a gradient, `vjp` or `hvp`";
-    Constant "const" "{0} in a derivative at compile time" help "{1}";
+    Constant "const" "{0} is not supported in derivatives at compile time" help "{1}";
     Function "function" "{0} cannot be differentiated" help "{1}";
     NonScalar "non-scalar" "`{0}` returns {1}, so it has no gradient"
         help "ask for `#[differentiable(vjp)]`, `jvp` or `jacobian` instead, or return a scalar";

@@ -143,6 +143,10 @@ fn body(
     let code = super::tidy::tidy(body.emit());
     let (slices, results) = (std::mem::take(&mut body.slices), std::mem::take(&mut body.results));
     bugs.append(&mut body.bugs);
+    for name in std::mem::take(&mut body.missing) {
+        let help = "use the functions of `chainrule::math`";
+        errors.push(Kind::Constant, &signature.ident, &[&format!("`{name}`"), help]);
+    }
     drop(body);
 
     let (mut memory, mut after, mut stored) = (TokenStream::new(), TokenStream::new(), vec![]);

@@ -116,6 +116,25 @@ pub fn constant(op: Op, args: &[TokenStream], dtype: Dtype) -> TokenStream {
     }
 }
 
+/// There is a `const fn` for the operation.
+pub fn at_compile_time(op: Op) -> bool {
+    !matches!(
+        op,
+        Op::Cbrt
+            | Op::Exp2
+            | Op::Log2
+            | Op::Log10
+            | Op::Asin
+            | Op::Acos
+            | Op::Atan
+            | Op::Atan2
+            | Op::Asinh
+            | Op::Acosh
+            | Op::Atanh
+            | Op::Erf
+    )
+}
+
 /// One step of a reduction in a `const fn`.
 pub fn combine_constant(op: RedOp, dtype: Dtype, acc: &TokenStream, x: &TokenStream) -> TokenStream {
     let both = [acc.clone(), x.clone()];

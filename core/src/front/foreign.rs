@@ -78,6 +78,10 @@ impl Lower {
         at: &dyn ToTokens,
     ) -> Value {
         let ReturnType::Type(_, output) = &item.sig.output else { return Value::Poison };
+        let help = "call functions whose bodies are read, and that do not call themselves";
+        if self.refused_at_compile_time(at, "a call that stays a call", help) {
+            return Value::Poison;
+        }
         let own = Custom::default();
         let custom = asked.custom.as_ref().unwrap_or(&own);
         let recursive = asked.custom.is_none();

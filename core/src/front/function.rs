@@ -155,6 +155,7 @@ impl Lower {
             self.errors.push(Kind::Unsupported, &item.sig.ident, &["a part of this function", ""]);
         }
         self.matrices(&signature, asked);
+        self.check_lengths(item, &signature);
         signature
     }
 

@@ -10,6 +10,7 @@ mod call;
 mod changes;
 mod choices;
 mod close;
+mod compile_time;
 mod control;
 mod counters;
 mod definitions;
@@ -102,6 +103,7 @@ pub fn lower(
     };
     let asked = options::parse(attr, &mut errors);
     function::check(&item, &mut errors);
+    compile_time::check(&item, &asked, &mut errors);
     receivers::as_functions(&mut item, &|path| defs.receiver(path));
     for name in borrows::written_out(&mut item) {
         errors.push(Kind::Mutation, &name, &[&name.to_string(), borrows::HELP]);
@@ -115,6 +117,7 @@ pub fn lower(
         sizes.spans.clear();
         let mut run = Lower::new(asked.math, sizes, defs, errors.clone(), modes);
         run.own = Some(Rc::new(recursion::Own::new(&item, &asked)));
+        run.at_compile_time = asked.more.constant.is_some();
         let signature = run.function(&tokens, &item, &asked);
         if !run.errors.is_empty() {
             let errors = std::mem::take(&mut run.errors);
@@ -194,6 +197,8 @@ struct Lower {
     own: Option<Rc<recursion::Own>>,
     /// The const generics of the function.
     generics: BTreeSet<String>,
+    /// Its derivatives are `const fn`.
+    at_compile_time: bool,
 }
 
 impl Lower {
@@ -223,6 +228,7 @@ impl Lower {
             callees: vec![],
             own: None,
             generics: BTreeSet::new(),
+            at_compile_time: false,
         }
     }
 

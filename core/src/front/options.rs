@@ -50,6 +50,7 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
             return asked;
         }
     };
+    super::compile_time::check_options(&list.iter().collect::<Vec<_>>(), errors);
     for meta in &list {
         let name = crate::diag::source(meta.path());
         match (name.as_str(), meta) {

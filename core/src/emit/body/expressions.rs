@@ -193,6 +193,9 @@ impl<'a> Body<'a> {
                     let parts: Vec<TokenStream> =
                         args.iter().map(|a| self.operand_as(*a, frame, lanes)).collect();
                     if self.constant() {
+                        if !expr::at_compile_time(op) {
+                            self.missing.insert(op.info().name);
+                        }
                         let float = args.iter().map(|a| self.plan.graph.dtype(*a)).find(|d| d.is_float());
                         return Some((expr::constant(op, &parts, float.unwrap_or(dtype)), 2));
                     }

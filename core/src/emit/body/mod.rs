@@ -129,6 +129,8 @@ pub struct Body<'a> {
     /// Names of the targets' memory.
     pub target_names: Vec<String>,
     pub style: Style,
+    /// Operations that no `const fn` has.
+    pub missing: BTreeSet<&'static str>,
     /// The function's name, for messages.
     pub function: String,
     /// Inputs that are functions of positions, where those are written out: their arguments and their values.
@@ -170,6 +172,7 @@ impl<'a> Body<'a> {
             computed: BTreeSet::new(),
             target_names: vec![],
             style: Style::default(),
+            missing: BTreeSet::new(),
             function: String::new(),
             functions: BTreeMap::new(),
             frames: vec![Frame::new(None, None, Lanes::One)],
