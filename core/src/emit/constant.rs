@@ -212,7 +212,7 @@ fn body(
                 };
                 memory.extend(match flat.is_empty() {
                     true => quote!(let #ident: &mut [#elem] = &mut #place;),
-                    false => quote!(let #ident: &mut [#elem] = #place #(#flat)*;),
+                    false => quote!(let #ident: &mut [#elem] = (#place) #(#flat)*;),
                 });
             }
             _ => bugs.push("memory that grows, in a function at compile time".into()),

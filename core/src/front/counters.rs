@@ -9,9 +9,12 @@ use super::place::{assigned, Roots};
 use super::Lower;
 use crate::ir::{Dtype, Size};
 use proc_macro2::Ident;
-use quote::quote;
+use quote::{quote, ToTokens};
 use syn::visit::{self, Visit};
 use syn::{BinOp, Block, Expr, ExprForLoop, ExprWhile, Lit, Stmt};
+
+/// As many elements of an array of structs are read one by one.
+const MOST: usize = 256;
 
 /// A `while` loop with a counter.
 struct Counting<'a> {
@@ -58,6 +61,7 @@ impl Lower {
             (Some((from, to)), 1) if self.never_below(to, from) => Some(to.clone()),
             (Some((from, to)), -1) if self.never_below(from, to) => Some(to.clone()),
             (_, 1 | -1) => None,
+            // longer steps: from one number to another
             _ => return None,
         };
         let (counter, bound, rest, label) = (&c.counter, c.bound, &c.rest, &w.label);
@@ -79,7 +83,16 @@ impl Lower {
             (_, true) => quote!(if #counter >= #bound { #counter = #bound - 1; }),
         };
         let then: Expr = syn::parse2(then).ok()?;
-        self.for_loop(&counted);
+        let numbers = match sizes.as_ref().map(|(from, to)| (from.as_const(), to.as_const())) {
+            Some((Some(from), Some(to))) => numbers(from, to, c.step),
+            _ => vec![],
+        };
+        match (1..=MOST).contains(&numbers.len()) && self.indexes_items(&counted) {
+            true => self.one_by_one(&counted, numbers.into_iter().map(|k| Value::Int(Size::constant(k)))),
+            false => {
+                self.for_loop(&counted);
+            }
+        }
         if !self.dead {
             match after {
                 Some(size) => self.env.assign(position, Value::Int(size)),
@@ -89,6 +102,20 @@ impl Lower {
             }
         }
         Some(Value::Unit)
+    }
+
+    /// The counter chooses among structs or arrays that are places of their own: which one is meant must be known.
+    fn indexes_items(&mut self, e: &ExprForLoop) -> bool {
+        let mut found = Indexed { counter: &e.pat, bases: vec![] };
+        found.visit_block(&e.body);
+        let before = self.errors.len();
+        let known = |run: &Self, base: &Expr| {
+            assigned(&|roots: &mut Roots| roots.root(base)).first().is_some_and(|name| run.env.get(name).is_some())
+        };
+        let items =
+            found.bases.into_iter().any(|base| known(self, base) && matches!(self.expr(base), Value::Tuple(_)));
+        self.errors.list.truncate(before);
+        items
     }
 
     /// The one size is at least the other, whatever the run's sizes are.
@@ -129,6 +156,43 @@ fn counting(w: &ExprWhile) -> Option<Counting<'_>> {
         let apart = !named.iter().any(|name| counter == name);
         (plain && fixed && apart && !look.stays).then_some(Counting { counter, bound, closed, step, rest })
     })
+}
+
+/// The values of a counter.
+fn numbers(from: i64, to: i64, step: i64) -> Vec<i64> {
+    let mut out = vec![];
+    let mut k = from;
+    while (to - k) * step.signum() > 0 && out.len() <= MOST {
+        // a counter that goes down does so first
+        out.push(if step < 0 { k + step } else { k });
+        k += step;
+    }
+    out
+}
+
+/// What is indexed by a counter.
+struct Indexed<'a> {
+    counter: &'a syn::Pat,
+    bases: Vec<&'a Expr>,
+}
+
+impl<'a> Visit<'a> for Indexed<'a> {
+    fn visit_expr_index(&mut self, i: &'a syn::ExprIndex) {
+        let counter = self.counter.to_token_stream().to_string();
+        if name_of(&i.index).is_some_and(|name| name == counter) && is_place(&i.expr) {
+            self.bases.push(&i.expr);
+        }
+        visit::visit_expr_index(self, i);
+    }
+}
+
+/// A variable, or a field of one.
+fn is_place(e: &Expr) -> bool {
+    match super::index::strip(e) {
+        Expr::Path(p) => p.path.get_ident().is_some(),
+        Expr::Field(f) => is_place(&f.base),
+        _ => false,
+    }
 }
 
 fn name_of(e: &Expr) -> Option<Ident> {

@@ -73,9 +73,7 @@ impl Lower {
                 }
             }
             Value::Tuple(list) => {
-                for item in list {
-                    self.once(&e.pat, item, e);
-                }
+                self.one_by_one(e, list.into_iter());
                 return Value::Unit;
             }
             Value::Poison => {
@@ -113,6 +111,13 @@ impl Lower {
             if let Some(k) = self.env.position(&name) {
                 self.env.assign(k, Value::Poison);
             }
+        }
+    }
+
+    /// One iteration for each item.
+    pub fn one_by_one(&mut self, e: &ExprForLoop, items: impl Iterator<Item = Value>) {
+        for item in items {
+            self.once(&e.pat, item, e);
         }
     }
 
