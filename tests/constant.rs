@@ -174,6 +174,28 @@ twice! {
             state[0] + 2.0 * state[1] - state[2]
         }
     }
+    [wrt(x)] {
+        /// A loop that ends early, and one with a `break` in a branch of another.
+        pub const fn until(x: &[f64; 6], most: f64) -> f64 {
+            let mut sum = 0.0;
+            let mut n = 0;
+            while n < 6 {
+                if sum > most {
+                    break;
+                }
+                let mut k = 0;
+                while k <= n {
+                    if x[k] < 0.0 {
+                        break;
+                    }
+                    sum += math::exp(x[k]) * x[n];
+                    k += 1;
+                }
+                n += 1;
+            }
+            sum * sum
+        }
+    }
     [] {
         pub const fn logistic(r: f64, x: f64) -> f64 {
             let mut y = x;
@@ -358,6 +380,16 @@ fn early_ends() {
 fn nested_loops() {
     let g = agree!(nested, (&MATRIX), |a| (a), MATRIX, |g: &[[f64; 6]; 6]| *g);
     near(&g, &ordinary::nested::gradient(&MATRIX));
+}
+
+#[test]
+fn loops_that_end() {
+    const TERMS: [f64; 6] = [0.5, 0.25, 1.0, -0.3, 0.7, 0.2];
+    for most in [0.4, 2.0, 5.0, 100.0] {
+        let g = constant::until::gradient(&TERMS, most);
+        near(&g, &ordinary::until::gradient(&TERMS, most));
+    }
+    agree!(until, (&TERMS, 5.0), |x| (x, 5.0), TERMS, |g: &[f64; 6]| *g);
 }
 
 #[test]

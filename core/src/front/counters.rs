@@ -24,12 +24,15 @@ struct Counting<'a> {
     closed: bool,
     step: i64,
     rest: Vec<Stmt>,
+    /// A `break` leaves the loop.
+    breaks: bool,
 }
 
 impl Lower {
     /// The loop as a `for`, where it counts.
     pub fn counting_loop(&mut self, w: &ExprWhile) -> Option<Value> {
-        let c = counting(w)?;
+        // at compile time there is no other loop to take
+        let c = counting(w).filter(|c| !c.breaks || self.at_compile_time)?;
         let name = c.counter.to_string();
         let position = self.env.position(&name)?;
         let start = self.env.bindings.get(position)?.value.clone();
@@ -44,7 +47,7 @@ impl Lower {
         let bound = match self.expr(c.bound) {
             Value::Int(size) if c.closed => Some(size.add(&Size::constant(if c.step > 0 { 1 } else { -1 }))),
             Value::Int(size) => Some(size),
-            Value::Tensor(t) if self.graph.dtype(t.node) == Dtype::Int && !t.active => None,
+            Value::Tensor(t) if self.graph.dtype(t.node) == Dtype::Int => None,
             Value::Host(_) => None,
             _ => {
                 self.errors.list.truncate(before);
@@ -65,14 +68,17 @@ impl Lower {
             _ => return None,
         };
         let (counter, bound, rest, label) = (&c.counter, c.bound, &c.rest, &w.label);
-        let one = c.closed.then(|| quote!(=));
-        let range = match c.step {
-            1 => quote!(#counter..#one #bound),
-            -1 if c.closed => quote!((#bound - 1..#counter).rev()),
-            -1 => quote!((#bound..#counter).rev()),
-            step => {
+        let range = match (c.step, c.closed) {
+            (1, false) => quote!(#counter..#bound),
+            (1, true) => quote!(#counter..=#bound),
+            (-1, false) => quote!((#bound..#counter).rev()),
+            (-1, true) => quote!((#bound - 1..#counter).rev()),
+            (step, closed) => {
                 let step = proc_macro2::Literal::i64_unsuffixed(step);
-                quote!((#counter..#one #bound).step_by(#step))
+                match closed {
+                    false => quote!((#counter..#bound).step_by(#step)),
+                    true => quote!((#counter..=#bound).step_by(#step)),
+                }
             }
         };
         let counted: ExprForLoop = syn::parse2(quote!(#label for #counter in #range { #(#rest)* })).ok()?;
@@ -95,6 +101,10 @@ impl Lower {
         }
         if !self.dead {
             match after {
+                _ if c.breaks => {
+                    let why = "a counter after a loop that `break` leaves";
+                    self.env.assign(position, Value::Opaque(why.into()));
+                }
                 Some(size) => self.env.assign(position, Value::Int(size)),
                 None => {
                     self.expr(&then);
@@ -149,12 +159,14 @@ fn counting(w: &ExprWhile) -> Option<Counting<'_>> {
         let rest = rest.to_vec();
         let body = Block { stmts: rest.clone(), ..w.body.clone() };
         let changed = assigned(&|roots: &mut Roots| roots.visit_block(&body));
-        let mut look = Look { counter: &counter, label: w.label.as_ref().map(|l| l.name.ident.clone()), loops: vec![], stays: false };
+        let label = w.label.as_ref().map(|l| l.name.ident.clone());
+        let mut look = Look { counter: &counter, label, loops: vec![], breaks: false, stays: false };
         look.visit_block(&body);
         let named = super::host::names(&quote!(#bound));
         let fixed = !changed.iter().any(|name| counter == name || named.contains(name));
         let apart = !named.iter().any(|name| counter == name);
-        (plain && fixed && apart && !look.stays).then_some(Counting { counter, bound, closed, step, rest })
+        let breaks = look.breaks;
+        (plain && fixed && apart && !look.stays).then_some(Counting { counter, bound, closed, step, rest, breaks })
     })
 }
 
@@ -232,21 +244,26 @@ fn step_of(stmt: &Stmt, counter: &Ident) -> Option<i64> {
     }
 }
 
-/// What keeps a loop a `while`: ways out of it but `return`, another variable under the counter's name, references to it.
+/// What keeps a loop a `while`: ways out of it but `return` and `break`, another variable under the counter's name, references to it.
 struct Look<'a> {
     counter: &'a Ident,
     label: Option<Ident>,
     /// The labels of the loops inside.
     loops: Vec<Option<Ident>>,
+    /// A `break` leaves the loop itself.
+    breaks: bool,
     stays: bool,
 }
 
 impl Look<'_> {
-    fn leaves(&mut self, label: Option<&syn::Lifetime>) {
-        self.stays |= match label {
+    fn leaves(&mut self, label: Option<&syn::Lifetime>, breaks: bool) {
+        let own = match label {
             None => self.loops.is_empty(),
-            Some(l) => self.label.as_ref() == Some(&l.ident) || !self.loops.contains(&Some(l.ident.clone())),
+            Some(l) => self.label.as_ref() == Some(&l.ident),
         };
+        let outer = label.is_some_and(|l| !own && !self.loops.contains(&Some(l.ident.clone())));
+        self.breaks |= own && breaks;
+        self.stays |= outer || (own && !breaks);
     }
 
     fn inside(&mut self, label: Option<&syn::Label>, visit: impl FnOnce(&mut Self)) {
@@ -258,11 +275,11 @@ impl Look<'_> {
 
 impl<'ast> Visit<'ast> for Look<'_> {
     fn visit_expr_break(&mut self, e: &'ast syn::ExprBreak) {
-        self.leaves(e.label.as_ref());
+        self.leaves(e.label.as_ref(), true);
         visit::visit_expr_break(self, e);
     }
     fn visit_expr_continue(&mut self, e: &'ast syn::ExprContinue) {
-        self.leaves(e.label.as_ref());
+        self.leaves(e.label.as_ref(), false);
     }
     fn visit_expr_while(&mut self, e: &'ast ExprWhile) {
         self.inside(e.label.as_ref(), |run| visit::visit_expr_while(run, e));

@@ -184,7 +184,7 @@ impl Lower {
             self.poison_assigned(body);
             return Value::Poison;
         }
-        let help = "count: `while i < N { …; i += 1; }`, where `i` starts at a number, nothing else changes it, and no `break` or `continue` leaves the loop";
+        let help = "count: `while i < N { …; i += 1; }`, where `i` starts at a number, nothing else changes it, and no `continue` leaves it as it is";
         let first: &dyn ToTokens = cond.map_or(at, |cond| cond);
         if self.refused_at_compile_time(first, "a loop whose number of turns only the run knows", help) {
             self.poison_assigned(body);
