@@ -270,7 +270,8 @@ pub fn generate(
     let counted = |s: Sym| plan.graph.sizes.counted(&Size::sym(s));
     for (_, var) in names.syms().filter(|(s, _)| !counted(*s)) {
         let text = var.to_string();
-        if !generics.contains(&text) && uses(&code, &text) {
+        let used = uses(&code, &text) || result_values.iter().any(|value| uses(value, &text));
+        if !generics.contains(&text) && used {
             fields.push(quote!(pub #var: usize));
             open.extend(quote!(#var,));
             values.push(quote!(#var));
