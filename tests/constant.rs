@@ -7,12 +7,12 @@ use chainrule::{check_gradient, differentiable, math, Differentiable};
 use std::hint::black_box;
 
 macro_rules! twice {
-    ($([$($options:tt)*] { $($item:tt)* })*) => {
-        mod ordinary {
+    (mod $ordinary:ident, mod $constant:ident; $([$($options:tt)*] { $($item:tt)* })*) => {
+        mod $ordinary {
             use super::*;
             $(#[differentiable($($options)*)] $($item)*)*
         }
-        mod constant {
+        mod $constant {
             use super::*;
             $(#[differentiable(const, $($options)*)] $($item)*)*
         }
@@ -42,6 +42,7 @@ pub struct Deep {
 const POINTS: usize = 4;
 
 twice! {
+    mod ordinary, mod constant;
     [] {
         pub const fn mixed(x: f64, y: f64) -> f64 {
             let s = math::sin(x) * math::cos(y) + math::exp(x * y) - math::ln(x + 2.0 * y);
@@ -265,6 +266,117 @@ twice! {
     }
 }
 
+const TABLE: [[f64; 17]; 19] = {
+    let mut a = [[0.0; 17]; 19];
+    let mut k = 0;
+    while k < 17 * 19 {
+        a[k / 17][k % 17] = math::sin(1.7 * k as f64);
+        k += 1;
+    }
+    a
+};
+
+// dimensions that are too long to be written out
+twice! {
+    mod wide_ordinary, mod wide_constant;
+    [] {
+        /// Each element with its neighbour.
+        pub const fn smooth(x: &[f64; 20]) -> f64 {
+            let mut sum = 0.0;
+            let mut i = 0;
+            while i < 19 {
+                let step = x[i + 1] - x[i];
+                sum += step * step * math::exp(-x[i]);
+                i += 1;
+            }
+            sum
+        }
+    }
+    [wrt(w)] {
+        /// Cross entropies of products.
+        pub const fn wide(w: &[[f64; 20]; 17], x: &[[f64; 17]; 3], labels: &[usize; 3]) -> f64 {
+            let mut total = 0.0;
+            let mut n = 0;
+            while n < 3 {
+                let mut z = [0.0; 20];
+                let mut k = 0;
+                while k < 20 {
+                    let mut i = 0;
+                    while i < 17 {
+                        z[k] += w[i][k] * x[n][i];
+                        i += 1;
+                    }
+                    k += 1;
+                }
+                let mut top = z[0];
+                let mut k = 1;
+                while k < 20 {
+                    top = math::max(top, z[k]);
+                    k += 1;
+                }
+                let mut sum = 0.0;
+                let mut k = 0;
+                while k < 20 {
+                    sum += math::exp(z[k] - top);
+                    k += 1;
+                }
+                total += math::ln(sum) + top - z[labels[n]];
+                n += 1;
+            }
+            total
+        }
+    }
+    [wrt(x)] {
+        /// Branches, triangles, positions that are computed, data of the module, truth values.
+        pub const fn chosen(x: &[f64; 20], mask: &[bool; 20], shift: usize) -> f64 {
+            let mut sum = 0.0;
+            let mut i = 0;
+            while i < 20 {
+                if mask[i] {
+                    sum += math::exp(x[i]) * x[(i * 7 + shift) % 20];
+                } else if x[i] > 0.0 {
+                    sum -= math::sqrt(x[i]) * TABLE[i % 19][shift];
+                }
+                let mut j = 0;
+                while j < i {
+                    sum += 0.01 * x[i] * x[j] * TABLE[j][i / 2];
+                    j += 1;
+                }
+                i += 1;
+            }
+            sum
+        }
+    }
+    [wrt(w, h)] {
+        pub const fn long(w: &[[f64; 17]; 17], h: &[f64; 17]) -> f64 {
+            let mut state = *h;
+            let mut t = 0;
+            while t < 19 {
+                let mut next: [f64; 17] = TABLE[t];
+                let mut i = 0;
+                while i < 17 {
+                    let mut j = 0;
+                    while j < 17 {
+                        next[i] += w[i][j] * state[j];
+                        j += 1;
+                    }
+                    next[i] = math::tanh(next[i]);
+                    i += 1;
+                }
+                state = next;
+                t += 1;
+            }
+            let mut sum = 0.0;
+            let mut i = 0;
+            while i < 17 {
+                sum += state[i] * (i as f64 + 1.0);
+                i += 1;
+            }
+            sum
+        }
+    }
+}
+
 const NET: Net = Net {
     w1: [[0.5, -0.3], [0.7, 0.2], [-0.4, 0.6]],
     b1: [0.1, -0.2, 0.05],
@@ -310,6 +422,10 @@ fn near<G: chainrule::Differentiable<Scalar = f64>>(a: &G, b: &G) {
 }
 
 macro_rules! agree {
+    (wide $function:ident, $($rest:tt)*) => {{
+        use {wide_constant as constant, wide_ordinary as ordinary};
+        agree!($function, $($rest)*)
+    }};
     ($function:ident, ($($arg:expr),*), |$x:ident| ($($at:expr),*), $point:expr, $part:expr) => {{
         let part = $part;
         const AT_COMPILE_TIME: (f64, constant::$function::Gradient) = constant::$function::value_and_gradient($($arg),*);
@@ -404,6 +520,58 @@ fn recurrences() {
     near(&g.h, &other.h);
     agree!(recurrent, (&R, &U, H, &SIGNAL), |u| (&R, u, H, &SIGNAL), U, |g: &constant::recurrent::Gradient| g.u);
     agree!(recurrent, (&R, &U, H, &SIGNAL), |h| (&R, &U, *h, &SIGNAL), H, |g: &constant::recurrent::Gradient| g.h);
+}
+
+#[test]
+fn long_dimensions() {
+    const LINE: [f64; 20] = {
+        let mut x = [0.0; 20];
+        let mut k = 0;
+        while k < 20 {
+            x[k] = math::sin(2.3 * k as f64 + 0.4);
+            k += 1;
+        }
+        x
+    };
+    let g = agree!(wide smooth, (&LINE), |x| (x), LINE, |g: &[f64; 20]| *g);
+    near(&g, &wide_ordinary::smooth::gradient(&LINE));
+    const WIDE: [[f64; 20]; 17] = {
+        let mut w = [[0.0; 20]; 17];
+        let mut k = 0;
+        while k < 340 {
+            w[k / 20][k % 20] = math::cos(0.9 * (k * k) as f64);
+            k += 1;
+        }
+        w
+    };
+    const ROWS: [[f64; 17]; 3] = [TABLE[2], TABLE[7], TABLE[11]];
+    let g = agree!(wide wide, (&WIDE, &ROWS, &[3, 19, 0]), |w| (w, &ROWS, &[3, 19, 0]), WIDE, |g: &[[f64; 20]; 17]| *g);
+    near(&g, &wide_ordinary::wide::gradient(&WIDE, &ROWS, &[3, 19, 0]));
+    const MASK: [bool; 20] = {
+        let mut mask = [false; 20];
+        let mut k = 0;
+        while k < 20 {
+            mask[k] = k % 3 == 1;
+            k += 1;
+        }
+        mask
+    };
+    let g = agree!(wide chosen, (&LINE, &MASK, 5), |x| (x, &MASK, 5), LINE, |g: &[f64; 20]| *g);
+    near(&g, &wide_ordinary::chosen::gradient(&LINE, &MASK, 5));
+    const SQUARE: [[f64; 17]; 17] = {
+        let mut w = [[0.0; 17]; 17];
+        let mut k = 0;
+        while k < 289 {
+            w[k / 17][k % 17] = 0.2 * math::cos(0.7 * (k * k) as f64);
+            k += 1;
+        }
+        w
+    };
+    let part = |g: &wide_constant::long::Gradient| g.w;
+    let g = agree!(wide long, (&SQUARE, &TABLE[0]), |w| (w, &TABLE[0]), SQUARE, part);
+    let other = wide_ordinary::long::gradient(&SQUARE, &TABLE[0]);
+    near(&g.w, &other.w);
+    near(&g.h, &other.h);
 }
 
 #[test]

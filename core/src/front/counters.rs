@@ -9,7 +9,7 @@ use super::place::{assigned, Roots};
 use super::Lower;
 use crate::ir::{Dtype, Size};
 use proc_macro2::Ident;
-use quote::{quote, ToTokens};
+use quote::{quote, quote_spanned, ToTokens};
 use syn::visit::{self, Visit};
 use syn::{BinOp, Block, Expr, ExprForLoop, ExprWhile, Lit, Stmt};
 
@@ -68,25 +68,27 @@ impl Lower {
             _ => return None,
         };
         let (counter, bound, rest, label) = (&c.counter, c.bound, &c.rest, &w.label);
+        // what is said of the loop is said of the user's own
+        let at = w.while_token.span;
         let range = match (c.step, c.closed) {
-            (1, false) => quote!(#counter..#bound),
-            (1, true) => quote!(#counter..=#bound),
-            (-1, false) => quote!((#bound..#counter).rev()),
-            (-1, true) => quote!((#bound - 1..#counter).rev()),
+            (1, false) => quote_spanned!(at=> #counter..#bound),
+            (1, true) => quote_spanned!(at=> #counter..=#bound),
+            (-1, false) => quote_spanned!(at=> (#bound..#counter).rev()),
+            (-1, true) => quote_spanned!(at=> (#bound - 1..#counter).rev()),
             (step, closed) => {
                 let step = proc_macro2::Literal::i64_unsuffixed(step);
                 match closed {
-                    false => quote!((#counter..#bound).step_by(#step)),
-                    true => quote!((#counter..=#bound).step_by(#step)),
+                    false => quote_spanned!(at=> (#counter..#bound).step_by(#step)),
+                    true => quote_spanned!(at=> (#counter..=#bound).step_by(#step)),
                 }
             }
         };
-        let counted: ExprForLoop = syn::parse2(quote!(#label for #counter in #range { #(#rest)* })).ok()?;
+        let counted: ExprForLoop = syn::parse2(quote_spanned!(at=> #label for #counter in #range { #(#rest)* })).ok()?;
         let then = match (c.step, c.closed) {
-            (1, false) => quote!(if #counter < #bound { #counter = #bound; }),
-            (1, true) => quote!(if #counter <= #bound { #counter = #bound + 1; }),
-            (_, false) => quote!(if #counter > #bound { #counter = #bound; }),
-            (_, true) => quote!(if #counter >= #bound { #counter = #bound - 1; }),
+            (1, false) => quote_spanned!(at=> if #counter < #bound { #counter = #bound; }),
+            (1, true) => quote_spanned!(at=> if #counter <= #bound { #counter = #bound + 1; }),
+            (_, false) => quote_spanned!(at=> if #counter > #bound { #counter = #bound; }),
+            (_, true) => quote_spanned!(at=> if #counter >= #bound { #counter = #bound - 1; }),
         };
         let then: Expr = syn::parse2(then).ok()?;
         let numbers = match sizes.as_ref().map(|(from, to)| (from.as_const(), to.as_const())) {
