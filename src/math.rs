@@ -36,8 +36,8 @@ pub use exp::{sigmoid_slope, tanh_slope, weight};
 pub use log::{ln, ln_1p};
 #[doc(hidden)]
 pub use names::{
-    abs, copysign, cos, cosh, exp, exp_m1, hypot, ln, ln_1p, max, min, powf, powi, sigmoid, sin, sinh, softplus, sqrt,
-    tan, tanh,
+    abs, copysign, cos, cosh, exp, exp_m1, hypot, ln, ln_1p, max, min, powf, powi, sigmoid, sin, sinh,
+    softplus, sqrt, tan, tanh,
 };
 pub use plain::{abs, copysign, hypot, max, min, sqrt};
 #[doc(hidden)]

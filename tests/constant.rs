@@ -449,10 +449,13 @@ macro_rules! agree {
 
 #[test]
 fn numbers() {
-    let g = agree!(mixed, (0.7, 0.4), |x| (x[0], x[1]), [0.7, 0.4], |g: &constant::mixed::Gradient| [g.x, g.y]);
+    let g =
+        agree!(mixed, (0.7, 0.4), |x| (x[0], x[1]), [0.7, 0.4], |g: &constant::mixed::Gradient| [g.x, g.y]);
     let other = ordinary::mixed::gradient(0.7, 0.4);
     near(&[g.x, g.y], &[other.x, other.y]);
-    let g = agree!(logistic, (3.7, 0.4), |x| (x[0], x[1]), [3.7, 0.4], |g: &constant::logistic::Gradient| [g.r, g.x]);
+    let g = agree!(logistic, (3.7, 0.4), |x| (x[0], x[1]), [3.7, 0.4], |g: &constant::logistic::Gradient| [
+        g.r, g.x
+    ]);
     let other = ordinary::logistic::gradient(3.7, 0.4);
     near(&[g.r, g.x], &[other.r, other.x]);
 }
@@ -469,11 +472,23 @@ fn structs() {
 
 #[test]
 fn labels_choose() {
-    let g = agree!(classifier, (&W, &B, &DATA, &LABELS), |w| (w, &B, &DATA, &LABELS), W, |g: &constant::classifier::Gradient| g.w);
+    let g = agree!(
+        classifier,
+        (&W, &B, &DATA, &LABELS),
+        |w| (w, &B, &DATA, &LABELS),
+        W,
+        |g: &constant::classifier::Gradient| g.w
+    );
     let other = ordinary::classifier::gradient(&W, &B, &DATA, &LABELS);
     near(&g.w, &other.w);
     near(&g.b, &other.b);
-    agree!(classifier, (&W, &B, &DATA, &LABELS), |b| (&W, b, &DATA, &LABELS), B, |g: &constant::classifier::Gradient| g.b);
+    agree!(
+        classifier,
+        (&W, &B, &DATA, &LABELS),
+        |b| (&W, b, &DATA, &LABELS),
+        B,
+        |g: &constant::classifier::Gradient| g.b
+    );
 }
 
 #[test]
@@ -487,7 +502,8 @@ fn early_ends() {
     for (x, long, n) in [(-0.7, true, 2), (0.6, false, 2), (0.6, true, 2), (2.5, true, 1)] {
         let g = constant::early::gradient(x, long, n);
         near(&g, &ordinary::early::gradient(x, long, n));
-        check_gradient(|x| constant::early(*x, long, n), |x| constant::early::gradient(*x, long, n), &x).expect("differences");
+        check_gradient(|x| constant::early(*x, long, n), |x| constant::early::gradient(*x, long, n), &x)
+            .expect("differences");
     }
     agree!(early, (2.5, true, 1), |x| (*x, true, 1), 2.5, |g: &f64| *g);
 }
@@ -513,13 +529,31 @@ fn recurrences() {
     let (u, h) = ([0.3, -0.5, 0.8], [0.1, 0.0, -0.2]);
     const U: [f64; 3] = [0.3, -0.5, 0.8];
     const H: [f64; 3] = [0.1, 0.0, -0.2];
-    let g = agree!(recurrent, (&R, &U, H, &SIGNAL), |w| (w, &U, H, &SIGNAL), R, |g: &constant::recurrent::Gradient| g.w);
+    let g = agree!(
+        recurrent,
+        (&R, &U, H, &SIGNAL),
+        |w| (w, &U, H, &SIGNAL),
+        R,
+        |g: &constant::recurrent::Gradient| g.w
+    );
     let other = ordinary::recurrent::gradient(&R, &u, h, &SIGNAL);
     near(&g.w, &other.w);
     near(&g.u, &other.u);
     near(&g.h, &other.h);
-    agree!(recurrent, (&R, &U, H, &SIGNAL), |u| (&R, u, H, &SIGNAL), U, |g: &constant::recurrent::Gradient| g.u);
-    agree!(recurrent, (&R, &U, H, &SIGNAL), |h| (&R, &U, *h, &SIGNAL), H, |g: &constant::recurrent::Gradient| g.h);
+    agree!(
+        recurrent,
+        (&R, &U, H, &SIGNAL),
+        |u| (&R, u, H, &SIGNAL),
+        U,
+        |g: &constant::recurrent::Gradient| g.u
+    );
+    agree!(
+        recurrent,
+        (&R, &U, H, &SIGNAL),
+        |h| (&R, &U, *h, &SIGNAL),
+        H,
+        |g: &constant::recurrent::Gradient| g.h
+    );
 }
 
 #[test]
@@ -580,7 +614,8 @@ fn lengths_that_are_generic() {
     let (x, y) = ([0.1, 0.2, 0.3, 0.4, 0.5], [1.0, -1.0, 2.0, 0.5, 0.0]);
     near(&A, &ordinary::generic::gradient(&x, &y));
     assert_eq!(A, constant::generic::gradient(&black_box(x), &black_box(y)));
-    check_gradient(|x| constant::generic(x, &y), |x| constant::generic::gradient(x, &y), &x).expect("differences");
+    check_gradient(|x| constant::generic(x, &y), |x| constant::generic::gradient(x, &y), &x)
+        .expect("differences");
     assert_eq!(constant::generic::gradient(&[0.5], &[0.0]), [1.0]);
 }
 

@@ -6,8 +6,8 @@ use super::{self as double};
 
 #[doc(hidden)]
 pub use super::names::{
-    abs, copysign, cos, cosh, exp, exp_m1, hypot, ln, ln_1p, max, min, powf, powi, sigmoid, sin, sinh, softplus, sqrt,
-    tan, tanh,
+    abs, copysign, cos, cosh, exp, exp_m1, hypot, ln, ln_1p, max, min, powf, powi, sigmoid, sin, sinh,
+    softplus, sqrt, tan, tanh,
 };
 
 macro_rules! rounded {

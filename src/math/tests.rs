@@ -135,9 +135,18 @@ fn multiples_of_a_right_angle_that_are_hard_to_reduce() {
 #[test]
 fn powers_and_lengths() {
     let mut random = Random(12);
-    let mut pairs: Vec<(f64, f64)> =
-        EDGES.iter().flat_map(|a| EDGES.iter().flat_map(move |b| [(*a, *b), (-a, *b), (*a, -b), (-a, -b)])).collect();
-    pairs.extend([(f64::NAN, 0.0), (1.0, f64::NAN), (f64::NAN, 1.0), (2.0, f64::NAN), (-2.0, 3.0), (-2.0, 0.5)]);
+    let mut pairs: Vec<(f64, f64)> = EDGES
+        .iter()
+        .flat_map(|a| EDGES.iter().flat_map(move |b| [(*a, *b), (-a, *b), (*a, -b), (-a, -b)]))
+        .collect();
+    pairs.extend([
+        (f64::NAN, 0.0),
+        (1.0, f64::NAN),
+        (f64::NAN, 1.0),
+        (2.0, f64::NAN),
+        (-2.0, 3.0),
+        (-2.0, 0.5),
+    ]);
     for _ in 0..20_000 {
         let mut next = || (random.next() >> 11) as f64 / (1u64 << 53) as f64;
         pairs.push((20.0 * next(), 40.0 * next() - 20.0));
@@ -145,7 +154,12 @@ fn powers_and_lengths() {
         pairs.push((f64::from_bits(random.next()), f64::from_bits(random.next())));
     }
     for (a, b) in pairs {
-        assert!(distance(powf(a, b), a.powf(b)) <= 2.0, "powf({a:e}, {b:e}) is {:e}, and not {:e}", powf(a, b), a.powf(b));
+        assert!(
+            distance(powf(a, b), a.powf(b)) <= 2.0,
+            "powf({a:e}, {b:e}) is {:e}, and not {:e}",
+            powf(a, b),
+            a.powf(b)
+        );
         assert!(distance(hypot(a, b), a.hypot(b)) <= 2.0, "hypot({a:e}, {b:e}) is {:e}", hypot(a, b));
         let (more, less) = (max(a, b), min(a, b));
         assert!(more == a.max(b) || more.is_nan(), "max({a}, {b})");
@@ -164,7 +178,8 @@ fn single_precision_is_rounded_once_more() {
     let mut random = Random(13);
     for _ in 0..20_000 {
         let x = f32::from_bits(random.next() as u32);
-        let near = |a: f32, b: f64| (a as f64 - b).abs() <= 0.51 * (b as f32).abs() as f64 * 1.2e-7 || a == b as f32;
+        let near =
+            |a: f32, b: f64| (a as f64 - b).abs() <= 0.51 * (b as f32).abs() as f64 * 1.2e-7 || a == b as f32;
         let same = |a: f32, b: f64| a.is_nan() && b.is_nan() || near(a, b) || b.abs() < 1e-37;
         assert!(same(single::exp(x), (x as f64).exp()), "exp {x}");
         assert!(same(single::tanh(x), (x as f64).tanh()), "tanh {x}");

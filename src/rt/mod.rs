@@ -17,7 +17,9 @@ pub use crate::__each as each;
 pub use arrays::{elements, fit, make, positions, shape, take, Fit, Tensor};
 pub use calls::{items, put, put_number, whole};
 pub use checkpoints::Halves;
-pub use checks::{bounded, chosen, check_dim, check_labels, check_length, check_size, larger, nothing_below_zero, smaller};
+pub use checks::{
+    bounded, check_dim, check_labels, check_length, check_size, chosen, larger, nothing_below_zero, smaller,
+};
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, store_strided, TURNS};
 pub use lists::{clear, like};

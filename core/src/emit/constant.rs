@@ -139,7 +139,8 @@ fn body(
     (body.style, body.function) = (Style::Constant, signature.ident.to_string());
     let inputs = (0..plan.graph.inputs.len() as u32).map(InputId);
     body.computed = inputs.filter(|i| is_computed(&leaves, *i)).collect();
-    body.functions = body.computed.iter().filter_map(|i| Some((*i, apart(&leaves.get(i.0 as usize)?.place)))).collect();
+    body.functions =
+        body.computed.iter().filter_map(|i| Some((*i, apart(&leaves.get(i.0 as usize)?.place)))).collect();
     let code = super::tidy::tidy(body.emit());
     let (slices, results) = (std::mem::take(&mut body.slices), std::mem::take(&mut body.results));
     bugs.append(&mut body.bugs);
@@ -190,7 +191,8 @@ fn body(
                 });
             }
             Slice::Target(k) => {
-                let Some(gradient) = k.checked_sub(program.outputs.len()).and_then(|k| program.gradients.get(k))
+                let Some(gradient) =
+                    k.checked_sub(program.outputs.len()).and_then(|k| program.gradients.get(k))
                 else {
                     bugs.push("a result that is an array".into());
                     continue;

@@ -38,7 +38,9 @@ impl Lower {
         let start = self.env.bindings.get(position)?.value.clone();
         let known = match &start {
             Value::Int(size) => Some(size.clone()),
-            Value::Tensor(t) if self.graph.dtype(t.node) == Dtype::Int && self.graph.affine(t.node).is_some() => {
+            Value::Tensor(t)
+                if self.graph.dtype(t.node) == Dtype::Int && self.graph.affine(t.node).is_some() =>
+            {
                 None
             }
             _ => return None,
@@ -83,7 +85,8 @@ impl Lower {
                 }
             }
         };
-        let counted: ExprForLoop = syn::parse2(quote_spanned!(at=> #label for #counter in #range { #(#rest)* })).ok()?;
+        let counted: ExprForLoop =
+            syn::parse2(quote_spanned!(at=> #label for #counter in #range { #(#rest)* })).ok()?;
         let then = match (c.step, c.closed) {
             (1, false) => quote_spanned!(at=> if #counter < #bound { #counter = #bound; }),
             (1, true) => quote_spanned!(at=> if #counter <= #bound { #counter = #bound + 1; }),
@@ -122,10 +125,14 @@ impl Lower {
         found.visit_block(&e.body);
         let before = self.errors.len();
         let known = |run: &Self, base: &Expr| {
-            assigned(&|roots: &mut Roots| roots.root(base)).first().is_some_and(|name| run.env.get(name).is_some())
+            assigned(&|roots: &mut Roots| roots.root(base))
+                .first()
+                .is_some_and(|name| run.env.get(name).is_some())
         };
-        let items =
-            found.bases.into_iter().any(|base| known(self, base) && matches!(self.expr(base), Value::Tuple(_)));
+        let items = found
+            .bases
+            .into_iter()
+            .any(|base| known(self, base) && matches!(self.expr(base), Value::Tuple(_)));
         self.errors.list.truncate(before);
         items
     }
@@ -168,7 +175,14 @@ fn counting(w: &ExprWhile) -> Option<Counting<'_>> {
         let fixed = !changed.iter().any(|name| counter == name || named.contains(name));
         let apart = !named.iter().any(|name| counter == name);
         let breaks = look.breaks;
-        (plain && fixed && apart && !look.stays).then_some(Counting { counter, bound, closed, step, rest, breaks })
+        (plain && fixed && apart && !look.stays).then_some(Counting {
+            counter,
+            bound,
+            closed,
+            step,
+            rest,
+            breaks,
+        })
     })
 }
 

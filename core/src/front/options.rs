@@ -119,7 +119,9 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
 /// `const` as a name, which no path of Rust may be.
 fn without_keywords(attr: TokenStream) -> TokenStream {
     let name = |token| match token {
-        TokenTree::Ident(i) if i == "const" => TokenTree::Ident(proc_macro2::Ident::new_raw("const", i.span())),
+        TokenTree::Ident(i) if i == "const" => {
+            TokenTree::Ident(proc_macro2::Ident::new_raw("const", i.span()))
+        }
         token => token,
     };
     attr.into_iter().map(name).collect()

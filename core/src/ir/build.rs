@@ -101,7 +101,8 @@ impl Graph {
             }
             let inner = self.reduce(op, &own, x);
             // a range that ends before it starts is empty
-            let (open, sizes): (Vec<Size>, Vec<Size>) = sizes.into_iter().partition(|s| self.may_be_negative(s));
+            let (open, sizes): (Vec<Size>, Vec<Size>) =
+                sizes.into_iter().partition(|s| self.may_be_negative(s));
             let times = self.size(&Size::product(&sizes), dtype);
             let total = self.apply(Op::Mul, &[inner, times]);
             return open.iter().fold(total, |x, size| {

@@ -64,9 +64,7 @@ impl<'a> Body<'a> {
                 None => quote!(0),
             },
             // a position that counts only under a condition
-            Node::Apply(Op::When | Op::Select, args) if self.holds(args[0]) => {
-                self.int(args[1])
-            }
+            Node::Apply(Op::When | Op::Select, args) if self.holds(args[0]) => self.int(args[1]),
             Node::Apply(op @ (Op::When | Op::Select), args) => {
                 let c = self.truth(args[0]);
                 let x = self.int(args[1]);

@@ -135,7 +135,10 @@ impl<'a> Body<'a> {
     /// Every access of the loop's statements fits a vector along the axis.
     pub(super) fn vectorises(&self, axis: AxisId, body: &[Step]) -> bool {
         let graph = &self.plan.graph;
-        if self.constant() || self.points().is_some() || graph.axis_size(axis).as_const().is_some_and(|n| n < 4) {
+        if self.constant()
+            || self.points().is_some()
+            || graph.axis_size(axis).as_const().is_some_and(|n| n < 4)
+        {
             return false;
         }
         // the position depends on the axis through a gathered index

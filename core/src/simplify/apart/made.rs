@@ -97,7 +97,8 @@ impl Apart<'_> {
 impl Apart<'_> {
     /// Where the elements along an axis are written does not depend on what the run looks up.
     fn written_by_number(&self, id: NodeId, axis: AxisId) -> bool {
-        let known = |index: &Index| index.gather.is_none() && index.terms.iter().all(|t| self.short(t.0).is_some());
+        let known =
+            |index: &Index| index.gather.is_none() && index.terms.iter().all(|t| self.short(t.0).is_some());
         match self.from.node(id) {
             Node::Call { .. } | Node::Added { .. } | Node::Scatter { view: Some(_), .. } => false,
             Node::Scatter { dims, parts, .. } => match dims.iter().position(|d| *d == axis) {
