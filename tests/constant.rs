@@ -6,376 +6,14 @@
 use chainrule::{check_gradient, differentiable, math, Differentiable};
 use std::hint::black_box;
 
-macro_rules! twice {
-    (mod $ordinary:ident, mod $constant:ident; $([$($options:tt)*] { $($item:tt)* })*) => {
-        mod $ordinary {
-            use super::*;
-            $(#[differentiable($($options)*)] $($item)*)*
-        }
-        mod $constant {
-            use super::*;
-            $(#[differentiable(const, $($options)*)] $($item)*)*
-        }
-    };
-}
+#[macro_use]
+#[path = "constant/twice.rs"]
+mod twice;
+#[path = "constant/long.rs"]
+mod long;
 
-/// Two layers, whose gradient is made by copying the struct.
-#[derive(Clone, Copy, Debug, PartialEq, Differentiable)]
-pub struct Net {
-    pub w1: [[f64; 2]; 3],
-    pub b1: [f64; 3],
-    pub w2: [f64; 3],
-    pub b2: f64,
-    #[constant]
-    pub scale: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Differentiable)]
-pub struct Layer([[f64; 2]; 2], pub [f64; 2]);
-
-#[derive(Clone, Copy, Debug, PartialEq, Differentiable)]
-pub struct Deep {
-    pub layers: [Layer; 2],
-    pub unused: [f64; 2],
-}
-
-const POINTS: usize = 4;
-
-twice! {
-    mod ordinary, mod constant;
-    [] {
-        pub const fn mixed(x: f64, y: f64) -> f64 {
-            let s = math::sin(x) * math::cos(y) + math::exp(x * y) - math::ln(x + 2.0 * y);
-            let t = math::sqrt(x * x + y) * math::tanh(x - y) + math::powf(y, 1.7) / math::powi(x, 3);
-            let u = math::sigmoid(x) - math::softplus(y) + math::hypot(x, y) + math::tan(0.3 * x);
-            s + t * u + math::max(x, y) + math::min(x, 0.5) + math::abs(x - 2.0 * y) + x.max(0.1)
-                + math::exp_m1(0.1 * x) + math::ln_1p(y) + math::sinh(x) + math::cosh(y) + math::copysign(x, y)
-        }
-    }
-    [wrt(net)] {
-        pub const fn xor(net: &Net, x: &[[f64; 2]; POINTS], y: &[f64; POINTS]) -> f64 {
-            let mut total = 0.0;
-            let mut n = 0;
-            while n < POINTS {
-                let mut out = net.b2;
-                let mut j = 0;
-                while j < 3 {
-                    let mut h = net.b1[j];
-                    let mut i = 0;
-                    while i < 2 {
-                        h += net.w1[j][i] * x[n][i];
-                        i += 1;
-                    }
-                    out += net.scale * net.w2[j] * math::tanh(h);
-                    j += 1;
-                }
-                let d = math::sigmoid(out) - y[n];
-                total += d * d;
-                n += 1;
-            }
-            total / POINTS as f64
-        }
-    }
-    [wrt(w, b)] {
-        /// Cross entropy of a linear classifier, with the greatest logit subtracted.
-        pub const fn classifier(
-            w: &[[f64; 3]; 2],
-            b: &[f64; 3],
-            x: &[[f64; 2]; 5],
-            labels: &[usize; 5],
-        ) -> f64 {
-            let mut total = 0.0;
-            let mut n = 0;
-            while n < 5 {
-                let mut z = *b;
-                let mut k = 0;
-                while k < 3 {
-                    z[k] += w[0][k] * x[n][0] + w[1][k] * x[n][1];
-                    k += 1;
-                }
-                let top = math::max(math::max(z[0], z[1]), z[2]);
-                let mut sum = 0.0;
-                let mut k = 0;
-                while k < 3 {
-                    sum += math::exp(z[k] - top);
-                    k += 1;
-                }
-                total += math::ln(sum) + top - z[labels[n]];
-                n += 1;
-            }
-            total
-        }
-    }
-    [wrt(x)] {
-        pub const fn early(x: f64, long: bool, n: usize) -> f64 {
-            if x < 0.0 {
-                return -x * math::exp(x);
-            }
-            let mut y = x;
-            if long {
-                let mut i = 0;
-                while i < 6 {
-                    if y > 40.0 {
-                        return y + x;
-                    }
-                    y = y * y + 0.1 * n as f64;
-                    i += 1;
-                }
-            }
-            math::ln(1.0 + y)
-        }
-    }
-    [wrt(a)] {
-        /// Triangles, steps and loops that run backwards.
-        pub const fn nested(a: &[[f64; 6]; 6]) -> f64 {
-            let mut total = 0.0;
-            let mut i = 0;
-            while i < 6 {
-                let mut row = 1.0;
-                let mut j = 1;
-                while j < 6 {
-                    row *= 1.0 + 0.1 * a[i][j];
-                    j += 2;
-                }
-                while j > i {
-                    j -= 1;
-                    row += a[if j < 6 { j } else { 5 }][i];
-                }
-                let mut k = 6;
-                while k > i {
-                    k -= 1;
-                    total = 0.5 * total + a[k][i] * row;
-                }
-                i += 1;
-            }
-            total
-        }
-    }
-    [wrt(w, u, h)] {
-        /// A recurrent network: the state is an array that each step makes anew.
-        pub const fn recurrent(w: &[[f64; 3]; 3], u: &[f64; 3], h: [f64; 3], x: &[f64; 20]) -> f64 {
-            let mut state = h;
-            let mut t = 0;
-            while t < 20 {
-                let mut next = [0.0; 3];
-                let mut i = 0;
-                while i < 3 {
-                    let mut s = u[i] * x[t];
-                    let mut j = 0;
-                    while j < 3 {
-                        s += w[i][j] * state[j];
-                        j += 1;
-                    }
-                    next[i] = math::tanh(s);
-                    i += 1;
-                }
-                state = next;
-                t += 1;
-            }
-            state[0] + 2.0 * state[1] - state[2]
-        }
-    }
-    [wrt(x)] {
-        /// A loop that ends early, and one with a `break` in a branch of another.
-        pub const fn until(x: &[f64; 6], most: f64) -> f64 {
-            let mut sum = 0.0;
-            let mut n = 0;
-            while n < 6 {
-                if sum > most {
-                    break;
-                }
-                let mut k = 0;
-                while k <= n {
-                    if x[k] < 0.0 {
-                        break;
-                    }
-                    sum += math::exp(x[k]) * x[n];
-                    k += 1;
-                }
-                n += 1;
-            }
-            sum * sum
-        }
-    }
-    [] {
-        pub const fn logistic(r: f64, x: f64) -> f64 {
-            let mut y = x;
-            let mut i = 0;
-            while i < 10 {
-                y = r * y * (1.0 - y);
-                i += 1;
-            }
-            y
-        }
-    }
-    [wrt(x)] {
-        pub const fn generic<const N: usize>(x: &[f64; N], y: &[f64; N]) -> f64 {
-            let mut sum = 0.0;
-            let mut i = 0;
-            while i < N {
-                sum += math::exp(-x[i] * y[i]) * square(x[N - 1]);
-                i += 1;
-            }
-            sum / N as f64
-        }
-    }
-    [] {
-        pub const fn square(x: f64) -> f64 {
-            x * x
-        }
-    }
-    [wrt(deep)] {
-        pub const fn layers(deep: &Deep, x: &[f64; 2]) -> f64 {
-            let mut h = *x;
-            let mut l = 0;
-            while l < 2 {
-                let layer = &deep.layers[l];
-                let mut next = layer.1;
-                let mut i = 0;
-                while i < 2 {
-                    next[i] += layer.0[i][0] * h[0] + layer.0[i][1] * h[1];
-                    i += 1;
-                }
-                h = [math::tanh(next[0]), math::tanh(next[1])];
-                l += 1;
-            }
-            h[0] * h[1]
-        }
-    }
-    [] {
-        pub const fn single(x: f32, y: &[f32; 3]) -> f32 {
-            let mut sum = 0.0;
-            let mut i = 0;
-            while i < 3 {
-                sum += math::single::tanh(x * y[i]) + math::single::exp(-y[i] * y[i]);
-                i += 1;
-            }
-            sum
-        }
-    }
-    [math = "strict"] {
-        pub const fn strict(x: &[f64; 4]) -> f64 {
-            let mut sum = 0.0;
-            let mut i = 0;
-            while i < 4 {
-                sum += x[i] * x[i] / (x[i] + 0.1) + 0.0 * x[i];
-                i += 1;
-            }
-            sum
-        }
-    }
-}
-
-const TABLE: [[f64; 17]; 19] = {
-    let mut a = [[0.0; 17]; 19];
-    let mut k = 0;
-    while k < 17 * 19 {
-        a[k / 17][k % 17] = math::sin(1.7 * k as f64);
-        k += 1;
-    }
-    a
-};
-
-// dimensions that are too long to be written out
-twice! {
-    mod wide_ordinary, mod wide_constant;
-    [] {
-        /// Each element with its neighbour.
-        pub const fn smooth(x: &[f64; 20]) -> f64 {
-            let mut sum = 0.0;
-            let mut i = 0;
-            while i < 19 {
-                let step = x[i + 1] - x[i];
-                sum += step * step * math::exp(-x[i]);
-                i += 1;
-            }
-            sum
-        }
-    }
-    [wrt(w)] {
-        /// Cross entropies of products.
-        pub const fn wide(w: &[[f64; 20]; 17], x: &[[f64; 17]; 3], labels: &[usize; 3]) -> f64 {
-            let mut total = 0.0;
-            let mut n = 0;
-            while n < 3 {
-                let mut z = [0.0; 20];
-                let mut k = 0;
-                while k < 20 {
-                    let mut i = 0;
-                    while i < 17 {
-                        z[k] += w[i][k] * x[n][i];
-                        i += 1;
-                    }
-                    k += 1;
-                }
-                let mut top = z[0];
-                let mut k = 1;
-                while k < 20 {
-                    top = math::max(top, z[k]);
-                    k += 1;
-                }
-                let mut sum = 0.0;
-                let mut k = 0;
-                while k < 20 {
-                    sum += math::exp(z[k] - top);
-                    k += 1;
-                }
-                total += math::ln(sum) + top - z[labels[n]];
-                n += 1;
-            }
-            total
-        }
-    }
-    [wrt(x)] {
-        /// Branches, triangles, positions that are computed, data of the module, truth values.
-        pub const fn chosen(x: &[f64; 20], mask: &[bool; 20], shift: usize) -> f64 {
-            let mut sum = 0.0;
-            let mut i = 0;
-            while i < 20 {
-                if mask[i] {
-                    sum += math::exp(x[i]) * x[(i * 7 + shift) % 20];
-                } else if x[i] > 0.0 {
-                    sum -= math::sqrt(x[i]) * TABLE[i % 19][shift];
-                }
-                let mut j = 0;
-                while j < i {
-                    sum += 0.01 * x[i] * x[j] * TABLE[j][i / 2];
-                    j += 1;
-                }
-                i += 1;
-            }
-            sum
-        }
-    }
-    [wrt(w, h)] {
-        pub const fn long(w: &[[f64; 17]; 17], h: &[f64; 17]) -> f64 {
-            let mut state = *h;
-            let mut t = 0;
-            while t < 19 {
-                let mut next: [f64; 17] = TABLE[t];
-                let mut i = 0;
-                while i < 17 {
-                    let mut j = 0;
-                    while j < 17 {
-                        next[i] += w[i][j] * state[j];
-                        j += 1;
-                    }
-                    next[i] = math::tanh(next[i]);
-                    i += 1;
-                }
-                state = next;
-                t += 1;
-            }
-            let mut sum = 0.0;
-            let mut i = 0;
-            while i < 17 {
-                sum += state[i] * (i as f64 + 1.0);
-                i += 1;
-            }
-            sum
-        }
-    }
-}
+use long::{wide_constant, wide_ordinary, TABLE};
+use twice::{constant, ordinary, Deep, Layer, Net};
 
 const NET: Net = Net {
     w1: [[0.5, -0.3], [0.7, 0.2], [-0.4, 0.6]],
@@ -660,4 +298,97 @@ fn the_source_is_plain() {
     for word in [" in 0..", "Vec", "Workspace", "dispatch", "S64"] {
         assert!(!source.contains(word), "`{word}` in {source}");
     }
+}
+
+/// Functions of another module, which read what is around them.
+mod elsewhere {
+    use super::{differentiable, math};
+    const SCALE: f64 = 2.5;
+    const COUNT: usize = 3;
+    pub(crate) const POWERS: [f64; COUNT] = [1.0, 2.0, 3.0];
+
+    #[differentiable]
+    pub const fn powers(x: f64) -> f64 {
+        let mut sum = 0.0;
+        let mut i = 0;
+        while i < COUNT {
+            sum += math::powf(x, POWERS[i]) * SCALE;
+            i += 1;
+        }
+        sum
+    }
+
+    #[differentiable(const)]
+    pub const fn scaled(x: f64) -> f64 {
+        SCALE * x * x
+    }
+}
+use elsewhere::{powers, scaled};
+
+/// Inactive code of many kinds beside what is differentiated.
+#[differentiable(const, wrt(x))]
+const fn beside(x: &[f64; 4], k: usize, deep: bool) -> f64 {
+    assert!(k < 4, "there are four");
+    let scale = 1.0 / (k as f64 + 1.0);
+    let mut count = 0;
+    let mut odd = 0;
+    while count < k {
+        if count % 2 == 1 {
+            odd += 1;
+        }
+        count += 1;
+    }
+    let mut s = powers(x[0]) * scale + odd as f64 * x[1];
+    match k {
+        0 => s += x[2],
+        1 | 2 => s -= x[3],
+        _ => s *= x[2],
+    }
+    if deep {
+        s += scaled(x[k]);
+    } else if x[1] > 0.1 {
+        s -= x[1];
+    } else {
+        s += math::exp(x[1]);
+    }
+    let (a, b) = (s * x[2], s + x[3]);
+    a * b.max(0.1)
+}
+
+#[test]
+fn inactive_code() {
+    const AT: [f64; 4] = [0.5, 0.2, 0.7, 0.3];
+    const G: [f64; 4] = beside::gradient(&AT, 2, true);
+    assert_eq!(G, beside::gradient(&black_box(AT), black_box(2), black_box(true)));
+    for (k, deep) in (0..4).flat_map(|k| [(k, false), (k, true)]) {
+        let (value, _) = beside::value_and_gradient(&AT, k, deep);
+        assert!((value - beside(&AT, k, deep)).abs() <= 1e-13 * (1.0 + value.abs()));
+        check_gradient(|x| beside(x, k, deep), |x| beside::gradient(x, k, deep), &AT).expect("differences");
+    }
+}
+
+/// A method, whose derivative is a `const fn` beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Differentiable)]
+pub struct Line {
+    slope: f64,
+    offset: f64,
+}
+
+#[differentiable]
+impl Line {
+    #[differentiable(const)]
+    pub const fn square(&self, x: f64) -> f64 {
+        self.at(x) * self.at(x)
+    }
+
+    const fn at(&self, x: f64) -> f64 {
+        self.slope * x + self.offset
+    }
+}
+
+#[test]
+fn methods() {
+    const LINE: Line = Line { slope: 1.0, offset: 2.0 };
+    const G: line_square::Gradient = LINE.square_gradient(3.0);
+    assert_eq!((G.this.slope, G.this.offset, G.x), (30.0, 10.0, 10.0));
 }

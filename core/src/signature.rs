@@ -69,6 +69,8 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Signature {
     pub vis: TokenStream,
+    /// A `const fn`.
+    pub constness: bool,
     pub ident: Ident,
     /// Declared: `<'a, const N: usize>`.
     pub generics: TokenStream,

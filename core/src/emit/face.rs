@@ -198,11 +198,15 @@ pub fn surroundings(primal: &Primal) -> TokenStream {
         let name = accessor(k);
         let docs =
             documentation("What the function reads of its module, for callers that it is inlined into.");
+        // what a `const fn` reads, another one reads through it
+        let constant = primal.signature.constness.then(|| quote!(const));
         match dtype {
-            Dtype::Int => quote!(#docs pub(crate) fn #name() -> usize { #imports (#tokens) as usize }),
+            Dtype::Int => {
+                quote!(#docs pub(crate) #constant fn #name() -> usize { #imports (#tokens) as usize })
+            }
             float => {
                 let ty = format_ident!("{}", float.name());
-                quote!(#docs pub(crate) fn #name() -> #ty { #imports #tokens })
+                quote!(#docs pub(crate) #constant fn #name() -> #ty { #imports #tokens })
             }
         }
     });
