@@ -43,6 +43,12 @@ impl Lower {
         self.at_compile_time
     }
 
+    /// A call of a function with rules, or of the function itself.
+    pub fn refuses(&mut self, at: &dyn ToTokens) -> bool {
+        let help = "call functions whose bodies are read, and that do not call themselves";
+        self.refused_at_compile_time(at, "a call that stays a call", help)
+    }
+
     /// Arguments, and values of inactive code, whose length the run knows alone, and arguments that change.
     pub fn check_lengths(&mut self, item: &ItemFn, signature: &Signature) {
         if !self.at_compile_time {
