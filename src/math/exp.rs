@@ -13,7 +13,7 @@ use super::{fast_two_sum, horner, scaled, MAGIC};
 /// product is exact). A macro, as [`near_zero`]: at compile time a call costs as much as three operations.
 macro_rules! reduce {
     ($x:expr) => {{
-        let n = ($x * 1.4426950408889634 + 6755399441055744.0) - 6755399441055744.0;
+        let n = ($x * std::f64::consts::LOG2_E + MAGIC) - MAGIC;
         (n, $x - n * 0.6931471803691238, n * -1.908_214_929_270_587_7e-10)
     }};
 }
@@ -41,6 +41,7 @@ macro_rules! near_zero {
 
 /// `2^(j/64)`, rounded.
 #[rustfmt::skip]
+#[allow(clippy::approx_constant)]
 static ROOTS: [f64; 64] = [
     1.0, 1.0108892860517005, 1.0218971486541166, 1.0330248790212284,
     1.0442737824274138, 1.0556451783605572, 1.0671404006768237, 1.0787607977571199,

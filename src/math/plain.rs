@@ -50,7 +50,8 @@ pub const fn hypot(a: f64, b: f64) -> f64 {
     }
     let (large, small) = if a < b { (b, a) } else { (a, b) };
     // NaN, or one that the other does not change
-    if !(small > large * 1e-17) {
+    let counts = small > large * 1e-17;
+    if !counts {
         return large + small;
     }
     let (up, down) = match large {

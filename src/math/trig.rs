@@ -45,7 +45,7 @@ const fn digits(at: usize) -> u64 {
 /// The same for large arguments. *Source*: Payne and Hanek (1983): of 2/π only the digits count whose products with x are neither
 /// multiples of 4 nor far below the last place.
 const fn reduce_far(x: f64) -> (f64, f64, u64) {
-    if !(x.abs() < f64::INFINITY) {
+    if !x.is_finite() {
         return (f64::NAN, 0.0, 0);
     }
     // |x| = m 2^e

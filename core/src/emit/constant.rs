@@ -285,9 +285,9 @@ fn input(signature: &Signature, leaf: &Leaf, dtype: Dtype, ident: &proc_macro2::
 /// The names of a closure's arguments, and its value.
 fn apart(closure: &TokenStream) -> (Vec<TokenStream>, TokenStream) {
     let mut names = vec![];
-    let mut tokens = closure.clone().into_iter().skip(1).peekable();
+    let mut tokens = closure.clone().into_iter().skip(1);
     // `name: usize,` up to the second bar
-    while let Some(token) = tokens.next() {
+    for token in tokens.by_ref() {
         match token {
             TokenTree::Punct(p) if p.as_char() == '|' => break,
             TokenTree::Ident(i) if i != "usize" => names.push(quote!(#i)),
