@@ -9,7 +9,7 @@ use super::entry::Entry;
 use super::face::{finish, gradient_place, surroundings, Module, Programs};
 use super::header::{self, Planned};
 use super::heads::Heads;
-use super::module::{element, is_computed, owned, target, target_name, Program};
+use super::module::{element, is_computed, owned, target, target_name, uses, Program};
 use super::names::{join, product, Names};
 use super::place::Slice;
 use crate::diag::{Errors, Kind};
@@ -299,6 +299,11 @@ fn apart(closure: &TokenStream) -> (Vec<TokenStream>, TokenStream) {
 
 /// A size as the length of an array; the name that is no constant where there is one.
 fn length(primal: &Primal, size: &Size, sizes: &crate::ir::Sizes) -> Result<TokenStream, String> {
+    // arguments, and what the body's own `let`s hold, are known when the function runs
+    let held: TokenStream = primal.host.iter().cloned().collect();
+    let runs = |name: &proc_macro2::Ident| {
+        primal.signature.args.iter().any(|a| a.ident == *name) || uses(&held, &name.to_string())
+    };
     let generic = |name: &str| primal.signature.generic_args.iter().any(|g| g.to_string() == name);
     let single = size.as_sym().is_some();
     let mut terms = vec![];
@@ -312,7 +317,7 @@ fn length(primal: &Primal, size: &Size, sizes: &crate::ir::Sizes) -> Result<Toke
             let name = sizes.name(*sym);
             let tokens = primal.signature.restored(&name);
             let mentions = tokens.clone().into_iter().any(|t| match t {
-                TokenTree::Ident(i) => primal.signature.args.iter().any(|a| a.ident == i),
+                TokenTree::Ident(i) => runs(&i),
                 _ => false,
             });
             if mentions || (generic(&name) && !single) || sizes.counted(&Size::sym(*sym)) {

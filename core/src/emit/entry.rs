@@ -153,7 +153,7 @@ impl Entry<'_> {
 
     /// A check whose message is text alone: nothing is formatted at compile time.
     fn literal_check(&self, holds: TokenStream, what: &str) -> TokenStream {
-        let message = format!("{}: {what} does not hold", self.function);
+        let message = format!("{}: {what}", self.function);
         let message = message.replace('{', "{{").replace('}', "}}");
         quote!(::core::assert!(#holds, #message);)
     }
@@ -190,7 +190,7 @@ impl Entry<'_> {
             let (plus, minus) =
                 (names.size(graph, &plus, self.generics), names.size(graph, &minus, self.generics));
             out.extend(match self.constant {
-                true => self.literal_check(quote!(#plus >= #minus), &what),
+                true => self.literal_check(quote!(#plus >= #minus), &format!("{what}: out of range")),
                 false => quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus);),
             });
         };
