@@ -51,6 +51,7 @@
 //! | `hvp`, `hessian` | generate these, too. For functions with a scalar result |
 //! | `custom = path` | the body is not read: the function at the path takes the same arguments and returns the gradient |
 //! | `custom(vjp = path, jvp = path)` | the same for results that are arrays: functions of the arguments, and of the cotangent of the result or of tangents |
+//! | `const` | on a `const fn`: `gradient`, `value_and_gradient` and `value_and_gradient_into` are `const fn`, see below |
 //! | `#[dims(B, 784)]` | on an `ndarray` argument: its dimensions. A number is a constant, an identifier is one size wherever it stands |
 //!
 //! ```
@@ -210,6 +211,43 @@
 //!
 //! A function of another module that calls `line.square(x)` needs `use …::{line_square, Line};`, as it needs a `use` for functions.
 //!
+//! # At compile time
+//!
+//! ```
+//! use chainrule::{differentiable, math};
+//!
+//! #[differentiable(const)]
+//! const fn distance(angle: f64) -> f64 {
+//!     let (x, y) = (math::cos(angle), math::sin(angle));
+//!     (x - 0.6) * (x - 0.6) + (y - 0.8) * (y - 0.8)
+//! }
+//!
+//! const NEAREST: f64 = {
+//!     let mut angle = 0.0;
+//!     let mut step = 0;
+//!     while step < 60 {
+//!         angle -= 0.3 * distance::gradient(angle);
+//!         step += 1;
+//!     }
+//!     angle
+//! };
+//! const _: () = assert!(distance(NEAREST) < 1e-12);
+//! # fn main() {}
+//! ```
+//!
+//! [`math`] has the functions that a `const fn` can call. What such a function may contain is in `docs/language.md`; an index out of range stops the
+//! compiler:
+//!
+//! ```compile_fail,E0080
+//! #[chainrule::differentiable(const, wrt(w))]
+//! const fn chosen(w: &[f64; 3], label: &[usize; 1]) -> f64 {
+//!     w[label[0]] * w[label[0]]
+//! }
+//! # fn main() {
+//! const { chosen::gradient(&[1.0, 2.0, 3.0], &[3]) }; // chosen: `label` is out of range of what it chooses from
+//! # }
+//! ```
+//!
 //! # Features
 //!
 //! - `ndarray` (default): arrays and views of `ndarray` in signatures and as parameters.
@@ -224,6 +262,7 @@ mod check;
 mod constant;
 #[cfg(feature = "ndarray")]
 pub mod init;
+pub mod math;
 pub mod nn;
 pub mod optim;
 pub mod params;

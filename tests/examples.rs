@@ -12,6 +12,9 @@ use ndarray::{array, Array2};
 #[path = "../examples/chain_rule.rs"]
 mod chain_rule;
 #[allow(dead_code)]
+#[path = "../examples/const_xor.rs"]
+mod const_xor;
+#[allow(dead_code)]
 #[path = "../examples/digits.rs"]
 mod digits;
 #[allow(dead_code)]
@@ -44,6 +47,22 @@ fn chain_rule_shares_the_outer_partial() {
     assert_eq!(chain_rule::calls("tanh"), 1, "{}", chain_rule::y::SOURCE);
     assert_eq!(chain_rule::calls("sin"), 1, "{}", chain_rule::y::SOURCE);
     assert_eq!(chain_rule::calls("cos"), 1, "{}", chain_rule::y::SOURCE);
+}
+
+#[test]
+fn const_xor_is_trained_by_the_compiler() {
+    let (same, _) = const_xor::again();
+    assert!(same, "the same training gave other bits when the program ran");
+    assert!(const_xor::RIGHT * 100 >= 93 * const_xor::UNSEEN);
+    let corners = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+    let answers = corners.map(|x| const_xor::answer(&const_xor::XOR, &x) > 0.5);
+    assert_eq!(answers, [false, true, true, false]);
+    check_gradient(
+        |net| const_xor::surprise(net, &[0.5; 10], true),
+        |net| const_xor::surprise::gradient(net, &[0.5; 10], true),
+        &const_xor::JUDGE,
+    )
+    .expect("the gradient is right");
 }
 
 #[test]

@@ -99,7 +99,10 @@ fn line(
 
     let mut simplify_program = |program: emit::module::Program| {
         let joint = stages.is_some().then(|| show_program(&program));
-        let program = programs::simplified(program);
+        let mut program = programs::simplified(program);
+        if primal.options.constant.is_some() {
+            program = programs::written_out(program);
+        }
         if let (Some(stages), Some(joint)) = (&mut stages, joint) {
             stages.joint.push_str(&joint);
             stages.simplified.push_str(&show_program(&program));
@@ -116,8 +119,8 @@ fn line(
     let jacobian = options.jacobian.then(|| programs::jacobian(&primal)).map(&mut simplify_program);
     let hessian = options.hessian.then(|| programs::hessian(&primal)).flatten().map(&mut simplify_program);
     let all = emit::face::Programs { value, gradient, vjp, adjoint, jvp, hvp, jacobian, hessian };
-    let module = emit::face::module(&primal, all);
-    let mut errors = diag::Errors::default();
+    let mut module = emit::face::module(&primal, all);
+    let mut errors = std::mem::take(&mut module.errors);
     if let Some((_, option)) = &primal.options.checkpoint {
         if module.plans.iter().all(|p| p.plan.sweeps.is_empty()) {
             let name = primal.signature.ident.to_string();

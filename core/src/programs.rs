@@ -286,16 +286,31 @@ fn one_hot_tangents(
 
 /// The same program with its graph simplified.
 pub fn simplified(program: Program) -> Program {
-    let roots: Vec<NodeId> =
-        program.outputs.iter().map(|o| o.node).chain(program.gradients.iter().map(|g| g.node)).collect();
-    let roots: Vec<NodeId> = roots.into_iter().chain(program.more.iter().map(|m| m.node)).collect();
     // nothing is differentiated any more
     let mut graph = program.graph.clone();
     graph.transparent.push(Op::Constant);
-    let (graph, new, report) = crate::simplify::simplify(&graph, &roots);
+    let (graph, new, report) = crate::simplify::simplify(&graph, &roots(&program));
     let notes = Notes { operations: [report.ops_before, report.ops_after], rules: report.fired };
-    let mut program = Program { graph, notes, ..program };
-    let mut new = new.into_iter();
+    Program { notes, ..replaced(program, graph, new) }
+}
+
+/// The same program with its short loops written out, for the interpreter of rustc.
+pub fn written_out(program: Program) -> Program {
+    let (graph, new) = crate::simplify::written_out(&program.graph, &roots(&program));
+    replaced(program, graph, new)
+}
+
+/// The nodes that the program gives.
+fn roots(program: &Program) -> Vec<NodeId> {
+    let outputs = program.outputs.iter().map(|o| o.node);
+    let gradients = program.gradients.iter().map(|g| g.node);
+    outputs.chain(gradients).chain(program.more.iter().map(|m| m.node)).collect()
+}
+
+/// The program in another graph.
+fn replaced(program: Program, graph: Graph, roots: Vec<NodeId>) -> Program {
+    let mut program = Program { graph, ..program };
+    let mut new = roots.into_iter();
     program.outputs.iter_mut().zip(&mut new).for_each(|(o, n)| o.node = n);
     program.gradients.iter_mut().zip(&mut new).for_each(|(g, n)| g.node = n);
     program.more.iter_mut().zip(new).for_each(|(m, n)| m.node = n);

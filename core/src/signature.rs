@@ -64,11 +64,15 @@ pub struct Options {
     pub step: bool,
     /// Which states of recurrences are kept, and where that was asked for.
     pub checkpoint: Option<(Checkpoint, TokenStream)>,
+    /// Derivatives are `const fn`; where that was asked for.
+    pub constant: Option<TokenStream>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Signature {
     pub vis: TokenStream,
+    /// A `const fn`.
+    pub constness: bool,
     pub ident: Ident,
     /// Declared: `<'a, const N: usize>`.
     pub generics: TokenStream,

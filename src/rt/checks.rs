@@ -78,3 +78,30 @@ pub fn bounded(index: isize, below: usize) -> usize {
     assert!(index >= 0 && (index as usize) < below, "index {index} is out of range for {below} positions");
     index as usize
 }
+
+/// The same in a `const fn`, which formats no numbers.
+#[track_caller]
+pub const fn chosen(index: isize, below: usize, message: &str) -> usize {
+    if index < 0 || index as usize >= below {
+        panic!("{}", message);
+    }
+    index as usize
+}
+
+/// The greater of two integers.
+pub const fn larger(a: isize, b: isize) -> isize {
+    if a > b {
+        a
+    } else {
+        b
+    }
+}
+
+/// The lesser of two integers.
+pub const fn smaller(a: isize, b: isize) -> isize {
+    if a < b {
+        a
+    } else {
+        b
+    }
+}

@@ -18,7 +18,9 @@ pub use crate::optim::{Optimiser, Stateful};
 pub use arrays::{elements, fit, in_order, make, positions, shape, starts, take, Fit, Tensor};
 pub use calls::{items, put, put_number, whole};
 pub use checkpoints::Halves;
-pub use checks::{bounded, check_dim, check_labels, check_length, check_size, nothing_below_zero};
+pub use checks::{
+    bounded, check_dim, check_labels, check_length, check_size, chosen, larger, nothing_below_zero, smaller,
+};
 pub use gemm::{contract_fixed, contract_sized, gemm, Mat, ANY};
 pub use lanes::{map2, split, split_mut, store_strided, TURNS};
 pub use lists::{clear, into_each, like, of_each, shape_of_each};
@@ -33,6 +35,15 @@ pub use crate::nn::einsum;
 pub mod nd {
     pub use ndarray::{Array1, Array2, Array3, Array4, Array5, Array6};
     pub use ndarray::{ArrayView1, ArrayView2, ArrayView3, ArrayView4, ArrayView5, ArrayView6};
+}
+
+/// The operations of the op table in a `const fn`.
+pub mod math32 {
+    pub use crate::math::single::*;
+}
+/// The same for `f64`.
+pub mod math64 {
+    pub use crate::math::*;
 }
 
 /// Bytes of a cache line, and of the widest vector.

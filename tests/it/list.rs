@@ -423,6 +423,8 @@ fn language() -> Vec<Fixture> {
             gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(turns_counted |n| { x = 0.0 as F => 0.5..3.0; } (x) wrt [x] sizes [1, 2, 3],
             gradient (), vjp (w => w), jvp [x_dot: x] (x_dot)),
+        fixture!(counting |n| { x = vec![0.0 as F; n] => -1.0..1.0; } (&x) wrt [x] sizes [1, 2, 3, 9],
+            gradient (), vjp (w => w), jvp [x_dot: x] (&x_dot)),
         fixture!(turns_arrays |n| { w = 0.0 as F => 0.1..1.0; } (w) wrt [w] sizes [1, 2, 3],
             gradient (), vjp (seed => seed), jvp [w_dot: w] (w_dot)),
         fixture!(array_rotations |n| { angle = 0.0 as F => -2.0..2.0; points = vec![[0.0 as F; 3]; n] => -1.0..1.0; } (angle, &points) wrt [angle points] sizes [0, 1, 3, 17, 33],

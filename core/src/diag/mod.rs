@@ -29,10 +29,11 @@ kinds! {
     WrtType "wrt-type" "the argument `{0}` of type `{1}` cannot be differentiated"
         help "differentiable are f32, f64, arrays, slices and ndarray arrays of them, and structs with `#[derive(Differentiable)]`";
     UnknownOption "unknown-option" "unknown option `{0}`"
-        help "the options are: wrt(a, b), math = \"strict\" | \"real\", value, step, jvp, vjp, hvp, jacobian, hessian, custom = path, custom(vjp = path), checkpoint = 100 | \"log\"";
+        help "the options are: wrt(a, b), math = \"strict\" | \"real\", value, step, jvp, vjp, hvp, jacobian, hessian, custom = path, custom(vjp = path), checkpoint = 100 | \"log\", const";
     Rule "rule" "`{0}` has no rule for {1}" help "{2}";
     Checkpoint "checkpoint" "`{0}` saves nothing in `{1}`"
         help "it is for recurrences, whose adjoint reads what their iterations computed, in functions with a gradient, `vjp` or `hvp`";
+    Constant "const" "{0} is not supported in derivatives at compile time" help "{1}";
     Function "function" "{0} cannot be differentiated" help "{1}";
     NonScalar "non-scalar" "`{0}` returns {1}, so it has no gradient"
         help "ask for `#[differentiable(vjp)]`, `jvp` or `jacobian` instead, or return a scalar";

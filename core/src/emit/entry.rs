@@ -23,6 +23,8 @@ pub struct Entry<'a> {
     pub leaves: &'a [&'a Leaf],
     pub graph: &'a Graph,
     pub generics: &'a [String],
+    /// The checks run at compile time, where types tell all shapes.
+    pub constant: bool,
 }
 
 impl Entry<'_> {
@@ -53,6 +55,7 @@ impl Entry<'_> {
                             #function, #argument, #part_name, #list.iter().map(|item| &(*item) #part));
                     });
                 }
+                None if self.constant => {}
                 None => {
                     let rank = usize_literal(rank);
                     out.extend(quote!(let #shape = ::chainrule::rt::shape::<#rank>(&#place);));
@@ -172,9 +175,19 @@ impl Entry<'_> {
                 format!("{} must equal {}", self.graph.sizes.show(&plus), self.graph.sizes.show(&minus));
             let (plus, minus) =
                 (names.size(self.graph, &plus, self.generics), names.size(self.graph, &minus, self.generics));
-            out.extend(quote!(::chainrule::rt::check_size(#function, #what, #plus, #minus);));
+            out.extend(match self.constant {
+                true => self.literal_check(quote!(#plus == #minus), &what),
+                false => quote!(::chainrule::rt::check_size(#function, #what, #plus, #minus);),
+            });
         }
         out
+    }
+
+    /// A check whose message is text alone: nothing is formatted at compile time.
+    fn literal_check(&self, holds: TokenStream, what: &str) -> TokenStream {
+        let message = format!("{}: {what}", self.function);
+        let message = message.replace('{', "{{").replace('}', "}}");
+        quote!(::core::assert!(#holds, #message);)
     }
 
     /// The type alone fixes the dimension.
@@ -211,7 +224,10 @@ impl Entry<'_> {
             }
             let (plus, minus) =
                 (names.size(graph, &plus, self.generics), names.size(graph, &minus, self.generics));
-            out.extend(quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus);));
+            out.extend(match self.constant {
+                true => self.literal_check(quote!(#plus >= #minus), &format!("{what}: out of range")),
+                false => quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus);),
+            });
         };
         for span in &graph.sizes.spans {
             let what = format!("a range of {} positions", graph.sizes.show(span));

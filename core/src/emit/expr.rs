@@ -2,7 +2,7 @@
 //!
 //! Invariant: the text of an operation depends on its op and its operands' text alone.
 
-use crate::ir::{Op, RedOp};
+use crate::ir::{Dtype, Op, RedOp};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
@@ -97,6 +97,52 @@ pub fn std_apply(op: Op, args: &[TokenStream]) -> TokenStream {
         (Op::Select, [c, a, b]) => quote!((if #c { #a } else { #b })),
         (op, [a, rest @ ..]) if std_method(op) => quote!(#a.#name(#(#rest),*)),
         (_, args) => quote!(math::#name(#(#args),*)),
+    }
+}
+
+/// The operation on plain numbers in a `const fn`.
+pub fn constant(op: Op, args: &[TokenStream], dtype: Dtype) -> TokenStream {
+    let name = Ident::new(op.info().name, Span::call_site());
+    let math = Ident::new(if dtype == Dtype::F32 { "math32" } else { "math64" }, Span::call_site());
+    match (op, args) {
+        (Op::And, [a, b]) => quote!((#a & #b)),
+        (Op::Or, [a, b]) => quote!((#a | #b)),
+        (Op::When, [_, a]) | (Op::Constant, [a]) | (Op::Mark, [a, _]) => quote!(#a),
+        (Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Rem | Op::Neg | Op::Not | Op::Select, _) => {
+            std_apply(op, args)
+        }
+        (op, args) if op.is_bool() => std_apply(op, args),
+        (_, args) => quote!(::chainrule::rt::#math::#name(#(#args),*)),
+    }
+}
+
+/// There is a `const fn` for the operation.
+pub fn at_compile_time(op: Op) -> bool {
+    !matches!(
+        op,
+        Op::Cbrt
+            | Op::Exp2
+            | Op::Log2
+            | Op::Log10
+            | Op::Asin
+            | Op::Acos
+            | Op::Atan
+            | Op::Atan2
+            | Op::Asinh
+            | Op::Acosh
+            | Op::Atanh
+            | Op::Erf
+    )
+}
+
+/// One step of a reduction in a `const fn`.
+pub fn combine_constant(op: RedOp, dtype: Dtype, acc: &TokenStream, x: &TokenStream) -> TokenStream {
+    let both = [acc.clone(), x.clone()];
+    match op {
+        RedOp::Sum => quote!(#acc + #x),
+        RedOp::Prod => quote!(#acc * #x),
+        RedOp::Max | RedOp::LogSumExp => constant(Op::Max, &both, dtype),
+        RedOp::Min => constant(Op::Min, &both, dtype),
     }
 }
 

@@ -8,7 +8,8 @@ use super::heads::{documentation, Heads};
 use super::lists;
 use super::module::{generate, generate_with, target_name, Generated, Memory, Program};
 use super::step::{self, Updates};
-use super::{calls, matrices, products};
+use super::{calls, constant, matrices, products};
+use crate::diag::Errors;
 use crate::ir::Dtype;
 use crate::signature::{accessor, Arg, Form, Leaf, Primal};
 use proc_macro2::{Ident, TokenStream, TokenTree};
@@ -39,10 +40,15 @@ pub struct Module {
     /// The plan of each kernel, with the names of the memory that it writes.
     pub plans: Vec<Planned>,
     pub bugs: Vec<String>,
+    /// What no `const fn` can do.
+    pub errors: Errors,
 }
 
 pub fn module(primal: &Primal, programs: Programs) -> Module {
     let heads = Heads::new(primal);
+    if primal.options.constant.is_some() {
+        return constant::module(primal, &heads, &programs);
+    }
     let mut kernels = TokenStream::new();
     let mut functions = TokenStream::new();
     let mut buffers: Vec<(Ident, Dtype)> = vec![];
@@ -129,7 +135,11 @@ pub fn stub(primal: &Primal) -> Module {
     let gradient = scalar || !(options.value || options.vjp || options.jvp || options.jacobian);
     let mut all = vec![];
     if gradient {
-        all.extend([heads.gradient(), heads.value_and_gradient(), heads.value_and_gradient_into()]);
+        let into = match options.constant {
+            Some(_) => heads.constant_into(),
+            None => heads.value_and_gradient_into(),
+        };
+        all.extend([heads.gradient(), heads.value_and_gradient(), into]);
     }
     if options.value {
         all.extend([heads.value_alone(), heads.value_into()]);
@@ -190,17 +200,21 @@ fn assemble(
 }
 
 /// What the functions of other modules need that this one is inlined into.
-fn surroundings(primal: &Primal) -> TokenStream {
+pub fn surroundings(primal: &Primal) -> TokenStream {
     let imports = &primal.surroundings.imports;
     let values = primal.surroundings.values.iter().enumerate().map(|(k, (tokens, dtype))| {
         let name = accessor(k);
         let docs =
             documentation("What the function reads of its module, for callers that it is inlined into.");
+        // what a `const fn` reads, another one reads through it
+        let constant = primal.signature.constness.then(|| quote!(const));
         match dtype {
-            Dtype::Int => quote!(#docs pub(crate) fn #name() -> usize { #imports (#tokens) as usize }),
+            Dtype::Int => {
+                quote!(#docs pub(crate) #constant fn #name() -> usize { #imports (#tokens) as usize })
+            }
             float => {
                 let ty = format_ident!("{}", float.name());
-                quote!(#docs pub(crate) fn #name() -> #ty { #imports #tokens })
+                quote!(#docs pub(crate) #constant fn #name() -> #ty { #imports #tokens })
             }
         }
     });
@@ -212,7 +226,7 @@ fn surroundings(primal: &Primal) -> TokenStream {
 }
 
 /// The module around its items.
-fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
+pub fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
     let signature = &heads.primal.signature;
     let (ident, vis) = (&signature.ident, &signature.vis);
     let names: Vec<String> = heads.active.iter().map(|a| format!("`{}`", a.ident)).collect();
@@ -244,7 +258,7 @@ fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
             #methods
         }
     };
-    Module { tokens, source, plans: vec![], bugs: vec![] }
+    Module { tokens, source, plans: vec![], bugs: vec![], errors: Errors::default() }
 }
 
 /// The items with the traits in scope whose methods they call: the crate of the user may be without the prelude.
@@ -331,7 +345,7 @@ pub fn reverse_with(primal: &Primal, program: &Program, name: &str, updates: Opt
 
 /// The place in `gradient` that belongs to a place in the arguments: `net.w1` is `gradient.net.w1`, or `gradient.w1`
 /// where `net` is the only differentiated argument.
-fn gradient_place(primal: &Primal, root: &str, arg: Option<usize>, place: &TokenStream) -> TokenStream {
+pub fn gradient_place(primal: &Primal, root: &str, arg: Option<usize>, place: &TokenStream) -> TokenStream {
     let single = primal.signature.args.iter().filter(|a| a.differentiated).count() == 1;
     let rest: TokenStream = place.clone().into_iter().skip(1).collect();
     let gradient = primal.signature.local(root);

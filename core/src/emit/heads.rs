@@ -111,7 +111,12 @@ impl<'a> Heads<'a> {
         let result = (!result.is_empty()).then(|| quote!(-> #result));
         self.method(docs, &name, extra, result.as_ref());
         let docs = documentation(docs);
-        quote!(#docs pub fn #name #generics(#(#params),*) #result #bounds)
+        let constant = self.constant();
+        quote!(#docs pub #constant fn #name #generics(#(#params),*) #result #bounds)
+    }
+
+    fn constant(&self) -> Option<TokenStream> {
+        self.primal.options.constant.is_some().then(|| quote!(const))
     }
 
     /// Notes the function as a method: `gradient` is `loss_gradient`.
@@ -134,7 +139,8 @@ impl<'a> Heads<'a> {
         let docs = docs
             .replace(&format!("[`{ident}`](fn@super::{ident})"), &format!("[`{0}`](Self::{0})", method.name));
         let docs = documentation(&docs);
-        let tokens = quote!(#docs #vis fn #name #generics(#(#params),*) #result { #function #turbofish(#(#passed),*) });
+        let constant = self.constant();
+        let tokens = quote!(#docs #vis #constant fn #name #generics(#(#params),*) #result { #function #turbofish(#(#passed),*) });
         self.methods.borrow_mut().insert(function.to_string(), tokens);
     }
 
@@ -193,6 +199,14 @@ impl<'a> Heads<'a> {
         let gradient = &self.gradient;
         let [name, workspace] = ["gradient", "workspace"].map(|name| self.primal.signature.local(name));
         let memory = [quote!(#name: &mut #gradient), quote!(#workspace: &mut Workspace)];
+        self.function(docs, "value_and_gradient_into", &memory, self.primal.signature.output.clone())
+    }
+
+    /// The same at compile time, which needs no workspace.
+    pub fn constant_into(&self) -> TokenStream {
+        let docs = "As [`value_and_gradient`], into memory of the caller. `gradient` is overwritten.";
+        let (gradient, name) = (&self.gradient, self.primal.signature.local("gradient"));
+        let memory = [quote!(#name: &mut #gradient)];
         self.function(docs, "value_and_gradient_into", &memory, self.primal.signature.output.clone())
     }
 

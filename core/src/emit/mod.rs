@@ -6,6 +6,7 @@
 
 mod body;
 mod calls;
+mod constant;
 mod entry;
 mod expr;
 pub mod face;

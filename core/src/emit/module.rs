@@ -130,6 +130,7 @@ pub fn generate_with(
         leaves: &leaves,
         graph: &plan.graph,
         generics: &generics,
+        constant: false,
     };
     let workspace = primal.signature.local("workspace");
     let ty = |d: Dtype| format_ident!("{}", d.name());
@@ -301,7 +302,8 @@ pub fn generate_with(
     let counted = |s: Sym| plan.graph.sizes.counted(&Size::sym(s));
     for (_, var) in names.syms().filter(|(s, _)| !counted(*s)) {
         let text = var.to_string();
-        if !generics.contains(&text) && uses(&code, &text) {
+        let used = uses(&code, &text) || result_values.iter().any(|value| uses(value, &text));
+        if !generics.contains(&text) && used {
             fields.push(quote!(pub #var: usize));
             open.extend(quote!(#var,));
             values.push(quote!(#var));
@@ -386,7 +388,7 @@ fn may_be_short(plan: &Plan, axis: AxisId) -> bool {
     size.as_const().is_none() && !plan.graph.sizes.counted(size)
 }
 
-fn target(node: NodeId, dims: &[AxisId]) -> Target {
+pub fn target(node: NodeId, dims: &[AxisId]) -> Target {
     Target { node, dims: dims.to_vec(), scalar: dims.is_empty(), adds: false }
 }
 

@@ -15,6 +15,8 @@ pub struct Names {
     next: BTreeMap<String, usize>,
     inputs: BTreeMap<InputId, Ident>,
     syms: BTreeMap<Sym, TokenStream>,
+    /// Where the names count: beside the user's, or apart from them.
+    span: Span,
 }
 
 /// Variables around the call of a kernel: names of buffers and sizes keep clear of them.
@@ -27,7 +29,13 @@ impl Names {
     pub fn new(users: &BTreeMap<String, Name>) -> Self {
         let users = users.iter().map(|(name, n)| (name.clone(), n.times)).collect();
         let taken = LOCALS.iter().map(|name| name.to_string()).collect();
-        Names { users, taken, next: BTreeMap::new(), inputs: BTreeMap::new(), syms: BTreeMap::new() }
+        let span = Span::call_site();
+        Names { users, taken, next: BTreeMap::new(), inputs: BTreeMap::new(), syms: BTreeMap::new(), span }
+    }
+
+    /// Names of variables that no code of the user's sees, nor hides, in the same function.
+    pub fn apart(users: &BTreeMap<String, Name>) -> Self {
+        Names { span: Span::mixed_site(), ..Names::new(users) }
     }
 
     /// An identifier like the hint that nothing else has.
@@ -73,7 +81,7 @@ impl Names {
                 hides(&name) || !self.taken.insert(name.clone())
             } {}
         }
-        Ident::new(&name, Span::call_site())
+        Ident::new(&name, self.span)
     }
 
     pub fn input(&mut self, graph: &Graph, input: InputId) -> Ident {

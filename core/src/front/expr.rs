@@ -88,7 +88,10 @@ impl Lower {
                 _ => self.choice(m),
             },
             Expr::ForLoop(f) => self.for_loop(f),
-            Expr::While(w) => self.while_loop(Some(&w.cond), &w.body, w.label.as_ref(), e),
+            Expr::While(w) => match self.counting_loop(w) {
+                Some(value) => value,
+                None => self.while_loop(Some(&w.cond), &w.body, w.label.as_ref(), e),
+            },
             Expr::Loop(l) => self.while_loop(None, &l.body, l.label.as_ref(), e),
             Expr::Return(r) => {
                 let value = r.expr.as_ref().map_or(Value::Unit, |e| self.expr(e));

@@ -77,10 +77,11 @@ impl Lower {
         paths: &Paths,
         at: &dyn ToTokens,
     ) -> Value {
-        let ReturnType::Type(_, output) = &item.sig.output else { return Value::Poison };
-        let own = Custom::default();
+        let (false, ReturnType::Type(_, output)) = (self.refuses(at), &item.sig.output) else {
+            return Value::Poison;
+        };
+        let (own, recursive) = (Custom::default(), asked.custom.is_none());
         let custom = asked.custom.as_ref().unwrap_or(&own);
-        let recursive = asked.custom.is_none();
         let name = item.sig.ident.to_string();
         let Known::Numbers(form, dtype) = self.known(output) else {
             let help = "return f32, f64 or arrays of them";

@@ -155,6 +155,7 @@ impl Lower {
             self.errors.push(Kind::Unsupported, &item.sig.ident, &["a part of this function", ""]);
         }
         self.matrices(&signature, asked);
+        self.check_lengths(item, &signature);
         signature
     }
 
@@ -222,6 +223,7 @@ impl Lower {
         let changed = args.iter().filter(|a| a.changed).map(|a| a.form.clone());
         Signature {
             vis: item.vis.to_token_stream(),
+            constness: item.sig.constness.is_some(),
             ident: sig.ident.clone(),
             generics: if generics.is_empty() { TokenStream::new() } else { quote!(<#generics>) },
             generic_args: generics.iter().filter_map(const_generic).collect(),

@@ -353,11 +353,13 @@ impl Lower {
             }
             let Some(old) = binding.host.clone() else { continue };
             let pat: TokenStream = ident(&binding.name, proc_macro2::Span::call_site()).to_token_stream();
+            // what changes at compile time is copied
+            let copy = (!self.at_compile_time).then(|| quote::quote!(.clone()));
             let kept = self.keep_let(
                 std::slice::from_ref(&binding.name),
                 &quote::quote!(mut #pat),
                 None,
-                quote::quote!(#old.clone()),
+                quote::quote!(#old #copy),
             );
             for (name, ident) in kept {
                 new_names.push(ident.to_string());

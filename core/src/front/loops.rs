@@ -77,9 +77,7 @@ impl Lower {
                 }
             }
             Value::Tuple(list) => {
-                for item in list {
-                    self.once(&e.pat, item, e);
-                }
+                self.one_by_one(e, list.into_iter());
                 return Value::Unit;
             }
             Value::Poison => {
@@ -117,6 +115,13 @@ impl Lower {
             if let Some(k) = self.env.position(&name) {
                 self.env.assign(k, Value::Poison);
             }
+        }
+    }
+
+    /// One iteration for each item.
+    pub fn one_by_one(&mut self, e: &ExprForLoop, items: impl Iterator<Item = Value>) {
+        for item in items {
+            self.once(&e.pat, item, e);
         }
     }
 
@@ -180,6 +185,12 @@ impl Lower {
     ) -> Value {
         if let Some(Expr::Let(l)) = cond {
             self.errors.push(Kind::Unsupported, l, &["`while let`", "write a condition"]);
+            self.poison_assigned(body);
+            return Value::Poison;
+        }
+        let help = "count: `while i < N { …; i += 1; }`, where `i` starts at a number, nothing else changes it, and no `continue` leaves it as it is";
+        let first: &dyn ToTokens = cond.map_or(at, |cond| cond);
+        if self.refused_at_compile_time(first, "a loop whose number of turns only the run knows", help) {
             self.poison_assigned(body);
             return Value::Poison;
         }

@@ -11,7 +11,9 @@ mod cells;
 mod changes;
 mod choices;
 mod close;
+mod compile_time;
 mod control;
+mod counters;
 mod definitions;
 mod effects;
 mod einsum;
@@ -104,6 +106,7 @@ pub fn lower(
     };
     let asked = options::parse(attr, &mut errors);
     function::check(&item, &mut errors);
+    compile_time::check(&item, &asked, &mut errors);
     receivers::as_functions(&mut item, &|path| defs.receiver(path));
     for name in borrows::written_out(&mut item) {
         errors.push(Kind::Mutation, &name, &[&name.to_string(), borrows::HELP]);
@@ -118,6 +121,7 @@ pub fn lower(
         let mut run = Lower::new(asked.math, sizes, defs, errors.clone(), modes);
         run.own = Some(Rc::new(recursion::Own::new(&item, &asked)));
         run.walked_lists = walked_lists;
+        run.at_compile_time = asked.more.constant.is_some();
         let signature = run.function(&tokens, &item, &asked);
         if !run.errors.is_empty() {
             let errors = std::mem::take(&mut run.errors);
@@ -203,6 +207,8 @@ struct Lower {
     own: Option<Rc<recursion::Own>>,
     /// The const generics of the function.
     generics: BTreeSet<String>,
+    /// Its derivatives are `const fn`.
+    at_compile_time: bool,
 }
 
 impl Lower {
@@ -235,6 +241,7 @@ impl Lower {
             callees: vec![],
             own: None,
             generics: BTreeSet::new(),
+            at_compile_time: false,
         }
     }
 

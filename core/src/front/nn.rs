@@ -13,6 +13,9 @@ impl Lower {
         if let ("constant", [value]) = (name, &args[..]) {
             return self.constant(value, at);
         }
+        if let Some(name) = name.strip_prefix("math_") {
+            return self.operation(name, args, at).unwrap_or(Value::Poison);
+        }
         if Self::is_layer(name) {
             return self.layer(name, args, at).unwrap_or(Value::Poison);
         }
@@ -45,6 +48,33 @@ impl Lower {
                 self.unsupported(at, "`constant` of this value", help)
             }
         }
+    }
+
+    /// A function of `chainrule::math`, which is the method of the same name.
+    fn operation(&mut self, name: &str, args: Vec<Value>, at: &dyn ToTokens) -> Option<Value> {
+        let shown = format!("`{name}`");
+        let dtype = args.iter().find_map(|a| match a {
+            Value::Tensor(t) => Some(self.graph.dtype(t.node)).filter(|d| d.is_float()),
+            _ => None,
+        });
+        let array = args.iter().find_map(|a| match a {
+            Value::Tensor(t) if t.rank() > 0 => Some(self.shape_text(&t.dims)),
+            _ => None,
+        });
+        if let Some(shape) = array {
+            let help = format!("this is an array of shape {shape}");
+            self.errors.push(Kind::Argument, at, &[&shown, "numbers", &help]);
+            return None;
+        }
+        let count = args.len();
+        let mut args = args.into_iter();
+        let first = Value::Tensor(self.tensor(args.next()?, dtype, at)?);
+        let value = self.scalar_method(&first, name, args.collect(), at);
+        if value.is_none() {
+            let text = format!("another number of arguments than {count}");
+            self.errors.push(Kind::Argument, at, &[&shown, &text, ""]);
+        }
+        value
     }
 
     fn network(&mut self, name: &str, args: Vec<Value>, at: &dyn ToTokens) -> Option<Tensor> {

@@ -5,7 +5,7 @@
 use crate::diag::{Errors, Kind};
 use crate::ir::{Checkpoint, Math};
 use crate::signature::Options;
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Ident, Meta, Path, Token};
@@ -43,16 +43,18 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
     let mut asked =
         Asked { wrt: None, math: Math::Real, more: Options::default(), columns: None, custom: None };
     let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
-    let list = match syn::parse::Parser::parse2(parser, attr.clone()) {
+    let list = match syn::parse::Parser::parse2(parser, without_keywords(attr.clone())) {
         Ok(list) => list,
         Err(e) => {
             errors.push(Kind::Syntax, &attr, &[&format!("{e} in the options of `#[differentiable]`")]);
             return asked;
         }
     };
+    super::compile_time::check_options(&list.iter().collect::<Vec<_>>(), errors);
     for meta in &list {
         let name = crate::diag::source(meta.path());
         match (name.as_str(), meta) {
+            ("r#const", Meta::Path(_)) => asked.more.constant = Some(meta.to_token_stream()),
             ("value", Meta::Path(_)) => asked.more.value = true,
             ("jvp", Meta::Path(_)) => asked.more.jvp = true,
             ("vjp", Meta::Path(_)) => asked.more.vjp = true,
@@ -113,6 +115,17 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
         }
     }
     asked
+}
+
+/// `const` as a name, which no path of Rust may be.
+fn without_keywords(attr: TokenStream) -> TokenStream {
+    let name = |token| match token {
+        TokenTree::Ident(i) if i == "const" => {
+            TokenTree::Ident(proc_macro2::Ident::new_raw("const", i.span()))
+        }
+        token => token,
+    };
+    attr.into_iter().map(name).collect()
 }
 
 impl Custom {

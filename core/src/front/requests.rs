@@ -133,9 +133,18 @@ struct Walk {
     keys: BTreeSet<String>,
     tainted: BTreeSet<String>,
     locals: BTreeSet<String>,
+    /// Inside of a loop.
+    looping: bool,
 }
 
 impl Walk {
+    /// What a loop's body changes may carry a derivative when it begins again: the outermost one is walked twice.
+    fn repeated(&mut self, body: &syn::Block) {
+        let times = if std::mem::replace(&mut self.looping, true) { 1 } else { 2 };
+        (0..times).for_each(|_| self.visit_block(body));
+        self.looping = times == 1;
+    }
+
     fn ask(&mut self, path: &syn::Path) {
         let mut bare = path.clone();
         bare.segments.iter_mut().for_each(|s| s.arguments = PathArguments::None);
@@ -311,7 +320,14 @@ impl<'ast> Visit<'ast> for Walk {
             self.tainted.extend(names.clone());
         }
         self.locals.extend(names);
-        self.visit_block(&l.body);
+        self.repeated(&l.body);
+    }
+    fn visit_expr_while(&mut self, w: &'ast syn::ExprWhile) {
+        self.visit_expr(&w.cond);
+        self.repeated(&w.body);
+    }
+    fn visit_expr_loop(&mut self, l: &'ast syn::ExprLoop) {
+        self.repeated(&l.body);
     }
     fn visit_expr_match(&mut self, m: &'ast syn::ExprMatch) {
         let active = self.active(&m.expr);

@@ -251,7 +251,7 @@ impl Lower {
 
     /// An inactive integer whose value only the running program knows.
     pub fn rigid(&mut self, tokens: &TokenStream) -> crate::ir::Size {
-        let name = source(&self.in_branch(tokens));
+        let name = source(&self.in_branch(tokens, crate::ir::Dtype::Int));
         crate::ir::Size::sym(self.symbol(&name, true))
     }
 }

@@ -143,7 +143,7 @@ impl Lower {
     }
 
     /// Inactive code of a branch, which runs only where the branch does, as far as that is known on entry.
-    pub fn in_branch(&self, tokens: &TokenStream) -> TokenStream {
+    pub fn in_branch(&self, tokens: &TokenStream, dtype: Dtype) -> TokenStream {
         if self.env.guards.is_empty() || !may_panic(tokens) {
             return tokens.clone();
         }
@@ -157,7 +157,15 @@ impl Lower {
             .collect();
         match conds.is_empty() {
             true => tokens.clone(),
-            false => quote!((if #(#conds)&&* { #tokens } else { ::core::default::Default::default() })),
+            false => {
+                let other = match dtype {
+                    _ if !self.at_compile_time => quote!(::core::default::Default::default()),
+                    Dtype::Bool => quote!(false),
+                    Dtype::Int => quote!(0),
+                    Dtype::F32 | Dtype::F64 => quote!(0.0),
+                };
+                quote!((if #(#conds)&&* { #tokens } else { #other }))
+            }
         }
     }
 }

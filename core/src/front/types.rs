@@ -470,7 +470,7 @@ impl Lower {
                 if let Some(t) = self.computed(place, &form, dtype, &dims) {
                     return t;
                 }
-                matches!(form, Form::Scalar(_)).then(|| self.in_branch(place))
+                matches!(form, Form::Scalar(_)).then(|| self.in_branch(place, dtype))
             }
             Some(_) => None,
         };

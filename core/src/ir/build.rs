@@ -100,8 +100,16 @@ impl Graph {
                 return self.reduce(op, &rest, x);
             }
             let inner = self.reduce(op, &own, x);
+            // a range that ends before it starts is empty
+            let (open, sizes): (Vec<Size>, Vec<Size>) =
+                sizes.into_iter().partition(|s| self.may_be_negative(s));
             let times = self.size(&Size::product(&sizes), dtype);
-            return self.apply(Op::Mul, &[inner, times]);
+            let total = self.apply(Op::Mul, &[inner, times]);
+            return open.iter().fold(total, |x, size| {
+                let (times, zero) = (self.size(size, dtype), self.constant(0.0, dtype));
+                let times = self.apply(Op::Max, &[times, zero]);
+                self.apply(Op::Mul, &[x, times])
+            });
         }
         if op == RedOp::Sum {
             if let Some(merged) = self.reduced_scatter(&axes, x) {
@@ -115,6 +123,11 @@ impl Graph {
             }
         }
         self.intern(Node::Reduce(op, axes, x), self.dtype(x))
+    }
+
+    fn may_be_negative(&self, size: &Size) -> bool {
+        let size = self.sizes.resolve(size);
+        size.as_const().is_none() && size.terms().iter().any(|t| t.1 < 0)
     }
 
     pub fn scatter(

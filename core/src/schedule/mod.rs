@@ -155,11 +155,8 @@ pub enum Place {
 }
 
 /// Schedules the targets.
-pub fn schedule(mut graph: Graph, mut targets: Vec<Target>) -> Plan {
-    let roots = replay::replay(&mut graph, targets.iter().map(|t| t.node).collect());
-    targets.iter_mut().zip(roots).for_each(|(t, root)| t.node = root);
-    let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
-    let (graph, targets) = calls::prepare(graph, targets);
+pub fn schedule(graph: Graph, targets: Vec<Target>) -> Plan {
+    let (graph, targets) = prepared(graph, targets);
     let (graph, targets, gemms) = contract::find(graph, targets);
     let plan = arrange(graph, targets, gemms.clone(), None);
     // what is run again runs in loops that fill vectors inside
@@ -171,6 +168,20 @@ pub fn schedule(mut graph: Graph, mut targets: Vec<Target>) -> Plan {
         plan.ends = ends::find(&plan);
     }
     plan
+}
+
+/// The same in plain loops: without matrix products, lanes, and loops that end early.
+pub fn schedule_plain(graph: Graph, targets: Vec<Target>) -> Plan {
+    let (graph, targets) = prepared(graph, targets);
+    arrange(graph, targets, vec![], None)
+}
+
+/// What runs again and what functions are given stands in the graph.
+fn prepared(mut graph: Graph, mut targets: Vec<Target>) -> (Graph, Vec<Target>) {
+    let roots = replay::replay(&mut graph, targets.iter().map(|t| t.node).collect());
+    targets.iter_mut().zip(roots).for_each(|(t, root)| t.node = root);
+    let targets = targets.into_iter().map(|t| direct(&graph, t)).collect();
+    calls::prepare(graph, targets)
 }
 
 /// The plan of a graph, with the points of an axis in the lanes of vectors where one is given.

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const LONG: i64 = 16;
 /// Nodes of a graph that is not taken apart any further.
 const MOST: usize = 6000;
+/// The same where all short dimensions are written out.
+const SMALL: usize = 1500;
 /// How deep expressions are followed.
 const DEPTH: usize = 400;
 /// How often variables that turn out to be read by element are taken apart, too.
@@ -32,9 +34,37 @@ pub fn apart(graph: &Graph, roots: &[NodeId]) -> Option<(Graph, Vec<NodeId>)> {
     if graph.ids().any(|id| matches!(graph.node(id), Node::Call { .. })) {
         return None;
     }
+    taken(graph, roots, &BTreeSet::new(), MOST)
+}
+
+/// An equal graph whose short dimensions are written out, the shortest ones first, as far as it stays small: for interpreters, to
+/// whom a variable is cheaper than an element of an array, and a turn of a loop dearer than an operation.
+pub fn written_out(graph: &Graph, roots: &[NodeId]) -> Option<(Graph, Vec<NodeId>)> {
+    if graph.ids().any(|id| matches!(graph.node(id), Node::Call { .. })) {
+        return None;
+    }
+    let axes = (0..graph.axis_count() as u32).map(AxisId);
+    let size = |a: &AxisId| graph.axis_size(*a).as_const();
+    let short: Vec<AxisId> = axes.filter(|a| size(a).is_some_and(|n| (2..=LONG).contains(&n))).collect();
+    let mut lengths: Vec<i64> = short.iter().filter_map(size).collect();
+    lengths.sort();
+    lengths.dedup();
+    lengths.iter().rev().find_map(|most| {
+        let axes = short.iter().copied().filter(|a| size(a).is_some_and(|n| n <= *most)).collect();
+        taken(graph, roots, &axes, SMALL)
+    })
+}
+
+/// The graph with what is made or read by element, and these axes, taken apart.
+fn taken(
+    graph: &Graph,
+    roots: &[NodeId],
+    axes: &BTreeSet<AxisId>,
+    most: usize,
+) -> Option<(Graph, Vec<NodeId>)> {
     let mut split = BTreeSet::new();
     for _ in 0..ROUNDS {
-        let mut run = Apart::new(graph, roots, split);
+        let mut run = Apart { axes: axes.clone(), most, ..Apart::new(graph, roots, split) };
         let new = run.all(roots);
         if !run.wanted.is_empty() {
             split = run.split;
@@ -62,6 +92,10 @@ struct Apart<'a> {
     carries: BTreeMap<Variable, NodeId>,
     depth: usize,
     changed: bool,
+    /// What is taken apart in any case.
+    axes: BTreeSet<AxisId>,
+    /// How many nodes there may be.
+    most: usize,
 }
 
 /// The positions along those of the axes that are asked for.
@@ -101,6 +135,8 @@ impl<'a> Apart<'a> {
             carries,
             depth: 0,
             changed: false,
+            axes: BTreeSet::new(),
+            most: MOST,
         }
     }
 
@@ -164,7 +200,7 @@ impl<'a> Apart<'a> {
                 .into_iter()
                 .flat_map(|p| (0..n).map(move |k| p.iter().copied().chain([(*axis, k)]).collect()))
                 .collect();
-            if out.len() > MOST {
+            if out.len() > self.most {
                 return None;
             }
         }
@@ -178,7 +214,7 @@ impl<'a> Apart<'a> {
         if let Some(known) = self.known.get(&key) {
             return Some(*known);
         }
-        if self.depth > DEPTH || self.out.len() > MOST {
+        if self.depth > DEPTH || self.out.len() > self.most {
             return None;
         }
         self.depth += 1;

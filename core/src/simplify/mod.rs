@@ -97,6 +97,15 @@ pub fn simplify(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>, Report)
     (best.0, best.1, report)
 }
 
+/// An equal graph whose short loops are written out, where the order of sums is free.
+pub fn written_out(graph: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
+    let new = match graph.math {
+        Math::Real => apart::written_out(graph, roots),
+        Math::Strict => None,
+    };
+    new.unwrap_or_else(|| (graph.clone(), roots.to_vec()))
+}
+
 /// A number that counts only under a condition is that number, once its derivative is there. A position keeps its
 /// condition: the element may not be.
 fn reached(graph: &Graph, roots: &[NodeId]) -> Rooted {

@@ -24,7 +24,7 @@ pub(super) struct Bounds {
 impl<'a> Body<'a> {
     /// The part of a loop over `axis`, at this depth, outside of which its statements have nothing to add.
     pub(super) fn bounds(&mut self, axis: AxisId, inside: &[usize], depth: usize) -> Option<Bounds> {
-        if self.plan.graph.math == Math::Strict {
+        if self.plan.graph.math == Math::Strict || self.constant() {
             return None;
         }
         let mut common: Option<BTreeSet<NodeId>> = None;

@@ -131,7 +131,7 @@ impl<'a> Body<'a> {
         Some(match self.plan.graph.node(id).clone() {
             Node::Const(bits) if dtype.is_float() => {
                 let value = expr::number(f64::from_bits(bits), dtype == Dtype::F32);
-                (quote!(#v::splat(#value)), 0)
+                (self.splat(&v, &value), 0)
             }
             Node::Const(bits) if dtype == Dtype::Bool => {
                 let value = f64::from_bits(bits) != 0.0;
@@ -140,11 +140,11 @@ impl<'a> Body<'a> {
             Node::Size(size) if dtype.is_float() => {
                 let ty = format_ident!("{}", dtype.name());
                 let size = self.signed_size(&size);
-                (quote!(#v::splat((#size) as #ty)), 2)
+                (self.splat(&v, &quote!(((#size) as #ty))), 2)
             }
             Node::Load { array: Array::Input(i), index, .. } if self.computed.contains(&i) => {
                 let call = self.called(i, &index);
-                (if dtype == Dtype::Bool { call } else { quote!(#v::splat(#call)) }, 9)
+                (if dtype == Dtype::Bool { call } else { self.splat(&v, &call) }, 9)
             }
             Node::Load { .. } => match place::of_load(self.plan, id) {
                 Some((slice, at)) => (self.read(slice, &at, frame, lanes, dtype), 9),
@@ -160,13 +160,14 @@ impl<'a> Body<'a> {
             Node::Cast(x) => {
                 let ty = format_ident!("{}", dtype.name());
                 let x = self.operand_as(x, frame, lanes);
-                (quote!(#v::splat(#x.lane(0) as #ty)), 3)
+                let x = self.number(&x);
+                (self.splat(&v, &quote!((#x as #ty))), 3)
             }
             Node::Apply(op, args) if op.is_bool() && self.plan.graph.dtype(args[0]) == Dtype::Int => {
                 let tokens = match lanes {
                     Lanes::One => {
                         let parts: Vec<TokenStream> = args.iter().map(|a| self.int(*a)).collect();
-                        expr::std_apply(op, &parts)
+                        self.of_integers(op, &parts)
                     }
                     _ => {
                         let parts: Vec<TokenStream> =
@@ -182,6 +183,9 @@ impl<'a> Body<'a> {
             Node::Apply(Op::Powi, args) => {
                 let x = self.operand_as(args[0], frame, lanes);
                 let n = self.int(args[1]);
+                if self.constant() {
+                    return Some((expr::constant(Op::Powi, &[x, quote!((#n) as i32)], dtype), 4));
+                }
                 match lanes.blocks() {
                     true => (quote!(rt::each!(math::powi, #x; #n as i32)), 4),
                     false => (quote!(math::powi(#x, #n as i32)), 4),
@@ -193,6 +197,13 @@ impl<'a> Body<'a> {
                 } else {
                     let parts: Vec<TokenStream> =
                         args.iter().map(|a| self.operand_as(*a, frame, lanes)).collect();
+                    if self.constant() {
+                        if !expr::at_compile_time(op) {
+                            self.missing.insert(op.info().name);
+                        }
+                        let float = args.iter().map(|a| self.plan.graph.dtype(*a)).find(|d| d.is_float());
+                        return Some((expr::constant(op, &parts, float.unwrap_or(dtype)), 2));
+                    }
                     let strict = self.plan.graph.math == crate::ir::Math::Strict;
                     match self.on_blocks(op, &parts).filter(|_| lanes.blocks() && !strict) {
                         Some(each) => (each, 2),
@@ -215,7 +226,7 @@ impl<'a> Body<'a> {
         frame: usize,
         lanes: Lanes,
     ) -> Option<TokenStream> {
-        if self.plan.graph.math == crate::ir::Math::Strict {
+        if self.plan.graph.math == crate::ir::Math::Strict || self.constant() {
             return None;
         }
         let product_of = |this: &Self, id: NodeId| match this.plan.graph.node(id) {

@@ -5,7 +5,7 @@
 use super::super::place::Slice;
 use super::super::{expr, place};
 use super::{Body, Lanes};
-use crate::ir::{Array, Dtype, Index, InputId, Node, NodeId};
+use crate::ir::{Array, Dtype, Index, InputId, Node, NodeId, Op};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -64,14 +64,12 @@ impl<'a> Body<'a> {
                 None => quote!(0),
             },
             // a position that counts only under a condition
-            Node::Apply(crate::ir::Op::When | crate::ir::Op::Select, args) if self.holds(args[0]) => {
-                self.int(args[1])
-            }
-            Node::Apply(op @ (crate::ir::Op::When | crate::ir::Op::Select), args) => {
+            Node::Apply(Op::When | Op::Select, args) if self.holds(args[0]) => self.int(args[1]),
+            Node::Apply(op @ (Op::When | Op::Select), args) => {
                 let c = self.truth(args[0]);
                 let x = self.int(args[1]);
                 match (op, args.get(2)) {
-                    (crate::ir::Op::Select, Some(y)) => {
+                    (Op::Select, Some(y)) => {
                         let y = self.int(*y);
                         quote!((if #c { #x } else { #y }))
                     }
@@ -84,7 +82,7 @@ impl<'a> Body<'a> {
             }
             Node::Apply(op, args) => {
                 let parts: Vec<TokenStream> = args.iter().map(|a| self.int(*a)).collect();
-                expr::std_apply(op, &parts)
+                self.of_integers(op, &parts)
             }
             _ => {
                 self.bugs.push(format!("%{} is no integer expression", id.0));
@@ -119,7 +117,28 @@ impl<'a> Body<'a> {
                 quote!((#sum) as usize)
             })
             .collect();
+        if self.constant() {
+            return self.written_out(input, &args);
+        }
         quote!(#name(#(#args),*))
+    }
+
+    /// An operation on integers.
+    pub(super) fn of_integers(&self, op: Op, parts: &[TokenStream]) -> TokenStream {
+        match (self.constant(), op, parts) {
+            (true, Op::Max, [a, b]) => quote!(::chainrule::rt::larger(#a, #b)),
+            (true, Op::Min, [a, b]) => quote!(::chainrule::rt::smaller(#a, #b)),
+            _ => expr::std_apply(op, parts),
+        }
+    }
+
+    /// A function of positions, without a call: the user's code behind the names of its arguments.
+    fn written_out(&mut self, input: InputId, args: &[TokenStream]) -> TokenStream {
+        let Some((names, value)) = self.functions.get(&input).cloned() else {
+            self.bugs.push("a function of positions that is not known".into());
+            return quote!(0);
+        };
+        quote!({ #(let #names: usize = #args;)* #value })
     }
 
     /// A condition outside of vectors.
@@ -152,7 +171,7 @@ impl<'a> Body<'a> {
             }
         }
         let x = self.int(id);
-        quote!(#v::splat(#x as #ty))
+        self.splat(v, &quote!((#x as #ty)))
     }
 
     /// The float type of the loop that is being emitted.

@@ -116,8 +116,10 @@ impl<'a> Body<'a> {
                 _ if row => {}
                 (Some((sweep, row)), ..) => self.back_by_segments(sweep, &var, &row, out),
                 (None, true, _) => self.counted_loop(axis, &var, out),
-                (None, false, true) => self.push(quote!(for #var in (#start..#end).rev() { #out })),
-                (None, false, false) => self.push(quote!(for #var in #start..#end { #out })),
+                (None, false, _) => {
+                    let walk = self.walk(&var, &start, &end, reversed, &out);
+                    self.push(walk);
+                }
             }
             self.keep_end(axis, body);
             for (carry, last) in variables {
@@ -143,7 +145,10 @@ impl<'a> Body<'a> {
     /// Every access of the loop's statements fits a vector along the axis.
     pub(super) fn vectorises(&self, axis: AxisId, body: &[Step]) -> bool {
         let graph = &self.plan.graph;
-        if self.points().is_some() || graph.axis_size(axis).as_const().is_some_and(|n| n < 4) {
+        if self.constant()
+            || self.points().is_some()
+            || graph.axis_size(axis).as_const().is_some_and(|n| n < 4)
+        {
             return false;
         }
         // the position depends on the axis through a gathered index

@@ -6,7 +6,7 @@ use super::super::names::join;
 use super::super::place::{Linear, Slice};
 use super::super::{expr, place};
 use super::{Body, Chunk, Frame, Lanes};
-use crate::ir::{AxisId, Dtype, Node, RedOp, Size};
+use crate::ir::{Array, AxisId, Dtype, Index, Node, RedOp, Size};
 use crate::schedule::Work;
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, ToTokens};
@@ -71,7 +71,13 @@ impl<'a> Body<'a> {
                 }
             }
             let (sum, below) = (join(&parts, quote!(+)), self.size(below));
-            let index = quote!(rt::bounded(#sum, #below));
+            let index = match self.constant() {
+                false => quote!(rt::bounded(#sum, #below)),
+                true => {
+                    let what = self.looked_up(index);
+                    quote!(::chainrule::rt::chosen(#sum, #below, #what))
+                }
+            };
             if stride.is_one() {
                 plus.push(index);
             } else {
@@ -87,6 +93,16 @@ impl<'a> Body<'a> {
             out.extend(quote!(- #m));
         }
         Some(out)
+    }
+
+    /// What stands where a position that is looked up lies outside.
+    fn looked_up(&self, index: &Index) -> String {
+        let graph = &self.plan.graph;
+        let of = match index.gather.map(|g| graph.node(g)) {
+            Some(Node::Load { array: Array::Input(i), .. }) => format!("`{}`", graph.input(*i).name),
+            _ => "a computed position".to_string(),
+        };
+        format!("{}: {of} is out of range of what it chooses from", self.function)
     }
 
     pub(super) fn read(
@@ -105,20 +121,20 @@ impl<'a> Body<'a> {
                     if dtype == Dtype::Bool {
                         return quote!(#name);
                     }
-                    return quote!(#v::splat(#name));
+                    return self.splat(&v, &quote!(#name));
                 }
             }
             let zero = match dtype {
                 Dtype::Bool => quote!(false),
                 Dtype::Int => quote!(0),
-                _ => quote!(#v::splat(0.0)),
+                _ => self.splat(&v, &quote!(0.0)),
             };
             return self.where_reached(at, frame, &zero, &|run| {
                 let at = run.position(at).unwrap_or(quote!(0));
                 match dtype {
                     Dtype::Bool => quote!(#name[#at]),
                     Dtype::Int => quote!((#name[#at] as isize)),
-                    _ => quote!(#v::splat(#name[#at])),
+                    _ => run.splat(&v, &quote!(#name[#at])),
                 }
             });
         }
@@ -210,11 +226,15 @@ impl<'a> Body<'a> {
             let tokens = match update {
                 None if dtype == Dtype::Bool => quote!(#name[#at] = #value;),
                 None if dtype == Dtype::Int => quote!(#name[#at] = (#value) as usize;),
-                None => quote!(#name[#at] = #value.lane(0);),
+                None => {
+                    let value = self.number(&value);
+                    quote!(#name[#at] = #value;)
+                }
                 Some(op) => {
-                    let old = quote!(#v::splat(#name[#at]));
-                    let new = expr::combine(op, &old, &value);
-                    quote!(#name[#at] = (#new).lane(0);)
+                    let old = self.splat(&v, &quote!(#name[#at]));
+                    let new = self.combine(op, dtype, &old, &value);
+                    let new = self.number(&quote!((#new)));
+                    quote!(#name[#at] = #new;)
                 }
             };
             self.push(tokens);
@@ -306,22 +326,21 @@ impl<'a> Body<'a> {
                         layout.first().map(|a| self.plan.graph.axis_size(*a).clone()).unwrap_or_default();
                     if start.as_const() != Some(0) {
                         let start = self.size(&start);
-                        self.push(quote!(#name[..#start].fill(#number);));
+                        self.set_all(&name, None, Some(start), &number);
                     }
                     if end != whole {
                         let end = self.size(&end);
-                        self.push(quote!(#name[#end..].fill(#number);));
+                        self.set_all(&name, Some(end), None, &number);
                     }
                 }
-                None => self.push(quote!(#name.fill(#number);)),
+                None => self.set_all(&name, None, None, &number),
             }
             return;
         }
         let graph = &self.plan.graph;
         let inner: Vec<Size> = layout[outer..].iter().map(|a| graph.axis_size(*a).clone()).collect();
         // the position of the first element that is set, in blocks of those that are
-        let index: Vec<crate::ir::Index> =
-            layout[..outer].iter().map(|a| crate::ir::Index::axis(*a)).collect();
+        let index: Vec<Index> = layout[..outer].iter().map(|a| Index::axis(*a)).collect();
         let (row, count) = match place::ragged(graph, &layout) {
             Some(k) if k > outer => {
                 self.bugs.push("an accumulated array whose rows have different lengths".into());
@@ -338,6 +357,12 @@ impl<'a> Body<'a> {
         };
         let len = self.size(&Size::product(&inner));
         let unit = count.unwrap_or_else(|| len.clone());
+        if self.constant() {
+            let first = self.names.fresh("first");
+            self.push(quote!(let #first = (#row) * #unit;));
+            self.set_all(&name, Some(quote!(#first)), Some(quote!(#first + #len)), &number);
+            return;
+        }
         self.push(quote!(#name[(#row) * #unit..][..#len].fill(#number);));
     }
 

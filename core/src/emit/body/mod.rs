@@ -14,12 +14,15 @@ mod integers;
 mod loops;
 mod memory;
 mod neighbours;
+mod numbers;
 mod reductions;
 mod rows;
 mod scans;
 mod statements;
 mod sweeps;
 mod turns;
+
+pub use numbers::Style;
 
 use super::module::uses;
 use super::names::{product, Names};
@@ -131,6 +134,13 @@ pub struct Body<'a> {
     pub target_names: Vec<String>,
     /// What is moved: the function that does it, the parameter, its gradient, and its number.
     pub updates: Vec<(Ident, (Slice, Slice, usize))>,
+    pub style: Style,
+    /// Operations that no `const fn` has.
+    pub missing: BTreeSet<&'static str>,
+    /// The function's name, for messages.
+    pub function: String,
+    /// Inputs that are functions of positions, where those are written out: their arguments and their values.
+    pub functions: BTreeMap<crate::ir::InputId, (Vec<TokenStream>, TokenStream)>,
     frames: Vec<Frame>,
     uses: Vec<u32>,
     /// The numbers that scans around carry: each carry with its variable.
@@ -168,6 +178,10 @@ impl<'a> Body<'a> {
             computed: BTreeSet::new(),
             target_names: vec![],
             updates: vec![],
+            style: Style::default(),
+            missing: BTreeSet::new(),
+            function: String::new(),
+            functions: BTreeMap::new(),
             frames: vec![Frame::new(None, None, Lanes::One)],
             uses,
             states: BTreeMap::new(),

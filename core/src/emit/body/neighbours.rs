@@ -31,7 +31,10 @@ impl<'a> Body<'a> {
             let v = self.vector_type(self.plan.graph.dtype(node), lanes);
             let kept = Kept { before: self.names.fresh("before"), lane: self.names.fresh("lane") };
             let Kept { before, lane } = &kept;
-            self.push(quote!(let mut #before = #v::of(0.0);));
+            self.push(match self.constant() {
+                true => quote!(let mut #before = 0.0;),
+                false => quote!(let mut #before = #v::of(0.0);),
+            });
             if vector {
                 self.push(quote!(let mut #lane = #v::LEN - 1;));
             }
@@ -54,7 +57,11 @@ impl<'a> Body<'a> {
         let dtype = self.plan.graph.dtype(node);
         let name = self.names.fresh("next");
         self.push(quote!(let #name = #next;));
-        self.write(slice, &at, quote!((#here + #name.slide(#before))), None, dtype);
+        let both = match self.constant() {
+            true => quote!((#here + #before)),
+            false => quote!((#here + #name.slide(#before))),
+        };
+        self.write(slice, &at, both, None, dtype);
         self.push(quote!(#before = #name;));
         if self.frames[frame].lanes == Lanes::Part {
             let (rest, v) = (self.frames[frame].rest.clone(), self.vector_type(dtype, Lanes::Part));
@@ -74,6 +81,7 @@ impl<'a> Body<'a> {
             let (name, at) = (self.name_of(slice, true), self.size(&at));
             let lane = if vector { quote!(#lane) } else { quote!(0) };
             self.push(match self.may_be_reversed(axis) {
+                _ if self.constant() => quote!(if #at < #name.len() { #name[#at] = #before; }),
                 // there may be no element at all
                 true => quote!(if let Some(last) = #name.get_mut(#at) { *last = #before.lane(#lane); }),
                 false => quote!(#name[#at] = #before.lane(#lane);),

@@ -48,9 +48,13 @@ impl<'a> Body<'a> {
             _ => expr::initial(op),
         };
         let initial = expr::number(initial, dtype == Dtype::F32);
-        let start = quote!(#v::splat(#initial));
+        let start = self.splat(&v, &initial);
         let start = if lanes && self.takes_turns(s) { quote!([#start; TURNS]) } else { start };
-        self.push(quote!(let mut #name = #start;));
+        let ty = self.constant().then(|| {
+            let ty = format_ident!("{}", dtype.name());
+            quote!(: #ty)
+        });
+        self.push(quote!(let mut #name #ty = #start;));
         self.top().accumulators.insert(s, name);
     }
 
@@ -208,13 +212,14 @@ impl<'a> Body<'a> {
                 }
             };
         }
-        let next = expr::combine(op, &quote!(#acc), &value);
+        let next = self.combine(op, dtype, &quote!(#acc), &value);
         self.push(quote!(#acc = #next;));
     }
 
     /// The factors of a product that only this sum uses.
     pub(super) fn square_or_product(&self, x: NodeId, frame: usize) -> Option<(NodeId, NodeId)> {
-        if self.plan.graph.math == crate::ir::Math::Strict || self.plan.storage.contains_key(&x) {
+        let apart = self.plan.graph.math == crate::ir::Math::Strict || self.constant();
+        if apart || self.plan.storage.contains_key(&x) {
             return None;
         }
         match self.plan.graph.node(x) {

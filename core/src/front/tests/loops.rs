@@ -122,6 +122,24 @@ fn turns_that_only_the_run_counts() {
 }
 
 #[test]
+fn while_loops_that_count() {
+    for source in [
+        "fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; let mut i = 0; while i < 3 { s = (s * x[i]).sin() + 1.0; i += 1; } s * i as f64 }",
+        "fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; let mut i = 3; while i > 0 { i -= 1; s = (s * x[i]).sin() + 1.0; } s * (i + 2) as f64 }",
+        "fn f(x: &[f64; 5]) -> f64 { let mut s = 0.5; let mut i = 1; while 4 >= i { s = (s * x[i]).sin() + 1.0; i += 2; } s * i as f64 }",
+        "fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; let mut i = 0; let mut j = 0; while i < 3 { j = i; while j < 3 { s += x[i] * x[j]; j = j + 1; } i += 1; } s * x[2] + j as f64 }",
+        "fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; let mut i = 0; while i < 3 { if x[i] < 0.0 { return s * x[i]; } s += x[i].sin(); i += 1; } s }",
+        // these stay loops whose turns the run counts
+        "fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; let mut i = 0; while i < 3 { if x[i] < 0.0 { break; } s += x[i].sin(); i += 1; } s * i as f64 }",
+        "fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; let mut i = 0; while i < 3 { if x[i] < 0.0 { i += 1; continue; } s += x[i].sin(); i += 1; } s * i as f64 }",
+        "fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; let mut i = 0; let mut n = 1; while i < n { s += x[i].sin(); if n < 3 { n += 1; } i += 1; } s * i as f64 }",
+        "fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; let mut i = 0; while i < 3 { let i = 2 - i; s += x[i].sin() * i as f64; if s > 9.0 { return s; } let _ = i; break; } s }",
+    ] {
+        holds(source);
+    }
+}
+
+#[test]
 fn turns_in_other_loops() {
     holds("fn f(x: &[f64; 3]) -> f64 { let mut s = 0.0; for i in 0..3 { let mut z = x[i] + 2.0; while z > 0.4 { z = z * 0.5 * x[i].cos(); } s += z; } s }");
     holds("fn f(x: &[f64; 3]) -> f64 { let mut s = 0.5; for i in 0..3 { let mut z = x[i] + 2.0; while z > 0.4 { z = z * 0.5 * s.cos(); } s = (s + z).sin(); } s }");

@@ -24,6 +24,11 @@ impl Apart<'_> {
         // a variable's next value may be made of the variable
         self.made.insert((id, axis), false);
         self.depth += 1;
+        if self.axes.contains(&axis) && self.written_by_number(id, axis) {
+            self.depth -= 1;
+            self.made.insert((id, axis), true);
+            return true;
+        }
         let few = self.short(axis).is_some_and(|n| n <= FEW);
         let made = match from.node(id) {
             Node::Const(_) | Node::Size(_) | Node::Position(_) => false,
@@ -86,6 +91,26 @@ impl Apart<'_> {
         self.depth -= 1;
         self.made.insert((id, axis), made);
         made
+    }
+}
+
+impl Apart<'_> {
+    /// Where the elements along an axis are written does not depend on what the run looks up.
+    fn written_by_number(&self, id: NodeId, axis: AxisId) -> bool {
+        let known =
+            |index: &Index| index.gather.is_none() && index.terms.iter().all(|t| self.short(t.0).is_some());
+        match self.from.node(id) {
+            Node::Call { .. } | Node::Added { .. } | Node::Scatter { view: Some(_), .. } => false,
+            Node::Scatter { dims, parts, .. } => match dims.iter().position(|d| *d == axis) {
+                Some(k) => parts.iter().all(|p| known(&p.index[k])),
+                None => true,
+            },
+            Node::Write { dims, index, .. } => match dims.iter().position(|d| *d == axis) {
+                Some(k) => known(&index[k]),
+                None => true,
+            },
+            _ => true,
+        }
     }
 }
 
