@@ -392,3 +392,53 @@ fn methods() {
     const G: line_square::Gradient = LINE.square_gradient(3.0);
     assert_eq!((G.this.slope, G.this.offset, G.x), (30.0, 10.0, 10.0));
 }
+
+/// Arguments by value, labels of another type, lengths that are generic in two dimensions.
+#[differentiable(const, wrt(line, q))]
+const fn by_value(line: Line, q: [f64; 3], labels: [u8; 4], signs: [bool; 4], at: i32) -> f64 {
+    let mut s = line.offset;
+    let mut i = 0;
+    while i < 4 {
+        let z = line.slope * q[labels[i] as usize] * q[i % 3];
+        s = if signs[i] { s + math::exp(z) } else { s - math::sin(z) };
+        i += 1;
+    }
+    s * q[at as usize]
+}
+
+#[differentiable(const, wrt(w))]
+const fn rows<const N: usize, const M: usize>(w: &[[f64; M]; N], x: &[f64; M]) -> f64 {
+    let (mut sum, mut top) = (0.0, w[0][0]);
+    let mut i = 0;
+    while i < N {
+        let mut z = 0.0;
+        let mut j = 0;
+        while j < M {
+            z += w[i][j] * x[j];
+            j += 1;
+        }
+        sum += math::tanh(z) * math::tanh(z);
+        top = math::max(top, w[i][0]);
+        i += 1;
+    }
+    sum * top
+}
+
+#[test]
+fn arguments_of_many_types() {
+    const LINE: Line = Line { slope: 0.5, offset: 1.0 };
+    const Q: [f64; 3] = [0.5, -0.6, 0.7];
+    const LABELS: [u8; 4] = [0, 2, 1, 2];
+    const SIGNS: [bool; 4] = [true, false, true, true];
+    const G: by_value::Gradient = by_value::gradient(LINE, Q, LABELS, SIGNS, 1);
+    let now = by_value::gradient(black_box(LINE), Q, LABELS, SIGNS, 1);
+    assert_eq!((G.line, G.q), (now.line, now.q));
+    let gradient = |line: &Line, q: &[f64; 3]| by_value::gradient(*line, *q, LABELS, SIGNS, 1);
+    check_gradient(|line| by_value(*line, Q, LABELS, SIGNS, 1), |line| gradient(line, &Q).line, &LINE)
+        .expect("line");
+    check_gradient(|q| by_value(LINE, *q, LABELS, SIGNS, 1), |q| gradient(&LINE, q).q, &Q).expect("q");
+    const W: [[f64; 2]; 3] = [[0.1, 0.2], [0.3, -0.4], [0.5, 0.6]];
+    const H: [[f64; 2]; 3] = rows::gradient(&W, &[1.0, -2.0]);
+    assert_eq!(H, rows::gradient(&black_box(W), &[1.0, -2.0]));
+    check_gradient(|w| rows(w, &[1.0, -2.0]), |w| rows::gradient(w, &[1.0, -2.0]), &W).expect("rows");
+}
