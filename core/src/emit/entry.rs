@@ -212,32 +212,45 @@ impl Entry<'_> {
         let graph = &plan.graph;
         let mut out = TokenStream::new();
         let mut done: BTreeSet<String> = BTreeSet::new();
-        let mut ensure = |names: &mut Names, high: Size, low: Size, what: String| {
-            // high >= low
-            let diff = graph.sizes.resolve(&high.sub(&low));
-            if diff.terms().iter().all(|(_, c)| *c >= 0) || graph.sizes.counted(&diff) {
-                return;
-            }
-            let (plus, minus) = signed(&diff);
-            if !done.insert(format!("{plus:?} {minus:?}")) {
-                return;
-            }
-            let (plus, minus) =
-                (names.size(graph, &plus, self.generics), names.size(graph, &minus, self.generics));
-            out.extend(match self.constant {
-                true => self.literal_check(quote!(#plus >= #minus), &format!("{what}: out of range")),
-                false => quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus);),
-            });
-        };
+        // an empty list has no elements whose shapes could be checked
+        let mut ensure =
+            |names: &mut Names, list: Option<&TokenStream>, high: Size, low: Size, what: String| {
+                // high >= low
+                let diff = graph.sizes.resolve(&high.sub(&low));
+                if diff.terms().iter().all(|(_, c)| *c >= 0) || graph.sizes.counted(&diff) {
+                    return;
+                }
+                let (plus, minus) = signed(&diff);
+                let some = list.map(|list| quote!(if !#list.is_empty()));
+                if !done.insert(format!("{plus:?} {minus:?} {}", source(&some))) {
+                    return;
+                }
+                let (plus, minus) =
+                    (names.size(graph, &plus, self.generics), names.size(graph, &minus, self.generics));
+                out.extend(match self.constant {
+                    true => self.literal_check(quote!(#plus >= #minus), &format!("{what}: out of range")),
+                    false => {
+                        let check =
+                            quote!(::chainrule::rt::nothing_below_zero(#function, #what, #plus, #minus););
+                        some.map_or(check.clone(), |some| quote!(#some { #check }))
+                    }
+                });
+            };
         for span in &graph.sizes.spans {
             let what = format!("a range of {} positions", graph.sizes.show(span));
-            ensure(names, span.clone(), Size::default(), what);
+            ensure(names, None, span.clone(), Size::default(), what);
         }
         let roots: Vec<NodeId> = plan.targets.iter().map(|t| t.node).collect();
         let needed = graph.reachable(&roots);
         for id in graph.ids().filter(|id| needed[id.0 as usize]) {
+            let list = match graph.node(id) {
+                Node::Load { array: Array::Input(i), .. } => self.leaves[i.0 as usize].each().map(|l| l.0),
+                _ => None,
+            };
             let mut check = |names: &mut Names, dims: &[Size], index: &[Index], of: &str| {
-                for (dim, at) in dims.iter().zip(index).filter(|(_, i)| i.gather.is_none()) {
+                for (k, (dim, at)) in dims.iter().zip(index).enumerate().filter(|(_, d)| d.1.gather.is_none())
+                {
+                    let list = list.as_ref().filter(|_| k > 0);
                     if at.as_axis().is_some_and(|a| graph.axis_size(a) == dim) {
                         continue;
                     }
@@ -253,11 +266,12 @@ impl Entry<'_> {
                     let shown = graph.sizes.show(&high);
                     ensure(
                         names,
+                        list,
                         last,
                         high,
                         format!("{of} is read at {shown}, of {}", graph.sizes.show(dim)),
                     );
-                    ensure(names, low, Size::default(), format!("{of} is read before its start"));
+                    ensure(names, list, low, Size::default(), format!("{of} is read before its start"));
                 }
             };
             match graph.node(id) {
@@ -266,6 +280,7 @@ impl Entry<'_> {
                     let size = graph.axis_size(*axis).clone();
                     ensure(
                         names,
+                        None,
                         Size::constant(1 << 24),
                         size,
                         "a choice of one among too many positions".into(),

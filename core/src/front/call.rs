@@ -272,13 +272,6 @@ impl Lower {
         }
     }
 
-    /// The float type of the function's inputs, where there is just one.
-    pub fn only_float(&self) -> Option<Dtype> {
-        let mut floats = self.graph.inputs.iter().map(|i| i.dtype).filter(|d| d.is_float());
-        let first = floats.next()?;
-        floats.all(|d| d == first).then_some(first)
-    }
-
     fn as_nd(&mut self, value: Value, c: &ExprCall) -> Option<Value> {
         match value {
             Value::Tensor(t) if t.rank() > 0 => Some(Value::Tensor(super::env::Tensor { nd: true, ..t })),

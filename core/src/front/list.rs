@@ -8,9 +8,10 @@
 //! reads, and clears the partial derivatives of all other elements.
 
 use super::env::{Iter, List, Tensor, Value};
+use super::types::{replaced, Known};
 use super::Lower;
 use crate::diag::source;
-use crate::ir::Size;
+use crate::ir::{Dtype, Size};
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, ToTokens};
 use std::collections::BTreeSet;
@@ -33,10 +34,34 @@ impl Lower {
         let form = self.form(&item);
         let active = active && self.differentiable(&item);
         let number = self.lists.len();
+        let float = self.float_in(&item, depth);
+        self.list_floats.extend(float);
         let read = BTreeSet::new();
         self.lists.push(crate::signature::List { arg, place: place.clone(), item: form, active, read });
         let (place, defs) = (place.clone(), self.env.defs.clone());
         Value::List(Rc::new(List { number, place, item, defs, arg, active, depth }))
+    }
+
+    /// The float type that a type holds numbers of.
+    fn float_in(&mut self, ty: &Type, depth: usize) -> Option<Dtype> {
+        if depth > super::MAX_DEPTH {
+            return None;
+        }
+        match self.known(ty) {
+            Known::Numbers(_, dtype) => Some(dtype).filter(|d| d.is_float()),
+            Known::Items(item, _) | Known::List(item) => self.float_in(&item, depth + 1),
+            Known::Struct(s) => {
+                let outside = std::mem::replace(&mut self.env.defs, s.defs.clone());
+                let field = |f: &syn::Field| {
+                    let ty = syn::parse2(replaced(f.ty.to_token_stream(), &s.given)).ok()?;
+                    self.float_in(&ty, depth + 1)
+                };
+                let found = s.item.fields.iter().find_map(field);
+                self.env.defs = outside;
+                found
+            }
+            _ => None,
+        }
     }
 
     /// `list[k]`

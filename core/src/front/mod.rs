@@ -166,6 +166,8 @@ struct Lower {
     errors: Errors,
     leaves: Vec<Leaf>,
     lists: Vec<List>,
+    /// The float type of each list that holds floats.
+    list_floats: Vec<crate::ir::Dtype>,
     /// Elements of lists that were read, by list and number.
     elements: BTreeMap<(usize, usize), env::Value>,
     /// All elements of lists that loops go through, by list.
@@ -218,6 +220,7 @@ impl Lower {
             errors,
             leaves: vec![],
             lists: vec![],
+            list_floats: vec![],
             elements: BTreeMap::new(),
             stacks: BTreeMap::new(),
             walked_lists: BTreeSet::new(),

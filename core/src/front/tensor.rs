@@ -399,4 +399,12 @@ impl Lower {
         };
         self.canonical(&pick)
     }
+
+    /// The float type of the function's inputs, and of the lists that are not read yet, where there is just one.
+    pub fn only_float(&self) -> Option<Dtype> {
+        let inputs = self.graph.inputs.iter().map(|i| i.dtype).chain(self.list_floats.iter().copied());
+        let mut floats = inputs.filter(|d| d.is_float());
+        let first = floats.next()?;
+        floats.all(|d| d == first).then_some(first)
+    }
 }
