@@ -20,6 +20,8 @@ mod place;
 mod products;
 mod tidy;
 
+pub use expr::function_at_compile_time;
+
 use proc_macro2::TokenStream;
 
 /// Items as formatted text.
