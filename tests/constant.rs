@@ -442,3 +442,28 @@ fn arguments_of_many_types() {
     assert_eq!(H, rows::gradient(&black_box(W), &[1.0, -2.0]));
     check_gradient(|w| rows(w, &[1.0, -2.0]), |w| rows::gradient(w, &[1.0, -2.0]), &W).expect("rows");
 }
+
+#[test]
+fn every_operation_is_a_function_or_refused() {
+    let double = [
+        include_str!("../src/math/exp.rs"),
+        include_str!("../src/math/log.rs"),
+        include_str!("../src/math/plain.rs"),
+        include_str!("../src/math/pow.rs"),
+        include_str!("../src/math/trig.rs"),
+    ];
+    let (double, single) = (double.concat(), include_str!("../src/math/single.rs"));
+    let functions = chainrule_core::ir::Op::ALL
+        .iter()
+        .filter_map(|op| chainrule_core::emit::function_at_compile_time(*op));
+    let functions: Vec<&str> = functions.collect();
+    assert!(functions.len() > 25, "{functions:?}");
+    for name in functions {
+        let function = format!("pub const fn {name}(");
+        assert!(double.contains(&function), "no `math::{name}`");
+        assert!(
+            single.contains(&function) || single.contains(&format!(" {name}(")),
+            "no `math::single::{name}`"
+        );
+    }
+}

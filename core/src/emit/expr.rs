@@ -135,6 +135,14 @@ pub fn at_compile_time(op: Op) -> bool {
     )
 }
 
+/// The function of `chainrule::math` that the operation is in a `const fn`; none for operators, and for what no `const fn` has.
+pub fn function_at_compile_time(op: Op) -> Option<&'static str> {
+    let arithmetic = matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Rem | Op::Neg | Op::Select);
+    let passes = matches!(op, Op::When | Op::Constant | Op::Mark);
+    let function = !arithmetic && !passes && !op.is_bool() && at_compile_time(op);
+    function.then(|| op.info().name)
+}
+
 /// One step of a reduction in a `const fn`.
 pub fn combine_constant(op: RedOp, dtype: Dtype, acc: &TokenStream, x: &TokenStream) -> TokenStream {
     let both = [acc.clone(), x.clone()];

@@ -22,6 +22,8 @@ mod step;
 mod tidy;
 mod types;
 
+pub use expr::function_at_compile_time;
+
 use proc_macro2::TokenStream;
 
 /// Items as formatted text.

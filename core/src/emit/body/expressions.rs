@@ -140,7 +140,7 @@ impl<'a> Body<'a> {
             Node::Size(size) if dtype.is_float() => {
                 let ty = format_ident!("{}", dtype.name());
                 let size = self.signed_size(&size);
-                (self.splat(&v, &quote!(((#size) as #ty))), 2)
+                (self.converted(&v, &quote!((#size)), &ty), 2)
             }
             Node::Load { array: Array::Input(i), index, .. } if self.computed.contains(&i) => {
                 let call = self.called(i, &index);
@@ -161,7 +161,7 @@ impl<'a> Body<'a> {
                 let ty = format_ident!("{}", dtype.name());
                 let x = self.operand_as(x, frame, lanes);
                 let x = self.number(&x);
-                (self.splat(&v, &quote!((#x as #ty))), 3)
+                (self.converted(&v, &x, &ty), 3)
             }
             Node::Apply(op, args) if op.is_bool() && self.plan.graph.dtype(args[0]) == Dtype::Int => {
                 let tokens = match lanes {

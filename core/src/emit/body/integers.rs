@@ -171,7 +171,7 @@ impl<'a> Body<'a> {
             }
         }
         let x = self.int(id);
-        self.splat(v, &quote!((#x as #ty)))
+        self.converted(v, &x, ty)
     }
 
     /// The float type of the loop that is being emitted.

@@ -32,6 +32,14 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// The same of a number of another type.
+    pub(super) fn converted(&self, v: &TokenStream, number: &TokenStream, ty: &Ident) -> TokenStream {
+        match self.style {
+            Style::Vectors => quote!(#v::splat(#number as #ty)),
+            Style::Constant => quote!((#number as #ty)),
+        }
+    }
+
     /// The number in a vector of one lane.
     pub(super) fn number(&self, value: &TokenStream) -> TokenStream {
         match self.style {
