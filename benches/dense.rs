@@ -14,7 +14,7 @@ const SHAPES: [(usize, usize, usize); 3] = [(512, 1024, 1024), (256, 2048, 2048)
 
 #[differentiable(wrt(x, w, b))]
 pub fn dense(x: ArrayView2<f32>, w: ArrayView2<f32>, b: ArrayView1<f32>, y: ArrayView2<f32>) -> f32 {
-    mse(relu(x.dot(&w) + &b), y)
+    mse(relu(x.dot(&w) + b), y)
 }
 
 /// Seconds of the best of the calls that fit into `budget`.
