@@ -46,6 +46,7 @@ mod batches;
 #[cfg(feature = "plot")]
 mod curves;
 mod gradients;
+mod nans;
 #[cfg(feature = "parallel")]
 mod parallel;
 #[cfg(feature = "progress")]
@@ -55,7 +56,9 @@ mod stopping;
 pub use batches::{Batches, Epoch};
 #[cfg(feature = "plot")]
 pub use curves::Curves;
+pub(crate) use gradients::index;
 pub use gradients::{accumulate, check_finite, clip_norm, norm, NotFinite};
+pub use nans::NonFinite;
 #[cfg(feature = "parallel")]
 pub use parallel::in_chunks;
 #[cfg(feature = "progress")]

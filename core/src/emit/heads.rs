@@ -4,7 +4,7 @@
 
 use super::lists;
 use super::types::{const_generics, owned};
-use crate::signature::{Arg, Form, Primal};
+use crate::signature::{Arg, Form, Primal, Signature};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use std::cell::RefCell;
@@ -229,6 +229,25 @@ impl<'a> Heads<'a> {
                 #(#parameters,)* #optimiser: &mut impl ::chainrule::rt::Optimiser<#number>,
                 #name: &mut #gradient, #workspace: &mut Workspace
             ) -> #output #bounds
+        }
+    }
+
+    /// The search for the first value that is no number: it takes what the user's function takes.
+    pub fn debug_nans(&self) -> TokenStream {
+        let docs = documentation(&format!(
+            "Runs [`{0}`](fn@super::{0}) once more, as it is written, and looks at what its statements compute: the first value\n\
+             that holds a NaN or an infinity, with its line; none where all are finite. It is for debugging.",
+            self.ident()
+        ));
+        let Signature { generics, where_clause, args, .. } = &self.primal.signature;
+        let parameters = args.iter().map(|a| {
+            let (name, ty) = (&a.ident, &a.declared);
+            quote!(#name: #ty)
+        });
+        quote! {
+            #docs
+            pub fn debug_nans #generics(#(#parameters),*) -> ::core::option::Option<::chainrule::train::NonFinite>
+                #where_clause
         }
     }
 

@@ -46,6 +46,7 @@ mod stops;
 mod structs;
 mod tensor;
 mod types;
+mod watched;
 mod windows;
 
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub use einsum::Einsum;
 pub use impls::{block, is_block, Block};
 pub use item::{is_template, item_name, visibility, without_attributes};
 pub use requests::{requests, struct_requests};
+pub use watched::watched;
 
 use crate::diag::{Errors, Kind};
 use crate::ir::{AxisId, Graph, Math, Modes, Size, Sizes, Sym};
@@ -320,6 +322,7 @@ impl Lower {
             outputs: self.outputs,
             host,
             options: asked.options(),
+            watched: None,
         }
     }
 }
