@@ -196,9 +196,9 @@ const CALLER: u32 = line!();
 /// Asks for the definition of another function before it is expanded.
 #[differentiable(debug_nans)]
 fn caller(x: f64, y: f64) -> f64 {
-    let early = match x.total_cmp(&y) {
-        std::cmp::Ordering::Less => log_of_half(x),
-        _ => 0.0,
+    let early = match x < y {
+        true => log_of_half(x),
+        false => 0.0,
     };
     if early < -2.0 {
         return early / (x - 0.125);
@@ -208,12 +208,14 @@ fn caller(x: f64, y: f64) -> f64 {
 
 #[test]
 fn calls_are_calls() {
-    let early = "`match x.total_cmp(&y) { std::cmp::Ordering::Less => log_of_half(x), _ => 0.0 }` is NaN";
+    let early = "`match x < y { true => log_of_half(x), false => 0.0 }` is NaN";
     said(caller::debug_nans(-1.0, 1.0), CALLER + 5, 17, early);
     said(caller::debug_nans(0.125, 1.0), CALLER + 10, 16, "`early / (x - 0.125)` is -inf");
     said(caller::debug_nans(1.0, 0.0), CALLER + 12, 5, "`log_of_half(y) + early` is -inf");
     assert_eq!(caller::debug_nans(1.0, 2.0), None);
 }
+
+const METHOD: u32 = line!();
 
 #[differentiable]
 impl Net {
@@ -231,4 +233,7 @@ impl Net {
 #[test]
 fn methods() {
     assert_eq!(net().gained_debug_nans(2.0), None);
+    said(net().gained_debug_nans(1.0), METHOD + 7, 9, "`y.ln() * this.gain` is -inf");
+    let net = Net { gain: f64::NAN, ..net() };
+    said(net.gained_debug_nans(2.0), METHOD + 5, 16, "`this.gain` is NaN");
 }

@@ -21,7 +21,7 @@ fn text(said: &TokenStream) -> String {
         line.push_str(part);
     }
     // what stood on several lines has a comma behind the last
-    let line = line.replace(",)", ")").replace(",]", "]");
+    let line = line.replace(",)", ")").replace(",]", "]").replace(", }", " }");
     let line = line.trim_end_matches(';');
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &line[..end]),
