@@ -37,6 +37,8 @@
 //! }
 //! ```
 //!
+//! Where [`check_finite`] finds something, the option `debug_nans` names the line of the function that it comes from, as a [`NonFinite`].
+//!
 //! Everything takes any [`Differentiable`](trait@crate::Differentiable) value. To go on with a training after a break, see the
 //! checkpoints of the module `safetensors`.
 //!

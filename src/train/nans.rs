@@ -4,7 +4,11 @@ use std::fmt;
 
 /// A value that holds a NaN or an infinity, and the line of the function where it first did.
 ///
-/// The option `debug_nans` generates the function that finds it.
+/// The option `debug_nans` generates the function that finds it, for debug builds: it runs the function as it is written, and looks at its
+/// arguments, at what each `let` binds, at what is assigned, and at the result. What a closure or a pattern of `match` and `for` computes is
+/// found at the statement around it, and so is what a called function does. Numbers are looked at in arrays, slices, tuples, and structs with
+/// `#[derive(Differentiable)]`; values of other types are passed over. So is a `let` that mentions `INFINITY` or `NEG_INFINITY`: such a start of
+/// a minimum is meant.
 ///
 /// ```
 /// use chainrule::differentiable;

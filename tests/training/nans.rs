@@ -114,6 +114,23 @@ fn elements_parts_and_returns() {
     assert_eq!(elements::debug_nans(&[1.0, 2.0, 3.0]), None);
 }
 
+#[differentiable(debug_nans)]
+fn lowest(x: &[f64]) -> f64 {
+    let mut best = f64::INFINITY;
+    for v in x {
+        best = best.min(v.sqrt());
+    }
+    best
+}
+
+#[test]
+fn an_infinity_that_is_written_down_is_meant() {
+    assert_eq!(lowest::debug_nans(&[4.0, 9.0]), None);
+    // `min` drops the NaN of the square root, as the function does
+    assert_eq!(lowest::debug_nans(&[4.0, -9.0]), None);
+    assert_eq!(lowest::debug_nans(&[]).map(|found| found.expression), Some(String::from("best")));
+}
+
 /// Values that are no numbers, and closures that move what they take.
 mod others {
     use super::*;

@@ -6,7 +6,7 @@ use super::function::arg_ident;
 use super::item::without_attributes;
 use super::scope::moved;
 use crate::signature::{Watch, Watched};
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
@@ -93,6 +93,8 @@ impl Watcher<'_> {
     /// What a pattern binds, with the part of the expression that it is bound to.
     fn bound(&self, pat: &Pat, init: &Expr) -> Vec<TokenStream> {
         match (pat, init) {
+            // an infinity that is written down is meant
+            _ if mentions_infinity(init.to_token_stream()) => vec![],
             (Pat::Type(t), _) => self.bound(&t.pat, init),
             (Pat::Paren(p), _) => self.bound(&p.pat, init),
             (Pat::Ident(p), _) if p.subpat.is_none() => vec![self.of(&p.ident, init, init)],
@@ -215,6 +217,14 @@ impl VisitMut for Watcher<'_> {
 fn assigns(op: &BinOp) -> bool {
     matches!(op, BinOp::AddAssign(_) | BinOp::SubAssign(_) | BinOp::MulAssign(_))
         || matches!(op, BinOp::DivAssign(_) | BinOp::RemAssign(_))
+}
+
+fn mentions_infinity(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|t| match t {
+        TokenTree::Group(g) => mentions_infinity(g.stream()),
+        TokenTree::Ident(i) => i == "INFINITY" || i == "NEG_INFINITY",
+        _ => false,
+    })
 }
 
 /// An index that gives the same when it is asked for once more.
