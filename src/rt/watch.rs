@@ -6,7 +6,7 @@
 //! Invariant: only what is found first is kept.
 
 use crate::params::Differentiable;
-use crate::train::{check_finite, index, NonFinite};
+use crate::train::{check_finite, NonFinite};
 use crate::Real;
 use std::sync::OnceLock;
 
@@ -102,7 +102,7 @@ tuples! { (A 0) (A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3) }
 #[cfg(feature = "ndarray")]
 impl<S: ndarray::Data<Elem: Numbers>, D: ndarray::Dimension> Numbers for ndarray::ArrayBase<S, D> {
     fn search(&self) -> Option<Element> {
-        among(self, |k| index(k, self.shape()))
+        among(self, |k| crate::train::index(k, self.shape()))
     }
 }
 

@@ -58,6 +58,7 @@ mod stopping;
 pub use batches::{Batches, Epoch};
 #[cfg(feature = "plot")]
 pub use curves::Curves;
+#[cfg(feature = "ndarray")]
 pub(crate) use gradients::index;
 pub use gradients::{accumulate, check_finite, clip_norm, norm, NotFinite};
 pub use nans::NonFinite;

@@ -93,6 +93,7 @@ impl Watcher<'_> {
     /// What a pattern binds, with the part of the expression that it is bound to.
     fn bound(&self, pat: &Pat, init: &Expr) -> Vec<TokenStream> {
         match (pat, init) {
+            _ if is_empty(init) => vec![],
             // an infinity that is written down is meant
             _ if mentions_infinity(init.to_token_stream()) => vec![],
             (Pat::Type(t), _) => self.bound(&t.pat, init),
@@ -217,6 +218,20 @@ impl VisitMut for Watcher<'_> {
 fn assigns(op: &BinOp) -> bool {
     matches!(op, BinOp::AddAssign(_) | BinOp::SubAssign(_) | BinOp::MulAssign(_))
         || matches!(op, BinOp::DivAssign(_) | BinOp::RemAssign(_))
+}
+
+/// What a list begins as: there is nothing to look at, and rustc may not know yet of what it is a list.
+fn is_empty(e: &Expr) -> bool {
+    match e {
+        Expr::Call(c) => match &*c.func {
+            Expr::Path(p) => p.path.segments.last().is_some_and(|s| {
+                s.ident == "with_capacity" || c.args.is_empty() && (s.ident == "new" || s.ident == "default")
+            }),
+            _ => false,
+        },
+        Expr::Macro(m) => m.mac.tokens.is_empty(),
+        _ => false,
+    }
 }
 
 fn mentions_infinity(tokens: TokenStream) -> bool {
