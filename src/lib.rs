@@ -35,6 +35,7 @@
 //! | `f::jacobian(args…)`, `f::value_and_jacobian(args…)`, `f::value_and_jacobian_into(args…, &mut Jacobian, &mut Workspace)` | on request: the result with each number replaced by its partial derivatives. `Jacobian` is that type, or a struct of one for each of several differentiated arguments. Arrays of `ndarray` join their dimensions |
 //! | `f::hvp(args…, tangents…) -> (T, Gradient, Gradient)`, `f::hvp_into(…)` | on request: value, gradient, and the derivative of the gradient along the tangents |
 //! | `f::hessian(args…)`, `f::hessian_into(args…, &mut Hessian, &mut Workspace)` | on request: the Jacobian of the gradient |
+//! | `f::debug_nans(args…) -> Option<NonFinite>` | on request, for debugging: the function runs as it is written, and the first value that holds a NaN or an infinity is named with its line. See [`train::NonFinite`] |
 //!
 //! The gradient of a thing has the thing's owned type: `f64` for `f64`, `Vec<f64>` for `&[f64]`, `[f32; N]` for `&[f32; N]`,
 //! `Array2<f32>` for `ArrayView2<f32>` and for `&Array2<f32>`, `Mlp` for `&Mlp`.
@@ -49,6 +50,7 @@
 //! | `jvp`, `vjp`, `jacobian`, `value` | generate these, too. A function whose result is no scalar needs one of them |
 //! | `jacobian(a, b)` | the Jacobian with respect to these arguments alone |
 //! | `hvp`, `hessian` | generate these, too. For functions with a scalar result |
+//! | `debug_nans` | generate this, too. It costs nothing where it is not called |
 //! | `custom = path` | the body is not read: the function at the path takes the same arguments and returns the gradient |
 //! | `custom(vjp = path, jvp = path)` | the same for results that are arrays: functions of the arguments, and of the cotangent of the result or of tangents |
 //! | `const` | on a `const fn`: `gradient`, `value_and_gradient` and `value_and_gradient_into` are `const fn`, see below |

@@ -9,6 +9,8 @@ mod curves;
 mod expected;
 #[path = "training/initial.rs"]
 mod initial;
+#[path = "training/nans.rs"]
+mod nans;
 #[path = "training/optimisers.rs"]
 mod optimisers;
 #[path = "training/pieces.rs"]

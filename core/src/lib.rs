@@ -75,7 +75,7 @@ fn line(
     definitions: &Definitions,
     mut stages: Option<&mut Stages>,
 ) -> (TokenStream, Vec<TokenStream>) {
-    let mut primal = match front::lower(attr, item, definitions, derive::MODES) {
+    let mut primal = match front::lower(attr, item.clone(), definitions, derive::MODES) {
         Ok(primal) => primal,
         Err(failure) => {
             let stub = failure.primal.map(|mut primal| {
@@ -87,6 +87,9 @@ fn line(
         }
     };
     primal.signature.method = method;
+    if primal.options.debug_nans {
+        primal.watched = front::watched(&item, &emit::nans::watch);
+    }
     if let Some(stages) = &mut stages {
         stages.graph = show_primal(&primal);
     }

@@ -32,6 +32,34 @@ pub struct Primal {
     /// Whether it calls itself.
     pub recursive: bool,
     pub options: Options,
+    /// The function for `debug_nans`.
+    pub watched: Option<Watched>,
+}
+
+/// A function as it was written, with watches, as a module two levels below its own says it.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub generics: TokenStream,
+    pub inputs: TokenStream,
+    pub result: TokenStream,
+    pub bounds: TokenStream,
+    /// The watches of the arguments.
+    pub before: Vec<TokenStream>,
+    pub block: TokenStream,
+}
+
+/// A value that is looked at.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    pub value: TokenStream,
+    /// The array that the value is an element of, which knows the element's position.
+    pub whole: Option<TokenStream>,
+    /// The type of a result, which is looked at on its way out.
+    pub result: Option<TokenStream>,
+    /// What is said of the value.
+    pub said: TokenStream,
+    /// Where that stands.
+    pub span: Span,
 }
 
 /// What the function reads of the module around it, for the functions of other modules that it is inlined into.
@@ -62,6 +90,8 @@ pub struct Options {
     pub hessian: bool,
     /// A step of training, which moves the only differentiated argument.
     pub step: bool,
+    /// The function once more, looking for the first value that is no number.
+    pub debug_nans: bool,
     /// Which states of recurrences are kept, and where that was asked for.
     pub checkpoint: Option<(Checkpoint, TokenStream)>,
     /// Derivatives are `const fn`; where that was asked for.
@@ -197,6 +227,8 @@ pub struct Arg {
     pub ident: Ident,
     /// The type as written, behind a shared reference where the function's own is `&mut`.
     pub ty: TokenStream,
+    /// The type as written.
+    pub declared: TokenStream,
     pub form: Form,
     /// Behind a reference.
     pub by_ref: bool,

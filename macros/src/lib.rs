@@ -13,6 +13,7 @@ use proc_macro::TokenStream;
 /// - `math = "real"`, the default, allows rewrites that hold over the real numbers, on a domain that is proven at compile time;
 ///   `math = "strict"` only those that keep every bit.
 /// - `step` generates a training step, which moves the only differentiated argument, `&Net`, by an optimiser.
+/// - `debug_nans` generates a search for the first value of the function that is NaN or infinite, with its line.
 /// - `value` generates the value alone, `jacobian`, `hessian` and `hvp` what they say.
 /// - `jvp` and `vjp` generate the products of the Jacobian with a tangent and with a cotangent.
 /// - `custom = path` names a function that returns the gradient; the body is not read then.

@@ -12,6 +12,7 @@ mod lists;
 pub mod math;
 mod nests;
 pub mod simd;
+mod watch;
 
 pub use crate::__each as each;
 pub use crate::optim::{Optimiser, Stateful};
@@ -26,6 +27,7 @@ pub use lanes::{map2, split, split_mut, store_strided, TURNS};
 pub use lists::{clear, into_each, like, of_each, shape_of_each};
 pub use nests::{nest, Nest};
 pub use simd::{dispatch, lanes_at_once, lanes_of, parts, Kernel, Points, Simd, Sums, Vector};
+pub use watch::{watch, Probe, WatchBorrowed, WatchNothing, WatchNumbers, WatchParameters};
 
 #[cfg(feature = "ndarray")]
 pub use crate::nn::einsum;

@@ -139,7 +139,7 @@ pub fn check_finite<P: Differentiable>(value: &P) -> Result<(), NotFinite> {
 }
 
 /// The index along each axis of element number `k` in logical order.
-fn index(mut k: usize, shape: &[usize]) -> Vec<usize> {
+pub(crate) fn index(mut k: usize, shape: &[usize]) -> Vec<usize> {
     let mut index: Vec<usize> = shape.iter().rev().map(|len| (k % len, k /= len).0).collect();
     index.reverse();
     index

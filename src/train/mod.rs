@@ -37,6 +37,8 @@
 //! }
 //! ```
 //!
+//! Where [`check_finite`] finds something, the option `debug_nans` names the line of the function that it comes from, as a [`NonFinite`].
+//!
 //! Everything takes any [`Differentiable`](trait@crate::Differentiable) value. To go on with a training after a break, see the
 //! checkpoints of the module `safetensors`.
 //!
@@ -46,6 +48,7 @@ mod batches;
 #[cfg(feature = "plot")]
 mod curves;
 mod gradients;
+mod nans;
 #[cfg(feature = "parallel")]
 mod parallel;
 #[cfg(feature = "progress")]
@@ -55,7 +58,10 @@ mod stopping;
 pub use batches::{Batches, Epoch};
 #[cfg(feature = "plot")]
 pub use curves::Curves;
+#[cfg(feature = "ndarray")]
+pub(crate) use gradients::index;
 pub use gradients::{accumulate, check_finite, clip_norm, norm, NotFinite};
+pub use nans::NonFinite;
 #[cfg(feature = "parallel")]
 pub use parallel::in_chunks;
 #[cfg(feature = "progress")]

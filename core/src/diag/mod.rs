@@ -29,7 +29,7 @@ kinds! {
     WrtType "wrt-type" "the argument `{0}` of type `{1}` cannot be differentiated"
         help "differentiable are f32, f64, arrays, slices and ndarray arrays of them, and structs with `#[derive(Differentiable)]`";
     UnknownOption "unknown-option" "unknown option `{0}`"
-        help "the options are: wrt(a, b), math = \"strict\" | \"real\", value, step, jvp, vjp, hvp, jacobian, hessian, custom = path, custom(vjp = path), checkpoint = 100 | \"log\", const";
+        help "the options are: wrt(a, b), math = \"strict\" | \"real\", value, step, debug_nans, jvp, vjp, hvp, jacobian, hessian, custom = path, custom(vjp = path), checkpoint = 100 | \"log\", const";
     Rule "rule" "`{0}` has no rule for {1}" help "{2}";
     Checkpoint "checkpoint" "`{0}` saves nothing in `{1}`"
         help "it is for recurrences, whose adjoint reads what their iterations computed, in functions with a gradient, `vjp` or `hvp`";

@@ -8,7 +8,7 @@ use super::heads::{documentation, Heads};
 use super::lists;
 use super::module::{generate, generate_with, target_name, Generated, Memory, Program};
 use super::step::{self, Updates};
-use super::{calls, constant, matrices, products};
+use super::{calls, constant, matrices, nans, products};
 use crate::diag::Errors;
 use crate::ir::Dtype;
 use crate::signature::{accessor, Arg, Form, Leaf, Primal};
@@ -113,6 +113,9 @@ pub fn module(primal: &Primal, programs: Programs) -> Module {
             take(generated);
         }
     }
+    if primal.options.debug_nans {
+        functions.extend(nans::function(&heads));
+    }
     let fields = buffers.iter().map(|(name, dtype)| {
         let ty = super::types::element(*dtype);
         quote!(#name: ::std::vec::Vec<#ty>)
@@ -146,6 +149,7 @@ pub fn stub(primal: &Primal) -> Module {
     }
     let moved = signature.args.iter().find(|a| a.differentiated);
     all.extend(moved.filter(|_| options.step && gradient).map(|a| heads.step(a)));
+    all.extend(options.debug_nans.then(|| heads.debug_nans()));
     all.extend(options.vjp.then(|| heads.vjp()));
     all.extend(options.jvp.then(|| heads.jvp()));
     if options.hvp {
@@ -247,6 +251,7 @@ pub fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
     let docs = documentation(&docs);
     let body = with_traits(body);
     let methods = heads.methods();
+    let watched = heads.primal.watched.as_ref().map(nans::module);
     let tokens = quote! {
         #docs
         #[allow(private_interfaces, unused_imports, unused_variables, unused_mut, unused_parens, non_snake_case, dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
@@ -256,6 +261,7 @@ pub fn finish(heads: &Heads, body: TokenStream, notes: &[String]) -> Module {
             /// The generated code of this module.
             pub const SOURCE: &str = #source;
             #methods
+            #watched
         }
     };
     Module { tokens, source, plans: vec![], bugs: vec![], errors: Errors::default() }

@@ -4,7 +4,7 @@
 
 use super::lists;
 use super::types::{const_generics, owned};
-use crate::signature::{Arg, Form, Primal};
+use crate::signature::{Arg, Form, Primal, Signature};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use std::cell::RefCell;
@@ -109,7 +109,7 @@ impl<'a> Heads<'a> {
         let (name, params) = (format_ident!("{name}"), self.parameters());
         let params = params.iter().chain(extra);
         let result = (!result.is_empty()).then(|| quote!(-> #result));
-        self.method(docs, &name, extra, result.as_ref());
+        self.method(docs, &name, self.parameters(), extra, result.as_ref());
         let docs = documentation(docs);
         let constant = self.constant();
         quote!(#docs pub #constant fn #name #generics(#(#params),*) #result #bounds)
@@ -120,15 +120,21 @@ impl<'a> Heads<'a> {
     }
 
     /// Notes the function as a method: `gradient` is `loss_gradient`.
-    fn method(&self, docs: &str, function: &Ident, extra: &[TokenStream], result: Option<&TokenStream>) {
+    fn method(
+        &self,
+        docs: &str,
+        function: &Ident,
+        params: Vec<TokenStream>,
+        extra: &[TokenStream],
+        result: Option<&TokenStream>,
+    ) {
         let signature = &self.primal.signature;
         let Some(method) = &signature.method else { return };
         let own = method.own();
         let names = signature.args.iter().map(|a| &a.ident).skip(usize::from(own.is_some()));
         let first = |parameter: &TokenStream| parameter.clone().into_iter().take(1).collect::<TokenStream>();
         let passed = own.iter().chain(names).map(|name| quote!(#name)).chain(extra.iter().map(first));
-        let params =
-            self.parameters().into_iter().skip(usize::from(own.is_some())).chain(extra.iter().cloned());
+        let params = params.into_iter().skip(usize::from(own.is_some())).chain(extra.iter().cloned());
         let receiver = own.is_some().then(|| method.receiver.clone());
         let params = receiver.into_iter().chain(params);
         let name = format_ident!("{}_{function}", method.name.to_string().trim_start_matches("r#"));
@@ -244,6 +250,25 @@ impl<'a> Heads<'a> {
                 #name: &mut #gradient, #workspace: &mut Workspace
             ) -> #output #bounds
         }
+    }
+
+    /// The search for the first value that is no number: it takes what the user's function takes.
+    pub fn debug_nans(&self) -> TokenStream {
+        let docs = format!(
+            "Runs [`{0}`](fn@super::{0}) once more, as it is written, and looks at what its statements compute: the first value\n\
+             that holds a NaN or an infinity, with its line; none where all are finite. It is for debugging.",
+            self.ident()
+        );
+        let Signature { generics, where_clause, args, .. } = &self.primal.signature;
+        let parameter = |a: &Arg| {
+            let (name, ty) = (&a.ident, &a.declared);
+            quote!(#name: #ty)
+        };
+        let parameters: Vec<TokenStream> = args.iter().map(parameter).collect();
+        let result = quote!(-> ::core::option::Option<::chainrule::train::NonFinite>);
+        self.method(&docs, &format_ident!("debug_nans"), parameters.clone(), &[], Some(&result));
+        let docs = documentation(&docs);
+        quote!(#docs pub fn debug_nans #generics(#(#parameters),*) #result #where_clause)
     }
 
     /// What the documentation says of arguments that the function changes.

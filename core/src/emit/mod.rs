@@ -2,7 +2,7 @@
 //!
 //! `body` writes loops and expressions, `entry` checks and slices, `lists` what lists need, `module` a kernel with its call, `heads` the
 //! types and signatures of the public functions, `calls` what kernels call, `face` these functions, `products` those that multiply with vectors, `matrices`
-//! Jacobians and Hessians. Invariant: with the same plan in, the same tokens out.
+//! Jacobians and Hessians, `nans` the search for what is no number. Invariant: with the same plan in, the same tokens out.
 
 mod body;
 mod calls;
@@ -16,6 +16,7 @@ mod lists;
 mod matrices;
 pub mod module;
 mod names;
+pub mod nans;
 mod place;
 mod products;
 mod step;

@@ -323,7 +323,8 @@ impl Lower {
                 self.errors.push(Kind::Function, &t.ty, &[what, help]);
             }
             let ty = moved(borrows::shared(&t.ty));
-            args.push(Arg { ident, ty, form, by_ref, differentiated, changed });
+            let declared = moved(t.ty.to_token_stream());
+            args.push(Arg { ident, ty, declared, form, by_ref, differentiated, changed });
         }
         self.arg_spans.extend(args.iter().map(|a| (a.ident.to_string(), a.ident.span())));
         for (named, pat, ident, value) in bound {

@@ -48,6 +48,7 @@ mod stops;
 mod structs;
 mod tensor;
 mod types;
+mod watched;
 mod windows;
 
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use einsum::Einsum;
 pub use impls::{block, is_block, Block};
 pub use item::{is_template, item_name, visibility, without_attributes};
 pub use requests::{requests, struct_requests};
+pub use watched::watched;
 
 use crate::diag::{Errors, Kind};
 use crate::ir::{AxisId, Graph, Math, Modes, Size, Sizes, Sym};
@@ -330,6 +332,7 @@ impl Lower {
             outputs: self.outputs,
             host,
             options: asked.options(),
+            watched: None,
         }
     }
 }

@@ -62,6 +62,7 @@ pub fn parse(attr: TokenStream, errors: &mut Errors) -> Asked {
             ("jacobian", Meta::Path(_)) => asked.more.jacobian = true,
             ("hessian", Meta::Path(_)) => asked.more.hessian = true,
             ("step", Meta::Path(_)) => asked.more.step = true,
+            ("debug_nans", Meta::Path(_)) => asked.more.debug_nans = true,
             ("wrt", Meta::List(names)) => {
                 match names.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated) {
                     Ok(names) if names.is_empty() => {

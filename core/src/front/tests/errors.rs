@@ -84,7 +84,6 @@ fn values_and_shapes() {
     check_error("", "fn f(x: &[f64]) -> f64 { x.iter().filter(|v| **v > 0.0).product() }", "`filter`");
     check_error("", "fn f(x: &[f64]) -> f64 { x.iter().fold(0.0, |a, v| a.sin() + v) }", "`fold`");
     check_error("", "fn f(x: &[&[f64]]) -> f64 { x.chunks(2).map(|r| r[0][0]).sum() }", "`chunks` of a list");
-    check_error("", "fn f(x: &[Vec<f64>], k: usize) -> f64 { x[k][0] }", "not a number");
     check_error("", "fn f(x: Vec<Vec<f64>>) -> f64 { x[256][0] }", "0 to 255");
     check_error("", "fn f(x: f64, y: f64) -> f64 { foo(x); y.bar() }", "`bar`");
     check_error("", "fn f(x: f64) -> f64 { x > 1.0 }", "values of type bool");
