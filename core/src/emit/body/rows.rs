@@ -47,7 +47,13 @@ impl<'a> Body<'a> {
         };
         let kept = |n: NodeId| self.plan.storage.get(&n).is_some_and(|s| !s.layout.is_empty());
         let fits = match statement.work {
-            Work::Map(n) => !kept(n) || block(place::of_stored(self.plan, n), &[1]),
+            Work::Map(n) => {
+                // a copy reads, too
+                let copies = matches!(graph.node(n), Node::Load { .. });
+                let reads = copies.then(|| place::of_load(self.plan, n));
+                (!kept(n) || block(place::of_stored(self.plan, n), &[1]))
+                    && reads.is_none_or(|found| found.is_some() && block(found, &[0, 1]))
+            }
             Work::Part(n, k) => {
                 self.plan.neighbours(n, k).is_none() && block(place::of_part(self.plan, n, k), &[1])
             }
