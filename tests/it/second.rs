@@ -61,6 +61,7 @@ fn levels(oracle: Oracle) -> [(Primal, At); 2] {
         lists: primal.lists.clone(),
         outputs: primal.outputs.clone(),
         host: vec![],
+        watched: None,
         surroundings: Default::default(),
         callees: primal.callees.clone(),
         rules: vec![],
